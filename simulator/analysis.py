@@ -1,0 +1,269 @@
+"""Quantities that follow from saved states: driving forces, one-way fluxes, currents, energy.
+
+Everything is computed by the model's own equations from the states of a :class:`Trajectory`; signs as
+in :mod:`simulator.laws`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simulator.constants import FARADAY
+from simulator.fields import Field
+from simulator.laws import current_density, nernst_potential, zero_affinity_potential
+from simulator.mechanisms import Mechanism, library
+from simulator.structure import MechanismStructure, MembraneStructure, voltage
+from simulator.trajectory import Trajectory
+
+#: Range [V] in which reversal potentials are sought.
+POTENTIAL_RANGE = (-0.4, 0.4)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Derived quantities of a trajectory; each is computed when asked for.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Saved states.
+    """
+
+    trajectory: Trajectory
+
+    # -- electrochemistry of each species ---------------------------------------------------------
+
+    @cached_property
+    def thermal_voltage(self) -> np.ndarray:
+        """RT/F [V] at each saved time, shape (times,)."""
+        return self._parameter("rt_over_f")
+
+    @cached_property
+    def nernst(self) -> Field:
+        """Nernst potentials [V], shape (times, membranes, species); NaN for neutral or absent species."""
+        t = self.trajectory
+        values = self._empty("membrane", "species")
+        for i, m in enumerate(t.structure.membranes):
+            for j, (s, z) in enumerate(t.structure.charges):
+                if z:
+                    inside, outside = (t.concentration.sel(compartment=c, species=s) for c in (m.inside, m.outside))
+                    values[:, i, j] = nernst_potential(inside, outside, z, self.thermal_voltage)
+        return self._field(values, "membrane species", "V", "Nernst potential")
+
+    @cached_property
+    def driving_force(self) -> Field:
+        """Driving forces V - E [V], shape (times, membranes, species)."""
+        values = self.trajectory.potential.values[:, :, None] - self.nernst.values
+        return self._field(values, "membrane species", "V", "driving force V - E")
+
+    @cached_property
+    def osmolarity(self) -> Field:
+        """Osmolarity [mol/m3] of each compartment, shape (times, compartments)."""
+        t = self.trajectory
+        values = np.nansum(t.concentration.values, axis=2)
+        for i, c in enumerate(t.structure.compartments):
+            impermeant = self._parameter(f"x_{c.name}")
+            values[:, i] += impermeant if c.volume == "bath" else impermeant / t.volume[:, i]
+        return self._field(values, "compartment", "mol/m^3", "osmolarity")
+
+    # -- each mechanism ---------------------------------------------------------------------------
+
+    @cached_property
+    def _rates(self) -> dict[str, np.ndarray]:
+        t = self.trajectory
+        with np.errstate(all="ignore"):
+            found = t.equations.rates(t.states, t.parameters)
+        return {name: np.broadcast_to(value, t.time.shape) for name, value in found.items()}
+
+    def _per_mechanism(self, kind: str) -> np.ndarray:
+        nothing = np.full(self.trajectory.time.shape, np.nan)
+        return np.stack(
+            [self._rates.get(f"{label}.{kind}", nothing) for label in self.trajectory.labels["mechanism"]], axis=-1
+        )
+
+    @cached_property
+    def affinity(self) -> Field:
+        """Free energy given off per turnover [J/mol], shape (times, mechanisms)."""
+        values = self._per_mechanism("affinity") * (FARADAY * self.thermal_voltage)[:, None]
+        return self._field(values, "mechanism", "J/mol", "affinity")
+
+    @cached_property
+    def turnover(self) -> Field:
+        """Net turnover of each mechanism [mol/m2/s], shape (times, mechanisms).
+
+        A reversible mechanism's is ``-forward expm1(-affinity/RT)``, which keeps its digits near equilibrium.
+        """
+        net, forward = self._per_mechanism("net"), self._per_mechanism("forward")
+        affinity = self._per_mechanism("affinity")
+        reversible = np.array([law.reversible for _, _, law in self.mechanisms])
+        near = reversible & (np.abs(affinity) < 1.0)
+        values = np.where(near, -forward * np.expm1(-np.where(near, affinity, 0.0)), net)
+        return self._field(values, "mechanism", "mol/m^2/s", "net turnover")
+
+    @property
+    def mechanisms(self) -> list[tuple[MembraneStructure, MechanismStructure, Mechanism]]:
+        """Membrane, use and law of each mechanism, in the order of the ``mechanism`` labels."""
+        return [(m, use, library()[use.law]) for m in self.trajectory.structure.membranes for use in m.mechanisms]
+
+    @cached_property
+    def influx(self) -> Field:
+        """One-way fluxes into the inside [mol/m2/s], shape (times, mechanisms, species).
+
+        NaN where a mechanism does not move the species, or is irreversible and has no one-way fluxes.
+        """
+        return self._one_way("forward", "backward", "influx")
+
+    @cached_property
+    def efflux(self) -> Field:
+        """One-way fluxes out of the inside [mol/m2/s], shape (times, mechanisms, species)."""
+        return self._one_way("backward", "forward", "efflux")
+
+    def _one_way(self, along: str, against: str, meaning: str) -> Field:
+        values = self._empty("mechanism", "species")
+        for i, (_, use, law) in enumerate(self.mechanisms):
+            for s, n in law.stoichiometry(use.chosen).items() if law.reversible else ():
+                label = self.trajectory.labels["mechanism"][i]
+                values[:, i, self._species(s)] = abs(n) * self._rates[f"{label}.{along if n > 0 else against}"]
+        return self._field(values, "mechanism species", "mol/m^2/s", meaning)
+
+    @cached_property
+    def net_flux(self) -> Field:
+        """Net fluxes into the inside [mol/m2/s], shape (times, mechanisms, species)."""
+        values = self._empty("mechanism", "species")
+        for i, (_, use, law) in enumerate(self.mechanisms):
+            for s, n in law.stoichiometry(use.chosen).items():
+                values[:, i, self._species(s)] = n * self.turnover.values[:, i]
+        return self._field(values, "mechanism species", "mol/m^2/s", "net flux into the inside")
+
+    @cached_property
+    def charge_per_turnover(self) -> np.ndarray:
+        """Charges that enter the inside per turnover, shape (mechanisms,)."""
+        charges = dict(self.trajectory.structure.charges)
+        return np.array(
+            [sum(n * charges[s] for s, n in law.stoichiometry(u.chosen).items()) for _, u, law in self.mechanisms]
+        )
+
+    @cached_property
+    def current(self) -> Field:
+        """Outward current densities [A/m2], shape (times, mechanisms)."""
+        values = current_density(self.charge_per_turnover, self.turnover.values)
+        return self._field(values, "mechanism", "A/m^2", "current density, outward")
+
+    @cached_property
+    def area(self) -> Field:
+        """Membrane areas [m2], shape (times, membranes)."""
+        t = self.trajectory
+        derived = t.equations.quantities(t.states, t.parameters)
+        columns = [
+            derived[name] if (name := f"area_{m.name}") in derived else self._parameter(name)
+            for m in t.structure.membranes
+        ]
+        return self._field(np.stack(columns, axis=-1), "membrane", "m^2", "area")
+
+    # -- energy -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _whole_turnover(self) -> np.ndarray:
+        """Turnover of each mechanism over the whole membrane [mol/s], shape (times, mechanisms)."""
+        areas = np.stack([self.area.sel(membrane=m.name) for m, _, _ in self.mechanisms], axis=-1)
+        return self.turnover.values * areas
+
+    @cached_property
+    def dissipation(self) -> Field:
+        """Free energy dissipated by each mechanism [W], shape (times, mechanisms); ATP's included."""
+        with np.errstate(invalid="ignore"):
+            values = self._whole_turnover * self.affinity.values
+        values = np.where(self._whole_turnover == 0.0, 0.0, values)
+        return self._field(values, "mechanism", "W", "dissipation")
+
+    @cached_property
+    def atp_rate(self) -> Field:
+        """ATP used by each mechanism [mol/s], shape (times, mechanisms)."""
+        atp = np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
+        return self._field(self._whole_turnover * atp, "mechanism", "mol/s", "ATP use")
+
+    @cached_property
+    def work(self) -> Field:
+        """Free energy that transport stores per turnover [J/mol], shape (times, mechanisms)."""
+        atp = np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
+        values = -self.affinity.values - atp * self.trajectory.scenario.atp_free_energy
+        return self._field(values, "mechanism", "J/mol", "transport work")
+
+    # -- potentials at which something stops ------------------------------------------------------
+
+    @cached_property
+    def reversal(self) -> Field:
+        """Potential at which each mechanism's affinity vanishes [V], shape (times, mechanisms).
+
+        Nernst potential of a leak, stall potential of a pump; NaN for electroneutral mechanisms.
+        """
+        affinity = self._per_mechanism("affinity")
+        columns = [
+            zero_affinity_potential(
+                self.trajectory.potential.sel(membrane=m.name), affinity[:, i], q, self.thermal_voltage
+            )
+            for i, ((m, _, _), q) in enumerate(zip(self.mechanisms, self.charge_per_turnover, strict=True))
+        ]
+        return self._field(np.stack(columns, axis=-1), "mechanism", "V", "reversal potential")
+
+    def current_voltage(self, membrane: str, labels: Sequence[str], potentials: np.ndarray, at: int = -1) -> np.ndarray:
+        """Summed outward current density [A/m2] of some mechanisms at other potentials, concentrations held.
+
+        Parameters
+        ----------
+        membrane : str
+            Membrane the mechanisms are on.
+        labels : sequence of str
+            Their labels.
+        potentials : ndarray, shape (n,)
+            Membrane potentials [V].
+        at : int
+            Saved state whose concentrations are used.
+        """
+        t = self.trajectory
+        with np.errstate(all="ignore"):
+            rates = t.equations.rates(t.states[at], t.parameters[at], {voltage(membrane): potentials})
+        total = np.zeros(len(potentials))
+        for (m, use, _), q in zip(self.mechanisms, self.charge_per_turnover, strict=True):
+            if m.name == membrane and use.label in labels:
+                total = total + current_density(q, rates[f"{membrane}.{use.label}.net"])
+        return total
+
+    def zero_current_potential(self, membrane: str, labels: Sequence[str], at: int = -1) -> float:
+        """Potential [V] at which the summed current of some mechanisms vanishes, concentrations held.
+
+        For GHK leaks this is the Goldman-Hodgkin-Katz voltage, for ohmic leaks the chord potential. Where there
+        are several, the one nearest to the membrane potential; NaN where there is none.
+        """
+        from scipy.optimize import brentq
+
+        def total(v: float) -> float:
+            return float(self.current_voltage(membrane, labels, np.array([v]), at)[0])
+
+        grid = np.linspace(*POTENTIAL_RANGE, 321)
+        current = self.current_voltage(membrane, labels, grid, at)
+        crossings = np.flatnonzero(np.sign(current[:-1]) * np.sign(current[1:]) <= 0.0)
+        if not len(crossings) or not np.any(current):
+            return float("nan")
+        here = float(self.trajectory.potential.sel(membrane=membrane)[at])
+        roots = [float(brentq(total, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)) for i in crossings]
+        return min(roots, key=lambda v: abs(v - here))
+
+    # -- small things -----------------------------------------------------------------------------
+
+    def _parameter(self, name: str) -> np.ndarray:
+        return self.trajectory.parameters[:, self.trajectory.structure.parameters.index(name)]
+
+    def _species(self, name: str) -> int:
+        return self.trajectory.labels["species"].index(name)
+
+    def _empty(self, *dims: str) -> np.ndarray:
+        return np.full((len(self.trajectory.time), *(len(self.trajectory.labels[d]) for d in dims)), np.nan)
+
+    def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
+        names = dims.split()
+        return Field(values, ("time", *names), {d: self.trajectory.labels[d] for d in names}, unit, meaning)

@@ -1,0 +1,329 @@
+"""Structure -> equations: the model's right-hand side and everything it is made of, in SymPy.
+
+A mechanism is one turnover ``v`` [mol/m2/s] and one stoichiometry ``N``; all else is bookkeeping::
+
+    dn_(c,s)/dt = sum_m A_m N[(c,s),m] v_m              amounts [mol]
+    dq_c/dt     = F sum_s z_s dn_(c,s)/dt               charge of a free compartment [C]
+    q_c         = sum_m C_m A_m (phi_c - phi_other)     potentials [V] from charges
+    0           = sum_m A_m sum_s z_s N[(c,s),m] v_m    the same compartment, electroneutral
+
+Reversible laws state the forward rate; the backward one is ``forward exp(-affinity/RT)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from simulator.constants import FARADAY
+from simulator.mechanisms import library
+from simulator.special import bern_symbol
+from simulator.structure import (
+    ATP_ENERGY,
+    MechanismStructure,
+    MembraneStructure,
+    Structure,
+    amount,
+    charge,
+    concentration,
+    impermeant,
+    parameter_name,
+    potential,
+    voltage,
+    volume,
+    water_total,
+)
+
+#: Faraday constant as a symbol; generated code gives it its value.
+FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)
+
+@dataclass(frozen=True)
+class Turnover:
+    """Rates [mol/m2/s] and affinity of one mechanism on one membrane.
+
+    Parameters
+    ----------
+    net, forward, backward : Expr
+        `backward` is None for an irreversible law, whose `forward` is the net rate.
+    affinity : Expr
+        Free energy that one turnover gives off, over RT; ATP included.
+    stoichiometry : dict of str to int
+        Molecules entering the inside per turnover.
+    atp : int
+        ATP hydrolysed per turnover.
+    """
+
+    net: sp.Expr
+    forward: sp.Expr
+    backward: sp.Expr | None
+    affinity: sp.Expr
+    stoichiometry: dict[str, int]
+    atp: int
+
+
+def symbol(name: str) -> sp.Symbol:
+    """A state or parameter; potentials and charges have a sign, the rest is positive."""
+    signed = name.startswith(("q_", "phi_", "v_", "command_", ATP_ENERGY))
+    return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations of a structure."""
+
+    structure: Structure
+
+    @cached_property
+    def charges(self) -> dict[str, int]:
+        """Charge number of each species."""
+        return dict(self.structure.charges)
+
+    @cached_property
+    def definitions(self) -> dict[str, sp.Expr]:
+        """Named quantities that follow from states and parameters, each in terms of earlier ones.
+
+        Volumes ``w``, areas, concentrations ``c`` and membrane potentials ``v``: where one is a state or a
+        parameter already it needs no definition.
+        """
+        found: dict[str, sp.Expr] = {}
+        for group in self.structure.osmotic_groups:
+            found |= self._osmotic_volumes(group)
+        for m in self.structure.membranes:
+            if m.area == "sphere":
+                found[f"area_{m.name}"] = sp.cbrt(36 * sp.pi) * symbol(volume(m.inside)) ** sp.Rational(2, 3)
+            elif m.area == "cylinder":  # A = 2 pi r L and w = pi r^2 L at constant L
+                length = symbol(f"length_{m.inside}")
+                found[f"area_{m.name}"] = sp.sqrt(4 * sp.pi * length * symbol(volume(m.inside)))
+        for c in self.structure.compartments:
+            if c.volume != "bath":
+                for s in c.species:
+                    found[concentration(c.name, s)] = symbol(amount(c.name, s)) / symbol(volume(c.name))
+        potentials = self._potentials()
+        for m in self.structure.membranes:
+            found[voltage(m.name)] = potentials[m.inside] - potentials[m.outside]
+        return found
+
+    def _osmotic_volumes(self, group: tuple[str, ...]) -> dict[str, sp.Expr]:
+        """Volumes of compartments between which water is always at rest."""
+        soft = [c for c in group if self.structure.compartment(c).volume == "osmotic"]
+        baths = [c for c in group if self.structure.compartment(c).volume == "bath"]
+        if not soft:
+            return {}
+        if baths:
+            common = self.osmolarity(baths[0])
+        else:
+            common = sp.Add(*map(self.osmoles, soft)) / symbol(water_total(group))
+        return {volume(c): self.osmoles(c) / common for c in soft}
+
+    def osmoles(self, compartment: str) -> sp.Expr:
+        """All solute [mol] in a free compartment."""
+        species = self.structure.compartment(compartment).species
+        return sp.Add(*(symbol(amount(compartment, s)) for s in species), symbol(impermeant(compartment)))
+
+    def osmolarity(self, compartment: str) -> sp.Expr:
+        """Osmolarity [mol/m3] of any compartment."""
+        c = self.structure.compartment(compartment)
+        if c.volume != "bath":
+            return self.osmoles(compartment) / symbol(volume(compartment))
+        return sp.Add(*(symbol(concentration(compartment, s)) for s in c.species), symbol(impermeant(compartment)))
+
+    def _potentials(self) -> dict[str, sp.Expr]:
+        """Potential [V] of each compartment."""
+        free = [c.name for c in self.structure.compartments if c.potential == "free"]
+        found: dict[str, sp.Expr] = {c.name: sp.Integer(0) for c in self.structure.compartments}
+        if self.structure.formulation == "electroneutral":
+            return found | {name: symbol(potential(name)) for name in free}
+        if free:
+            capacitor = sp.zeros(len(free))
+            for m in self.structure.membranes:
+                c = symbol(f"capacitance_{m.name}") * symbol(f"area_{m.name}")
+                for one, other in ((m.inside, m.outside), (m.outside, m.inside)):
+                    if one in free:
+                        capacitor[free.index(one), free.index(one)] += c
+                        if other in free:
+                            capacitor[free.index(one), free.index(other)] -= c
+            solution = capacitor.LUsolve(sp.Matrix([symbol(charge(name)) for name in free]))
+            found |= dict(zip(free, map(sp.factor_terms, solution), strict=True))
+        return found
+
+    def slope(self, expression: sp.Expr, state: str) -> sp.Expr:
+        """Derivative of an expression by a state, through the definitions it uses."""
+        total = sp.diff(expression, symbol(state))
+        for name in self._used(expression):
+            inner = self._definition_slope(name, state)
+            if inner != 0:
+                total += sp.diff(expression, symbol(name)) * inner
+        return total
+
+    def _definition_slope(self, name: str, state: str) -> sp.Expr:
+        key = (name, state)
+        if key not in self._slopes:
+            self._slopes[key] = self.slope(self.definitions[name], state)
+        return self._slopes[key]
+
+    @cached_property
+    def _slopes(self) -> dict[tuple[str, str], sp.Expr]:
+        return {}
+
+    def _used(self, expression: sp.Expr) -> list[str]:
+        present = {s.name for s in expression.free_symbols}
+        return [name for name in self.definitions if name in present]
+
+    @cached_property
+    def turnovers(self) -> dict[tuple[str, str], Turnover]:
+        """Rates and affinity of each mechanism, by membrane and label."""
+        return {
+            (m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms
+        }
+
+    def _turnover(self, m: MembraneStructure, use: MechanismStructure) -> Turnover:
+        law = library()[use.law]
+        stoichiometry = law.stoichiometry(use.chosen)
+        arguments = {name: self._argument(name, m, use) for name in law.arguments}
+        forward = sp.sympify(law.rate(**arguments))
+        thermal = symbol("rt_over_f")
+        electric = sum(n * self.charges[s] for s, n in stoichiometry.items()) * symbol(voltage(m.name)) / thermal
+        ratios = {
+            s: symbol(concentration(m.inside, s)) / symbol(concentration(m.outside, s)) for s in stoichiometry
+        }
+        uphill = electric + sum(n * sp.log(ratios[s]) for s, n in stoichiometry.items())
+        affinity = -uphill - law.atp * symbol(ATP_ENERGY)
+        if not law.reversible:
+            return Turnover(forward, forward, None, affinity, stoichiometry, law.atp)
+        fold = sp.Mul(*(ratios[s] ** n for s, n in stoichiometry.items())) * sp.exp(electric)
+        if law.atp:
+            fold *= sp.exp(law.atp * symbol(ATP_ENERGY))
+        backward = forward * fold
+        net = _exact_net(forward, -affinity)
+        return Turnover(forward - backward if net is None else net, forward, backward, affinity, stoichiometry, law.atp)
+
+    def _argument(self, name: str, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:
+        """The expression that a rate law's argument stands for; see :mod:`simulator.mechanisms.base`."""
+        law = library()[use.law]
+        if any(p.name == name for p in law.parameters):
+            return symbol(parameter_name(m.name, use.label, name))
+        if name in ("rt_over_f", "faraday", "v", "z"):
+            return {
+                "rt_over_f": symbol("rt_over_f"),
+                "faraday": FARADAY_SYMBOL,
+                "v": symbol(voltage(m.name)),
+                "z": sp.Integer(self.charges[use.chosen]) if use.chosen else None,
+            }[name]
+        species, _, side = name.rpartition("_")
+        compartment = {"i": m.inside, "o": m.outside}[side]
+        return symbol(concentration(compartment, str(use.chosen) if species == "c" else species))
+
+    @cached_property
+    def derivative(self) -> dict[str, sp.Expr]:
+        """Right-hand side by state; for an electroneutral potential the net inward current over F."""
+        flow: dict[tuple[str, str], sp.Expr] = {}
+        for m in self.structure.membranes:
+            for use in m.mechanisms:
+                turnover = self.turnovers[m.name, use.label]
+                rate = symbol(f"area_{m.name}") * turnover.net
+                for s, n in turnover.stoichiometry.items():
+                    flow[m.inside, s] = flow.get((m.inside, s), sp.Integer(0)) + n * rate
+                    flow[m.outside, s] = flow.get((m.outside, s), sp.Integer(0)) - n * rate
+        found: dict[str, sp.Expr] = {}
+        for c in self.structure.compartments:
+            for s in c.states:
+                found[amount(c.name, s)] = flow.get((c.name, s), sp.Integer(0))
+        for c in self.structure.compartments:
+            if c.potential == "free":
+                current = sp.Add(*(self.charges[s] * v for (name, s), v in flow.items() if name == c.name))
+                if self.structure.formulation == "electroneutral":
+                    found[potential(c.name)] = current
+                else:
+                    found[charge(c.name)] = FARADAY_SYMBOL * current
+        for c in self.structure.compartments:
+            if c.volume == "state":
+                found[volume(c.name)] = self._water_inflow(c.name)
+        return {name: found[name] for name in self.structure.states}
+
+    @cached_property
+    def water_flows(self) -> dict[str, sp.Expr]:
+        """Volume flow [m3/s] into the inside of each membrane that lets water through at a finite rate."""
+        return {
+            m.name: symbol(f"water_permeability_{m.name}")
+            * symbol(f"area_{m.name}")
+            * (self.osmolarity(m.inside) - self.osmolarity(m.outside))
+            for m in self.structure.membranes
+            if m.water == "finite"
+        }
+
+    def _water_inflow(self, compartment: str) -> sp.Expr:
+        total = sp.Integer(0)
+        for m in self.structure.membranes:
+            if m.name in self.water_flows and compartment in (m.inside, m.outside):
+                total += (1 if compartment == m.inside else -1) * self.water_flows[m.name]
+        return total
+
+    @cached_property
+    def differential(self) -> tuple[bool, ...]:
+        """Whether each state has a time derivative; the others (potentials) solve an equation."""
+        return tuple(not name.startswith("phi_") for name in self.structure.states)
+
+    @cached_property
+    def dependent(self) -> dict[str, dict[str, sp.Expr]]:
+        """States whose derivative is a constant combination of other states' derivatives.
+
+        These are the linear invariants (charge, total amounts, total water). The kernel advances a
+        dependent state by that very combination of the others' increments, so what is conserved is
+        conserved to rounding, and its linear algebra shrinks.
+        """
+        columns, rows = self._flow_matrix()
+        names = list(rows)
+        matrix = sp.Matrix([[rows[name].get(c, 0) for c in columns] for name in names])
+        if not columns or not names:
+            return {}
+        # Columns of the transposed matrix that are not pivots are combinations of earlier pivots.
+        reduced, pivots = matrix.T.rref()
+        scale = {name: FARADAY_SYMBOL if name.startswith("q_") else sp.Integer(1) for name in names}
+        return {
+            names[j]: {
+                names[p]: scale[names[j]] * reduced[i, j] / scale[names[p]]
+                for i, p in enumerate(pivots)
+                if reduced[i, j] != 0
+            }
+            for j in range(len(names))
+            if j not in pivots
+        }
+
+    def _flow_matrix(self) -> tuple[list[str], dict[str, dict[str, int]]]:
+        """Integer coefficients of the elementary flows in each differential state (charges over F)."""
+        columns: list[str] = []
+        rows: dict[str, dict[str, int]] = {n: {} for n, d in zip(self.structure.states, self.differential, strict=True) if d}
+        for m in self.structure.membranes:
+            for use in m.mechanisms:
+                column = f"{m.name}.{use.label}"
+                columns.append(column)
+                for s, n in self.turnovers[m.name, use.label].stoichiometry.items():
+                    for c, sign in ((m.inside, 1), (m.outside, -1)):
+                        if amount(c, s) in rows:
+                            rows[amount(c, s)][column] = sign * n
+                        if charge(c) in rows:
+                            row = rows[charge(c)]
+                            row[column] = row.get(column, 0) + sign * n * self.charges[s]
+            if m.water == "finite":
+                columns.append(m.name)
+                for c, sign in ((m.inside, 1), (m.outside, -1)):
+                    if volume(c) in rows:
+                        rows[volume(c)][m.name] = sign
+        return columns, rows
+
+
+def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
+    """``forward (1 - e^uphill)`` when `forward` is ``coefficient * bern(uphill)``: minus coefficient * uphill.
+
+    ``bern(x) (e^x - 1) = x`` is an identity that the algebra system does not know; it keeps a law such
+    as the ohmic leak free of cancellation.
+    """
+    for candidate in forward.atoms(bern_symbol()):
+        x = candidate.args[0]
+        coefficient = forward / candidate
+        same = sp.expand_log(x, force=True) - sp.expand_log(uphill, force=True)
+        if not coefficient.has(bern_symbol()) and sp.expand(same) == 0:
+            return -coefficient * x
+    return None

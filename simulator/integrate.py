@@ -1,0 +1,116 @@
+"""Runs a scenario: save times, protocol, conservation check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from simulator.conservation import conservation
+from simulator.kernel import load_program
+from simulator.kernel.status import Status
+from simulator.model import Model
+from simulator.provenance import provenance
+from simulator.scenario import Run, Scenario
+from simulator.trajectory import Trajectory
+from simulator.verdict import first_rest
+
+#: Saved states of a run that does not say how many it wants.
+DEFAULT_SAVES = 201
+
+#: Relative drift of charge or of a closed total above which a run counts as failed.
+CONSERVATION_LIMIT = 1.0e-9
+
+
+def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> Trajectory:
+    """Integrate a scenario in time.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to run.
+    announce : callable
+        Told in a sentence before something that takes seconds (compiling).
+
+    Returns
+    -------
+    Trajectory
+        With a status; a run that fails keeps what it computed up to its last good state.
+
+    Raises
+    ------
+    ModelError
+        When the scenario's numbers contradict each other.
+    """
+    model = Model.of(scenario)
+    state, scale, parameters = model.initial_state(), model.scales(), model.parameters()
+    events = model.events()
+    if events and events[0].time <= 0.0:
+        parameters, events = events[0].parameters, events[1:]
+    times = save_times(scenario.run)
+    program = load_program(model.structure, announce)
+    result = program.integrate(
+        state[None],
+        parameters[None],
+        scale[None],
+        np.array([scenario.run.duration]),
+        times,
+        event_time=np.array([[e.time for e in events]]),
+        event_parameters=np.array([[e.parameters for e in events]]).reshape(1, len(events), len(parameters)),
+        rtol=scenario.run.rtol,
+        max_steps=scenario.run.max_steps,
+    )
+    status = Status(int(result.status[0]))
+    end = float(result.time[0])
+    saved = result.saved[0]
+    keep = times <= end if status is not Status.OK else np.ones(len(times), dtype=bool)
+    times, saved = times[keep], saved[keep]
+    if status is not Status.OK and (not len(times) or times[-1] < end):
+        times, saved = np.append(times, end), np.vstack([saved, result.final[:1]])
+    culprit = int(result.culprit[0])
+    trajectory = Trajectory.from_states(
+        model,
+        times,
+        saved,
+        status=status.word,
+        end_time=end,
+        culprit=model.structure.states[culprit] if culprit >= 0 else "",
+        provenance=provenance(model.structure),
+    )
+    if status is Status.OK and conservation(trajectory).worst > CONSERVATION_LIMIT:
+        trajectory = replace(trajectory, status=Status.CONSERVATION_VIOLATED.word)
+    return _until_rest(trajectory) if scenario.run.until == "steady" else trajectory
+
+
+def save_times(run: Run) -> np.ndarray:
+    """Times [s] at which a run's states are saved, the start and the end always among them."""
+    if run.save == "final":
+        return np.array([run.duration])
+    if run.save_at is not None:
+        return np.unique([0.0, *run.save_at, run.duration])
+    if run.save_every is None:
+        return np.linspace(0.0, run.duration, DEFAULT_SAVES)
+    count = int(np.floor(run.duration / run.save_every * (1.0 + 1.0e-12)))
+    times = run.save_every * np.arange(count + 1)
+    if times[-1] > run.duration * (1.0 - 1.0e-12):
+        times[-1] = run.duration
+        return times
+    return np.append(times, run.duration)
+
+
+def _until_rest(trajectory: Trajectory) -> Trajectory:
+    """Cut a trajectory after the first saved state from which on it is at rest."""
+    last = first_rest(trajectory)
+    if last is None:
+        return trajectory
+    keep = slice(0, last + 1)
+    return replace(
+        trajectory,
+        time=trajectory.time[keep],
+        amount=trajectory.amount[keep],
+        charge=trajectory.charge[keep],
+        volume=trajectory.volume[keep],
+        compartment_potential=trajectory.compartment_potential[keep],
+        end_time=float(trajectory.time[last]),
+    )

@@ -1,0 +1,40 @@
+"""Generated code and the machinery around it; the only place that imports numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from simulator.kernel import cache
+from simulator.structure import Structure
+
+if TYPE_CHECKING:
+    from simulator.kernel.program import Program
+
+__all__ = ["load_arrays", "load_program", "source_text"]
+
+
+def load_arrays(structure: Structure) -> ModuleType:
+    """Array functions of a structure: ``quantities``, ``rates``, ``water``, ``derivative``, ``jacobian``."""
+    return cache.load_module(cache.folder(structure) / "arrays.py")
+
+
+def load_program(structure: Structure, announce: Callable[[str], None] = lambda _: None) -> Program:
+    """Compiled kernel of a structure, from the cache if it is there.
+
+    Parameters
+    ----------
+    structure : Structure
+        What decides the equations.
+    announce : callable
+        Told in a sentence before something that takes seconds.
+    """
+    from simulator.kernel.program import Program
+
+    return Program.load(cache.folder(structure) / "kernel.py", announce)
+
+
+def source_text(structure: Structure) -> str:
+    """Text of the generated kernel."""
+    return (cache.folder(structure) / "kernel.py").read_text()

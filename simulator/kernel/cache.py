@@ -1,0 +1,134 @@
+"""Where generated code lives: a private directory, one folder per kernel, named by what it depends on.
+
+The name is a hash of the structure, of every source file that has a part in the code, and of the
+versions of the libraries that compile it; a changed law or constant can never meet a stale kernel,
+whatever the times of files say. The directory belongs to the user alone, because numba's cache index
+is a pickle: one that others could write to is not used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import platformdirs
+
+from simulator.structure import Structure
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+#: Source files that every kernel depends on, beside the laws it uses.
+SOURCES = (
+    "constants.py",
+    "equations.py",
+    "special.py",
+    "structure.py",
+    "mechanisms/base.py",
+    "kernel/cache.py",
+    "kernel/driver.py",
+    "kernel/generate.py",
+    "kernel/program.py",
+    "kernel/rodas4.py",
+    "kernel/status.py",
+    "kernel/vectormath.py",
+)
+LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
+
+Announce = Callable[[str], None]
+
+
+def kernel_hash(structure: Structure) -> str:
+    """Hash of everything the generated code of a structure depends on."""
+    laws = {use.law for m in structure.membranes for use in m.mechanisms}
+    digest = hashlib.sha256(json.dumps(asdict(structure), sort_keys=True).encode())
+    for name in (*SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws)):
+        digest.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes())
+    digest.update(json.dumps([*map(version, LIBRARIES), sys.version]).encode())
+    return digest.hexdigest()[:32]
+
+
+def folder(structure: Structure) -> Path:
+    """Folder with the generated modules of a structure, written now if it is not there yet."""
+    path = directory() / kernel_hash(structure)
+    if not (path / "kernel.py").is_file():
+        _write(structure, path)
+    return path
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a generated module under a name of its own."""
+    name = f"ionflux_{path.stem}_{path.parent.name}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+def forget_module(path: Path) -> None:
+    """Drop a generated module and what was compiled of it, so that it is built anew."""
+    sys.modules.pop(f"ionflux_{path.stem}_{path.parent.name}", None)
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+
+
+@cache
+def directory() -> Path:
+    """The cache directory: the user's if it is safe and writable, else a temporary one."""
+    chosen = Path(os.environ.get("IONFLUX_CACHE") or platformdirs.user_cache_path("ionflux"))
+    problem = _problem(chosen)
+    if problem is None:
+        return chosen
+    temporary = Path(tempfile.mkdtemp(prefix="ionflux-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    warnings.warn(f"cannot keep compiled kernels in {chosen}: {problem}; compiling for this run only", stacklevel=2)
+    return temporary
+
+
+def _problem(path: Path) -> str | None:
+    """Why a cache directory cannot be used, None if it can."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        return error.strerror or str(error)
+    if not stat.S_ISDIR(status.st_mode):
+        return "it is not a directory"
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        return "it belongs to someone else"
+    if status.st_mode & 0o022:
+        return "others can write to it"
+    if not os.access(path, os.W_OK | os.X_OK):
+        return "it is not writable"
+    return None
+
+
+def _write(structure: Structure, path: Path) -> None:
+    """Generate the modules beside their place and move them there in one step."""
+    # Symbolic algebra is imported here only: a cached kernel starts without it.
+    from simulator.equations import Equations
+    from simulator.kernel.generate import KernelSource
+
+    source = KernelSource(Equations(structure))
+    workplace = Path(tempfile.mkdtemp(prefix="new-", dir=path.parent))
+    (workplace / "arrays.py").write_text(source.arrays())
+    (workplace / "kernel.py").write_text(source.kernel())
+    try:
+        workplace.rename(path)
+    except OSError:  # another process was faster; its files say the same
+        shutil.rmtree(workplace, ignore_errors=True)

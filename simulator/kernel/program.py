@@ -1,0 +1,129 @@
+"""A compiled kernel and the arrays it works on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from simulator.kernel import cache
+from simulator.kernel.driver import LANES, Task
+from simulator.kernel.status import Status
+
+#: Attempted steps of all lanes between two looks at whether the user wants to stop.
+ATTEMPTS_PER_CALL = 20_000
+
+
+@dataclass(frozen=True)
+class Integration:
+    """What a kernel computed for a batch of runs.
+
+    Parameters
+    ----------
+    saved : ndarray, shape (runs, times, states)
+        States at the save times; NaN after a run's end.
+    final : ndarray, shape (runs, states)
+        Last good state.
+    status : ndarray of int, shape (runs,)
+        A :class:`~simulator.kernel.status.Status` each.
+    time : ndarray, shape (runs,)
+        Time reached [s].
+    culprit : ndarray of int, shape (runs,)
+        Index of the state that made a run fail, -1 if none did.
+    attempts : ndarray of int, shape (runs,)
+        Attempted steps.
+    """
+
+    saved: np.ndarray
+    final: np.ndarray
+    status: np.ndarray
+    time: np.ndarray
+    culprit: np.ndarray
+    attempts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Program:
+    """A generated kernel, ready to integrate."""
+
+    module: ModuleType
+    compiled: bool
+
+    @classmethod
+    def load(cls, path: Path, announce: Callable[[str], None]) -> Program:
+        """Load the compiled kernel, or compile it.
+
+        A damaged cache (numba's index or data cut short) is thrown away and built again.
+        """
+        if not any(path.parent.glob("__pycache__/kernel.advance-*.nbi")):
+            announce(f"compiling the kernel of this model (once; kept in {path.parent})")
+        try:
+            return cls._ready(cache.load_module(path))
+        except Exception:
+            cache.forget_module(path)
+            return cls._ready(cache.load_module(path))
+
+    @classmethod
+    def _ready(cls, module: ModuleType) -> Program:
+        program = cls(module, compiled=False)
+        n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
+        program.integrate(*(np.empty((0, k)) for k in (n, parameters, n)), np.empty(0), np.empty(0))
+        return cls(module, compiled=not module.advance.stats.cache_hits)
+
+    def integrate(
+        self,
+        state: np.ndarray,
+        parameters: np.ndarray,
+        scale: np.ndarray,
+        end: np.ndarray,
+        times: np.ndarray,
+        *,
+        event_time: np.ndarray | None = None,
+        event_parameters: np.ndarray | None = None,
+        rtol: float = 1.0e-6,
+        max_steps: int = 100_000,
+    ) -> Integration:
+        """Integrate a batch of runs from t = 0, each to its own end.
+
+        Parameters
+        ----------
+        state, scale : ndarray, shape (runs, states)
+            Initial states and their absolute scales.
+        parameters : ndarray, shape (runs, parameters)
+            Parameter vectors until the first event.
+        end : ndarray, shape (runs,)
+            End times [s].
+        times : ndarray, shape (times,)
+            Save times [s], increasing, shared by all runs.
+        event_time : ndarray, shape (runs, events), optional
+            Times at which parameters change, increasing in each row.
+        event_parameters : ndarray, shape (runs, events, parameters), optional
+            Parameter vectors from each event on.
+        rtol : float
+            Relative tolerance of the error per step.
+        max_steps : int
+            Attempted steps after which a run is given up.
+        """
+        runs, n = state.shape
+        start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
+        if event_time is None or event_parameters is None:
+            events = np.empty((runs, 0, 1 + parameters.shape[1]))
+        else:
+            events = np.concatenate([event_time[:, :, None], event_parameters], axis=2)
+        saved = np.full((runs, len(times), n), math.nan)
+        outcome = np.full((runs, n + 4), float(Status.CANCELLED))
+        queue = np.zeros(2, dtype=np.int64)
+        task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
+        work = np.ones(self.module.ROWS.end_of_rows * LANES)
+        work[self.module.ROWS.accepted * LANES :] = 0.0
+        while self.module.advance(work, task, ATTEMPTS_PER_CALL):
+            pass
+        status, time, culprit, attempts = outcome[:, n:].T
+        return Integration(
+            saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
+        )

@@ -1,0 +1,71 @@
+"""Laws of electrodiffusion that analysis and reports share, and the sign convention of the project.
+
+Sign convention, for the whole project:
+
+- a membrane potential is the potential *inside minus outside*;
+- ``influx`` and ``efflux`` are both >= 0, and ``net = influx - efflux`` is positive *into* the inside;
+- a current is positive *outward*, ``i = -F sum_s z_s N_s v``;
+- the driving force on an ion is ``V - E``; for a cation a positive one pushes outward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulator.constants import FARADAY
+
+
+def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -> Any:
+    """Nernst potential ``RT/(zF) ln(c_out/c_in)`` [V].
+
+    Parameters
+    ----------
+    c_in, c_out : float or array
+        Concentrations inside and outside, in one unit.
+    charge : int
+        Charge number of the ion.
+    thermal_voltage : float or array
+        RT/F [V].
+
+    Raises
+    ------
+    ValueError
+        For a neutral solute: only a charged one can be balanced by a voltage.
+    """
+    if charge == 0:
+        raise ValueError(
+            "a neutral solute has no Nernst potential: no voltage can balance its gradient; "
+            "its equilibrium is equal concentrations"
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return thermal_voltage / charge * np.log(np.divide(c_out, c_in))
+
+
+def current_density(charge_per_turnover: float, turnover: Any) -> Any:
+    """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
+    return -FARADAY * charge_per_turnover * turnover
+
+
+def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:
+    """Potential [V] at which a mechanism's affinity vanishes, concentrations held.
+
+    For a leak this is the Nernst potential, for a cotransporter or exchanger its reversal potential, for
+    a pump the potential at which it stalls. NaN for an electroneutral mechanism.
+
+    Parameters
+    ----------
+    potential : float or array
+        Membrane potential [V] at which `affinity` was computed.
+    affinity : float or array
+        Affinity over RT, per turnover.
+    charge_per_turnover : float
+        Charges that enter the inside per turnover.
+    thermal_voltage : float or array
+        RT/F [V].
+    """
+    if charge_per_turnover == 0:
+        return np.full(np.shape(affinity), np.nan)
+    # The affinity falls by the charge moved times V, in units of RT/F.
+    return potential + np.multiply(affinity, thermal_voltage) / charge_per_turnover

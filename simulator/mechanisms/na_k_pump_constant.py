@@ -1,0 +1,21 @@
+"""Na/K pump running at a constant rate, whatever the concentrations."""
+
+from simulator.mechanisms.base import Mechanism, Parameter
+
+
+def net(rate):
+    """Turnover: constant."""
+    return rate
+
+
+MECHANISM = Mechanism(
+    title="Na/K pump, constant rate",
+    parameters=(
+        Parameter("rate", "mol/m^2/s", "turnover, or its pump current in A/m^2 (one charge each)", minimum=0.0),
+    ),
+    moves={"na": -3, "k": 2},
+    atp=1,
+    rate=net,
+    reversible=False,
+    source="Kay 2017, Front Cell Dev Biol 5:41, eqs 1-2, doi:10.3389/fcell.2017.00041",
+)

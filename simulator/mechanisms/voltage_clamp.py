@@ -1,0 +1,26 @@
+"""Amplifier that holds the membrane potential by moving one ion across the membrane.
+
+Protocol events ``clamp`` and ``release`` switch it on and off. A finite conductance keeps the clamp
+an ordinary mechanism: the ion that carries its current is booked, so charge and amounts agree.
+"""
+
+from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+
+
+def net(conductance, command, z, v, faraday):
+    """Inward turnover of the carrier: ``g (V_command - V)/(zF)``."""
+    return conductance * (command - v) / (z * faraday)
+
+
+MECHANISM = Mechanism(
+    title="Voltage clamp",
+    parameters=(
+        Parameter("conductance", "S/m^2", "gain of the amplifier; 0 is off", minimum=0.0),
+        Parameter("command", "V", "potential to hold", minimum=-1.0, maximum=1.0),
+    ),
+    moves={CHOSEN: 1},
+    rate=net,
+    reversible=False,
+    chooses="ion",
+    source="Hodgkin, Huxley & Katz 1952, J Physiol 116:424, doi:10.1113/jphysiol.1952.sp004716",
+)

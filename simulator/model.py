@@ -1,0 +1,384 @@
+"""Scenario -> Model: which states there are, which parameters, and their numbers.
+
+The *structure* (what is connected to what, which laws) decides the equations and so the kernel; the
+*numbers* (initial state, parameter vector, protocol) never do. This module needs no symbolic algebra:
+a scenario whose kernel is in the cache runs without it.
+
+Sign convention: see :mod:`simulator.laws`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
+from simulator.mechanisms import library
+from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.structure import (
+    ATP_ENERGY,
+    CLAMP,
+    Structure,
+    amount,
+    charge,
+    concentration,
+    impermeant,
+    parameter_name,
+    potential,
+    structure_of,
+    volume,
+    water_total,
+)
+
+Values = Mapping[str, Any]
+
+#: Time constant [s] with which a clamped membrane reaches its command potential.
+CLAMP_TIME = 1.0e-9
+
+#: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
+TRACE_CONCENTRATION = 1.0e-4
+
+#: Disagreement [V] between given potential and given composition that is still rounding.
+POTENTIAL_AGREES = 1.0e-6
+
+
+class ModelError(ValueError):
+    """A scenario whose numbers contradict each other.
+
+    Attributes
+    ----------
+    key : str
+        Dotted path of the value to change.
+    problem, expected, hint : str
+        The parts of the message.
+    """
+
+    def __init__(self, key: str, problem: str, expected: str, hint: str = "") -> None:
+        super().__init__(f"{key}: {problem}; expected {expected}" + (f"; {hint}" if hint else ""))
+        self.key, self.problem, self.expected, self.hint = key, problem, expected, hint
+
+
+@dataclass(frozen=True)
+class Event:
+    """A time [s] at which parameters change, and the whole parameter vector from then on."""
+
+    time: float
+    parameters: np.ndarray
+
+
+@dataclass(frozen=True)
+class Model:
+    """A scenario's structure and its numbers.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What the user said.
+    structure : Structure
+        What decides the equations.
+    """
+
+    scenario: Scenario
+    structure: Structure
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Model:
+        """Build the model of a scenario."""
+        return cls(scenario, structure_of(scenario))
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """Every number of the scenario by dotted path, SI."""
+        return self.scenario.quantities()
+
+    def parameters(self, values: Values | None = None) -> np.ndarray:
+        """Parameter vector at t = 0.
+
+        Parameters
+        ----------
+        values : mapping, optional
+            Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, parameters)``.
+        """
+        return _stack(self._parameter_values(self.values if values is None else values, {}))
+
+    def events(self) -> tuple[Event, ...]:
+        """The protocol as parameter vectors, in order of time."""
+        values, clamps = dict(self.values), dict[str, tuple[float, float]]()
+        events: list[Event] = []
+        for event in sorted(self.scenario.protocol, key=lambda e: e.at):
+            match event:
+                case SetEvent():
+                    values.update(event.set)
+                case ClampEvent():
+                    for name, clamp in event.clamp.items():
+                        gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
+                        clamps[name] = (gain, clamp.potential)
+                case ReleaseEvent():
+                    for name in event.release:
+                        clamps[name] = (0.0, 0.0)
+            parameters = _stack(self._parameter_values(values, clamps))
+            if events and events[-1].time == event.at:
+                events.pop()
+            events.append(Event(event.at, parameters))
+        return tuple(events)
+
+    def initial_state(self, values: Values | None = None) -> np.ndarray:
+        """State at t = 0: amounts [mol], charges [C] (or potentials [V]), volumes [m3].
+
+        Raises
+        ------
+        ModelError
+            When composition and potential contradict each other.
+        """
+        values = self.values if values is None else values
+        amounts = {
+            amount(c.name, s): self._amount(values, c.name, s) for c in self.structure.compartments for s in c.states
+        }
+        volumes = {
+            volume(c.name): self._volume(values, c.name) for c in self.structure.compartments if c.volume == "state"
+        }
+        potentials = self.initial_potentials(values)
+        if self.structure.formulation == "electroneutral":
+            electric = {potential(name): v for name, v in potentials.items()}
+        else:
+            electric = {charge(name): q for name, q in self._capacitor_charges(values, potentials).items()}
+        state = amounts | electric | volumes
+        return _stack([state[name] for name in self.structure.states])
+
+    def initial_potentials(self, values: Values | None = None) -> dict[str, Any]:
+        """Potential [V] of each compartment that has one of its own, at t = 0.
+
+        A compartment whose impermeant charge is given gets its potential from its composition; any
+        other takes the potential given for one of its membranes.
+        """
+        values = self.values if values is None else values
+        free = [c.name for c in self.structure.compartments if c.potential == "free"]
+        rows, right = [], []
+        laplacian = self._laplacian(values, free)
+        unused = {
+            name: m.potential for name, m in self.scenario.membranes.items() if m.potential is not None
+        }
+        by_composition = [name for name in free if self._composition_is_complete(name)]
+        for name in (n for n in free if n not in by_composition):
+            given = next((m for m in unused if name in self._sides(m)), None)
+            if given is None:
+                by_composition.append(name)
+                continue
+            inside, outside = self._sides(given)
+            rows.append([float(c == inside) - float(c == outside) for c in free])
+            right.append(values[f"membranes.{given}.potential"])
+            unused.pop(given)
+        if self.structure.formulation == "electroneutral":
+            for name in by_composition:
+                self._check_neutral(values, name)
+                rows.append([float(c == name) for c in free])
+                right.append(next((unused[m] for m in unused if self._sides(m)[0] == name), 0.0))
+        else:
+            for name in by_composition:
+                rows.append(laplacian[free.index(name)])
+                right.append(self._composition_charge(values, name))
+        solution = _solve(rows, right)
+        potentials = dict(zip(free, solution, strict=True))
+        if self.structure.formulation == "capacitive":
+            self._check_potentials(values, potentials)
+        return potentials
+
+    def impermeant_charge(self, compartment: str) -> float:
+        """Charge number of the impermeant solute, the one that ``auto`` stands for included."""
+        spec = self.scenario.compartments[compartment].impermeant
+        if spec is None:
+            return math.nan
+        if spec.charge != "auto":
+            return float(spec.charge)
+        potentials = self.initial_potentials()
+        total = 0.0
+        if self.structure.formulation == "capacitive" and compartment in potentials:
+            total = self._capacitor_charges(self.values, potentials)[compartment] / FARADAY
+        held = sum(
+            z * self._amount(self.values, compartment, s) for s, z in self._charges_in(compartment).items()
+        )
+        return float((total - held) / self._impermeant(self.values, compartment))
+
+    def scales(self, values: Values | None = None) -> np.ndarray:
+        """Size of each state below which only absolute accuracy counts (same shape as the state)."""
+        values = self.values if values is None else values
+        thermal = self._thermal_voltage(values)
+        out: list[Any] = []
+        for c in self.structure.compartments:
+            out += [TRACE_CONCENTRATION * self._volume(values, c.name)] * len(c.states)
+        free = [c.name for c in self.structure.compartments if c.potential == "free"]
+        laplacian = self._laplacian(values, free)
+        for i in range(len(free)):
+            out.append(thermal if self.structure.formulation == "electroneutral" else laplacian[i][i] * thermal)
+        out += [self._volume(values, c.name) for c in self.structure.compartments if c.volume == "state"]
+        return _stack(out)
+
+    # -- numbers of one kind each ---------------------------------------------------------------
+
+    def _parameter_values(self, values: Values, clamps: Mapping[str, tuple[float, float]]) -> list[Any]:
+        thermal = self._thermal_voltage(values)
+        found: dict[str, Any] = {"rt_over_f": thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
+        structure = self.structure
+        for c in structure.compartments:
+            found[impermeant(c.name)] = self._impermeant(values, c.name)
+            for s in c.species:
+                if c.volume == "bath":
+                    found[concentration(c.name, s)] = values[f"compartments.{c.name}.concentrations.{s}"]
+                else:
+                    found[amount(c.name, s)] = self._amount(values, c.name, s)
+            if c.volume == "given":
+                found[volume(c.name)] = self._volume(values, c.name)
+        for group in structure.closed_water:
+            found[water_total(group)] = sum(self._volume(values, c) for c in group)
+        for m in structure.membranes:
+            key = f"membranes.{m.name}"
+            found[f"area_{m.name}"] = self._area(values, m.name)
+            found[f"length_{m.inside}"] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
+            found[f"capacitance_{m.name}"] = values[f"{key}.capacitance"]
+            if m.water == "finite":
+                found[f"water_permeability_{m.name}"] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
+            for mechanism in m.mechanisms:
+                if mechanism.label == CLAMP:
+                    gain, command = clamps.get(m.name, (0.0, 0.0))
+                    given = {"conductance": gain, "command": command}
+                else:
+                    given = {
+                        p.name: values[f"{key}.mechanisms.{mechanism.label}.{p.name}"]
+                        for p in library()[mechanism.law].parameters
+                    }
+                for name, value in given.items():
+                    found[parameter_name(m.name, mechanism.label, name)] = value
+        return [found[name] for name in structure.parameters]
+
+    def _thermal_voltage(self, values: Values) -> Any:
+        if self.scenario.rt_over_f is not None:
+            return values["rt_over_f"]
+        return self.scenario.thermal_voltage_at(values["temperature"])
+
+    def _volume(self, values: Values, compartment: str) -> Any:
+        key = f"compartments.{compartment}"
+        if f"{key}.geometry.sphere.radius" in values:
+            return 4.0 / 3.0 * math.pi * values[f"{key}.geometry.sphere.radius"] ** 3
+        if f"{key}.geometry.cylinder.radius" in values:
+            shape = f"{key}.geometry.cylinder"
+            return math.pi * values[f"{shape}.radius"] ** 2 * values[f"{shape}.length"]
+        return values[f"{key}.volume"]
+
+    def _area(self, values: Values, membrane: str) -> Any:
+        if f"membranes.{membrane}.area" in values:
+            return values[f"membranes.{membrane}.area"]
+        key = f"compartments.{self.scenario.membranes[membrane].inside}.geometry"
+        if f"{key}.sphere.radius" in values:
+            return 4.0 * math.pi * values[f"{key}.sphere.radius"] ** 2
+        return 2.0 * math.pi * values[f"{key}.cylinder.radius"] * values[f"{key}.cylinder.length"]
+
+    def _amount(self, values: Values, compartment: str, species: str) -> Any:
+        return values[f"compartments.{compartment}.concentrations.{species}"] * self._volume(values, compartment)
+
+    def _impermeant(self, values: Values, compartment: str) -> Any:
+        given = values.get(f"compartments.{compartment}.impermeant.concentration", 0.0)
+        if self.structure.compartment(compartment).volume == "bath":
+            return given
+        return given * self._volume(values, compartment)
+
+    def _charges_in(self, compartment: str) -> dict[str, int]:
+        charges = dict(self.structure.charges)
+        return {s: charges[s] for s in self.structure.compartment(compartment).species if charges[s]}
+
+    def _sides(self, membrane: str) -> tuple[str, str]:
+        m = self.scenario.membranes[membrane]
+        return m.inside, m.outside
+
+    # -- charge and potential at t = 0 ----------------------------------------------------------
+
+    def _composition_is_complete(self, compartment: str) -> bool:
+        spec = self.scenario.compartments[compartment].impermeant
+        return spec is not None and spec.charge != "auto"
+
+    def _composition_charge(self, values: Values, compartment: str) -> Any:
+        """Charge [C] of everything a free compartment holds."""
+        held = sum(z * self._amount(values, compartment, s) for s, z in self._charges_in(compartment).items())
+        if self._composition_is_complete(compartment):
+            number = values[f"compartments.{compartment}.impermeant.charge"]
+            held = held + number * self._impermeant(values, compartment)
+        return FARADAY * held
+
+    def _laplacian(self, values: Values, free: list[str]) -> list[list[Any]]:
+        """Matrix that turns potentials of the free compartments into their charges."""
+        matrix: list[list[Any]] = [[0.0] * len(free) for _ in free]
+        for name in self.scenario.membranes:
+            c = values[f"membranes.{name}.capacitance"] * self._area(values, name)
+            ends = [free.index(side) if side in free else None for side in self._sides(name)]
+            for i, j in (ends, ends[::-1]):
+                if i is not None:
+                    matrix[i][i] = matrix[i][i] + c
+                    if j is not None:
+                        matrix[i][j] = matrix[i][j] - c
+        return matrix
+
+    def _capacitor_charges(self, values: Values, potentials: Mapping[str, Any]) -> dict[str, Any]:
+        free = list(potentials)
+        laplacian = self._laplacian(values, free)
+        return {
+            name: sum(laplacian[i][j] * potentials[other] for j, other in enumerate(free))
+            for i, name in enumerate(free)
+        }
+
+    def _check_potentials(self, values: Values, potentials: Mapping[str, Any]) -> None:
+        for name, membrane in self.scenario.membranes.items():
+            inside, outside = self._sides(name)
+            v = potentials.get(inside, 0.0) - potentials.get(outside, 0.0)
+            key = f"membranes.{name}.potential"
+            if membrane.potential is not None and np.any(np.abs(v - values[key]) > POTENTIAL_AGREES):
+                raise ModelError(
+                    key,
+                    f"{1e3 * np.max(values[key]):.6g} mV contradicts the composition, which gives "
+                    f"{1e3 * np.max(v):.6g} mV",
+                    "the two to agree within 1 uV",
+                    f"leave out the potential, or write compartments.{inside}.impermeant.charge: auto",
+                )
+            if np.any(np.abs(v) > 1.0):
+                raise ModelError(
+                    key,
+                    f"the composition of {inside} is not neutral: it would charge the membrane to "
+                    f"{np.max(np.abs(v)):.3g} V",
+                    "less than 1 V",
+                    f"give this potential, or an impermeant with charge: auto in compartments.{inside}",
+                )
+
+    def _check_neutral(self, values: Values, compartment: str) -> None:
+        held = [
+            z * self._amount(values, compartment, s) for s, z in self._charges_in(compartment).items()
+        ] + [self._composition_charge(values, compartment) / FARADAY]
+        total = sum(np.abs(term) for term in held[:-1])
+        excess = np.max(np.abs(held[-1]) - 1.0e-3 * total) if held[:-1] else 0.0
+        if self._composition_is_complete(compartment) and excess > 0.0:
+            raise ModelError(
+                f"compartments.{compartment}.impermeant.charge",
+                f"the charges in {compartment} do not cancel (excess "
+                f"{np.max(np.abs(held[-1]) / self._volume(values, compartment)):.4g} mM of charge)",
+                "a neutral composition in the electroneutral formulation",
+                "write charge: auto",
+            )
+
+
+def _stack(columns: list[Any]) -> np.ndarray:
+    """Scalars -> (n,); scalars and arrays of shape (runs,) -> (runs, n)."""
+    return np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float) if columns else np.zeros(0)
+
+
+def _solve(rows: list[Any], right: list[Any]) -> list[Any]:
+    """Solve a small linear system whose entries may be arrays of shape (runs,)."""
+    n = len(rows)
+    if n == 0:
+        return []
+    entries = np.broadcast_arrays(*[np.asarray(x, dtype=float) for row in rows for x in row], *map(np.asarray, right))
+    matrix = np.stack(entries[: n * n], axis=-1).reshape(*entries[0].shape, n, n)
+    vector = np.stack(entries[n * n :], axis=-1)[..., None].astype(float)
+    solution = np.linalg.solve(matrix, vector)[..., 0]
+    return [solution[..., i] for i in range(n)]

@@ -1,0 +1,91 @@
+"""Elementary and special functions that rate laws are written with.
+
+Each works on SymPy expressions, numbers, arrays and dimensionless quantities alike, so that a law is
+stated once. Removable singularities (GHK at V = 0, exp-linear gates at their midpoint) live in one
+family, ``bern(x, n)`` = n-th derivative of ``x/(e^x - 1)``.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+__all__ = ["bern", "bern_value", "bern_slope", "exp", "log"]
+
+#: Below this |x| the Taylor series of bern is used; with the terms below it is exact to rounding there.
+SERIES_BELOW = 0.1
+
+#: Coefficients of x^2, x^4, ... in x/(e^x - 1) = 1 - x/2 + sum B_2k/(2k)! x^2k (Bernoulli numbers B_2k).
+BERNOULLI = (8.333333333333333e-02, -1.388888888888889e-03, 3.306878306878307e-05, -8.267195767195768e-07)
+
+
+def exp(x: Any) -> Any:
+    """Exponential of a symbol or a number."""
+    return _symbolic().exp(x) if _is_symbolic(x) else np.exp(x)
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm of a symbol or a number."""
+    return _symbolic().log(x) if _is_symbolic(x) else np.log(x)
+
+
+def bern(x: Any) -> Any:
+    """``x/(e^x - 1)``, equal to 1 at x = 0."""
+    return bern_symbol()(x, 0) if _is_symbolic(x) else bern_value(x, np.exp(x))
+
+
+def bern_value(x: Any, exp_x: Any) -> Any:
+    """Numeric ``x/(e^x - 1)``, branch-free; `exp_x` is ``e^x``."""
+    near = (abs(x) < SERIES_BELOW) * 1.0
+    s = x * x
+    b1, b2, b3, b4 = BERNOULLI
+    even = s * (b1 + s * (b2 + s * (b3 + s * b4)))
+    # The denominator gains 1 where the series is used, so that it is never 0.
+    return near * (1.0 - 0.5 * x + even) + (1.0 - near) * (x / (exp_x - 1.0 + near))
+
+
+def bern_slope(x: Any, value: Any) -> Any:
+    """Numeric first derivative of ``x/(e^x - 1)``, branch-free; `value` is the function itself.
+
+    Away from 0 it follows from the differential equation ``x B' = B (1 - x - B)``.
+    """
+    near = (abs(x) < SERIES_BELOW) * 1.0
+    s = x * x
+    b1, b2, b3, b4 = BERNOULLI
+    odd = x * (2.0 * b1 + s * (4.0 * b2 + s * (6.0 * b3 + s * 8.0 * b4)))
+    return near * (odd - 0.5) + (1.0 - near) * (value * (1.0 - x - value) / (x + near))
+
+
+@cache
+def bern_symbol() -> Any:
+    """The SymPy function ``bern(x, n)``; its derivative is ``bern(x, n + 1)``."""
+    sympy = _symbolic()
+
+    class bern(sympy.Function):  # type: ignore[misc, name-defined]  # noqa: N801
+        nargs = (2,)
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            return bern(self.args[0], self.args[1] + 1)
+
+        def _latex(self, printer: Any, exp: str | None = None) -> str:
+            primes = "'" * int(self.args[1])
+            power = f"^{{{exp}}}" if exp else ""
+            return rf"B{primes}{power}\left({printer._print(self.args[0])}\right)"
+
+        def _pretty(self, printer: Any) -> Any:
+            from sympy.printing.pretty.stringpict import prettyForm
+
+            form = prettyForm(*printer._print(self.args[0]).parens())
+            return prettyForm(*form.left("B" + "'" * int(self.args[1])))
+
+    return bern
+
+
+def _is_symbolic(x: Any) -> bool:
+    return hasattr(x, "free_symbols")
+
+
+def _symbolic() -> Any:
+    import sympy
+
+    return sympy

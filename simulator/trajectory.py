@@ -1,0 +1,214 @@
+"""The result of a run: times, states, and all that is needed to compute the rest again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from simulator.fields import Field
+from simulator.kernel import load_arrays
+from simulator.model import Model
+from simulator.scenario import Scenario
+from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What one run computed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was run.
+    time : ndarray, shape (times,)
+        Save times [s] that were reached.
+    amount : ndarray, shape (times, compartments, species)
+        Amounts [mol]; NaN in baths and where a species is absent.
+    charge : ndarray, shape (times, compartments)
+        Charges of the membranes' inner faces [C]; NaN for grounded compartments.
+    volume : ndarray, shape (times, compartments)
+        Volumes [m3]; NaN for baths.
+    compartment_potential : ndarray, shape (times, compartments)
+        Potentials [V].
+    status : str
+        How the run ended, a word of :class:`simulator.kernel.status.Status`.
+    end_time : float
+        Time reached [s].
+    culprit : str
+        State that made a run fail, empty if none did.
+    provenance : mapping of str to str
+        Versions, kernel hash, platform, configuration text.
+    """
+
+    scenario: Scenario
+    time: np.ndarray
+    amount: np.ndarray
+    charge: np.ndarray
+    volume: np.ndarray
+    compartment_potential: np.ndarray
+    status: str = "ok"
+    end_time: float = 0.0
+    culprit: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_states(cls, model: Model, time: np.ndarray, states: np.ndarray, **outcome: Any) -> Trajectory:
+        """Sort a kernel's states, shape (times, states), into labelled arrays."""
+        structure = model.structure
+        names = {name: i for i, name in enumerate(structure.states)}
+        compartments = [c.name for c in structure.compartments]
+        species = [s for s, _ in structure.charges]
+        parameters = parameters_at(model, time)
+        column = {name: i for i, name in enumerate(structure.parameters)}
+        derived = load_arrays(structure).quantities(states, parameters)
+
+        def look_up(name: str) -> np.ndarray | float:
+            if name in names:
+                return states[:, names[name]]
+            if name in derived:
+                return derived[name]
+            return parameters[:, column[name]] if name in column else np.nan
+
+        steps = len(time)
+        amounts = np.full((steps, len(compartments), len(species)), np.nan)
+        charges = np.full((steps, len(compartments)), np.nan)
+        volumes = np.full((steps, len(compartments)), np.nan)
+        for i, c in enumerate(structure.compartments):
+            if c.volume != "bath":
+                volumes[:, i] = look_up(volume(c.name))
+                for s in c.species:
+                    amounts[:, i, species.index(s)] = look_up(amount(c.name, s))
+            if c.potential == "free" and charge(c.name) in names:
+                charges[:, i] = look_up(charge(c.name))
+        voltages = {m.name: look_up(voltage(m.name)) for m in structure.membranes}
+        potentials = _compartment_potentials(structure, voltages, steps)
+        return cls(model.scenario, time, amounts, charges, volumes, potentials, **outcome)
+
+    # -- labels -----------------------------------------------------------------------------------
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that was run."""
+        return Model.of(self.scenario)
+
+    @property
+    def structure(self) -> Structure:
+        """The structure of that model."""
+        return self.model.structure
+
+    @cached_property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Labels of each dimension but time."""
+        return {
+            "compartment": tuple(c.name for c in self.structure.compartments),
+            "membrane": tuple(m.name for m in self.structure.membranes),
+            "species": tuple(s for s, _ in self.structure.charges),
+            "mechanism": tuple(f"{m.name}.{use.label}" for m in self.structure.membranes for use in m.mechanisms),
+        }
+
+    # -- quantities -------------------------------------------------------------------------------
+
+    @cached_property
+    def equations(self) -> ModuleType:
+        """The model's equations as array functions."""
+        return load_arrays(self.structure)
+
+    @cached_property
+    def parameters(self) -> np.ndarray:
+        """Parameter vector that led to each saved state, shape (times, parameters)."""
+        return parameters_at(self.model, self.time)
+
+    @cached_property
+    def states(self) -> np.ndarray:
+        """Saved states as the kernel orders them, shape (times, states)."""
+        c, s = self.labels["compartment"], self.labels["species"]
+        found: dict[str, np.ndarray] = {}
+        for i, name in enumerate(c):
+            found[charge(name)] = self.charge[:, i]
+            found[potential(name)] = self.compartment_potential[:, i]
+            found[volume(name)] = self.volume[:, i]
+            found |= {amount(name, species): self.amount[:, i, j] for j, species in enumerate(s)}
+        columns = [found[name] for name in self.structure.states]
+        return np.stack(columns, axis=-1) if columns else np.empty((len(self.time), 0))
+
+    @cached_property
+    def concentration(self) -> Field:
+        """Concentrations [mol/m3], shape (times, compartments, species); NaN where a species is absent."""
+        values = self.amount / self.volume[:, :, None]
+        column = {name: i for i, name in enumerate(self.structure.parameters)}
+        for i, c in enumerate(self.structure.compartments):
+            if c.volume == "bath":
+                for s in c.species:
+                    j = self.labels["species"].index(s)
+                    values[:, i, j] = self.parameters[:, column[concentration(c.name, s)]]
+        return self._field(values, "compartment species", "mol/m^3", "concentration")
+
+    @cached_property
+    def potential(self) -> Field:
+        """Membrane potentials, inside minus outside [V], shape (times, membranes)."""
+        place = self.labels["compartment"].index
+        columns = [
+            self.compartment_potential[:, place(m.inside)] - self.compartment_potential[:, place(m.outside)]
+            for m in self.structure.membranes
+        ]
+        return self._field(np.stack(columns, axis=-1), "membrane", "V", "membrane potential")
+
+    def fields(self) -> dict[str, Field]:
+        """Everything that is saved, by name."""
+        return {
+            "potential": self.potential,
+            "amount": self._field(self.amount, "compartment species", "mol", "amount"),
+            "concentration": self.concentration,
+            "charge": self._field(self.charge, "compartment", "C", "charge of a compartment"),
+            "volume": self._field(self.volume, "compartment", "m^3", "volume"),
+            "compartment_potential": self._field(
+                self.compartment_potential, "compartment", "V", "potential of a compartment"
+            ),
+        }
+
+    def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
+        names = dims.split()
+        return Field(values, ("time", *names), {d: self.labels[d] for d in names}, unit, meaning)
+
+    def to_xarray(self) -> Any:
+        """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
+        import xarray
+
+        fields = self.fields()
+        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if d != "mechanism"}
+        variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
+        return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
+
+
+def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:
+    """Parameter vectors in force up to each time, shape (times, parameters).
+
+    A state saved at the very moment of an event still belongs to what went before; an event at t = 0
+    belongs to the start.
+    """
+    parameters = np.broadcast_to(model.parameters(), (len(time), len(model.structure.parameters))).copy()
+    for event in model.events():
+        parameters[(time > event.time) | (event.time <= 0.0)] = event.parameters
+    return parameters
+
+
+def _compartment_potentials(structure: Structure, voltages: Mapping[str, Any], steps: int) -> np.ndarray:
+    """Potentials of all compartments from the membranes' voltages, walking outward from each ground."""
+    found = {c.name: np.zeros(steps) for c in structure.compartments if c.potential == "ground"}
+    waiting = list(structure.membranes)
+    while waiting:
+        reached = [m for m in waiting if m.inside in found or m.outside in found]
+        for m in reached:
+            if m.inside not in found:
+                found[m.inside] = found[m.outside] + voltages[m.name]
+            elif m.outside not in found:
+                found[m.outside] = found[m.inside] - voltages[m.name]
+            waiting.remove(m)
+        if not reached:
+            break
+    return np.stack([found.get(c.name, np.zeros(steps)) for c in structure.compartments], axis=-1)

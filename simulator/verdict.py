@@ -1,0 +1,298 @@
+"""Which kind of rest a run has reached: dynamic equilibrium, steady state, or none yet.
+
+A state is *at rest* when its scaled Newton distance to a rest point is below :data:`REST`; the
+Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
+drift. At rest it is an *equilibrium* when every conducting mechanism has an affinity below
+:data:`EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something flows, and free
+energy is dissipated to keep it flowing. The word concerns the last stretch of the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from simulator.analysis import Analysis
+from simulator.mechanisms import library
+from simulator.structure import CLAMP, concentration, voltage
+from simulator.trajectory import Trajectory
+
+#: Largest scaled distance to a rest point at which a state counts as at rest.
+REST = 1.0e-6
+
+#: Largest affinity, over RT, of a mechanism at equilibrium.
+EQUILIBRIUM = 1.0e-6
+
+#: Newton steps that may polish a rest point, and the size of the last that tells it has been found.
+POLISHING = 12
+POLISHED = 1.0e-11
+
+#: Codes of the words in data files.
+WORDS = ("equilibrium", "steady_state", "oscillation", "run_away", "not_converged")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The word for a run's end, with its evidence.
+
+    Parameters
+    ----------
+    word : str
+        One of :data:`WORDS`.
+    species : mapping
+        The same words, and ``isolated``, by membrane and species.
+    distance : float
+        Scaled Newton distance of the final state to the nearest rest point.
+    eigenvalues : ndarray of complex, shape (independent states,)
+        Of the Jacobian among states with the same conserved totals [1/s], slowest first.
+    affinity : mapping of str to float
+        Affinity over RT of each conducting mechanism at the rest point (at the final state, if not at rest).
+    dissipation : float
+        Free energy dissipated at the final state [W], clamps left out.
+    atp_rate : float
+        ATP used at the final state [mol/s].
+    isolated : tuple of str
+        Species that no open path reaches, as ``membrane.species``.
+    left_out : tuple of str
+        What the test cannot judge: fixed compartments, clamped membranes.
+    """
+
+    word: str
+    species: Mapping[str, Mapping[str, str]]
+    distance: float
+    eigenvalues: np.ndarray
+    affinity: Mapping[str, float]
+    dissipation: float
+    atp_rate: float
+    isolated: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def slowest_time(self) -> float:
+        """Time constant [s] of the slowest approach to rest; infinite if nothing decays."""
+        rates = -self.eigenvalues.real
+        return float(1.0 / rates.min()) if len(rates) and rates.min() > 0.0 else float("inf")
+
+    @property
+    def sentence(self) -> str:
+        """What a teacher would say, e.g. ``Cl is at equilibrium, K and Na are not``."""
+        groups: dict[str, list[str]] = {}
+        for membrane, words in self.species.items():
+            for s, word in words.items():
+                name = s.capitalize() if len(self.species) == 1 else f"{s.capitalize()} ({membrane})"
+                groups.setdefault(word, []).append(name)
+        isolated = groups.pop("isolated", [])
+        at = groups.pop("equilibrium", [])
+        rest = [name for names in groups.values() for name in names]
+        if self.word == "not_converged":
+            text = "not at rest yet"
+        elif at and rest:
+            text = f"{_listed(at)} at equilibrium, {_listed(rest)} not"
+        elif at:
+            text = f"{_listed(at)} at equilibrium"
+        elif rest:
+            text = f"{_listed(rest)} not at equilibrium: balanced flows, not balanced forces"
+        else:
+            text = "only water moves" if not isolated else "nothing can move"
+        return text + (f"; {_listed(isolated)} isolated (no open path)" if isolated else "")
+
+
+def _listed(names: list[str]) -> str:
+    verb = " is" if len(names) == 1 else " are"
+    return (names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]) + verb
+
+
+def classify(trajectory: Trajectory) -> Verdict:
+    """Judge the end of a run.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        A finished or failed run; its last saved state is judged.
+    """
+    state, parameters = _last(trajectory)
+    equations = trajectory.equations
+    size = np.maximum(np.abs(state), trajectory.model.scales())
+    distance, rest, jacobian = _approach(equations, state, parameters, size)
+    at_rest = distance < REST and trajectory.status == "ok"
+    judged = rest if at_rest else state
+    with np.errstate(all="ignore"):
+        rates = {k: float(v) for k, v in equations.rates(judged, parameters).items()}
+    affinity = {
+        label: rates[f"{label}.affinity"]
+        for label in trajectory.labels["mechanism"]
+        if not label.endswith(f".{CLAMP}") and _conducts(rates, label)
+    }
+    water = _water_affinities(trajectory, judged, parameters)
+    species = _species_words(trajectory, rates, judged, parameters, at_rest)
+    balanced = all(abs(a) < EQUILIBRIUM for a in (*affinity.values(), *water.values()))
+    if not at_rest or not (affinity or water):
+        word = "not_converged"
+    else:
+        word = "equilibrium" if balanced else "steady_state"
+    analysis = Analysis(trajectory)
+    free = [not label.endswith(f".{CLAMP}") for label in trajectory.labels["mechanism"]]
+    return Verdict(
+        word=word,
+        species=species,
+        distance=distance,
+        eigenvalues=_eigenvalues(equations, jacobian),
+        affinity=affinity,
+        dissipation=float(np.sum(analysis.dissipation.values[-1][free])),
+        atp_rate=float(np.sum(analysis.atp_rate.values[-1])),
+        isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
+        left_out=_left_out(trajectory, rates),
+    )
+
+
+def first_rest(trajectory: Trajectory) -> int | None:
+    """Index of the first saved state from which on the run stays at rest, None if it does not end so."""
+    scales = trajectory.model.scales()
+    last_event = max((e.time for e in trajectory.model.events()), default=0.0)
+    found = None
+    for i in range(len(trajectory.time) - 1, -1, -1):
+        state, parameters = trajectory.states[i], trajectory.parameters[i]
+        size = np.maximum(np.abs(state), scales)
+        if trajectory.time[i] <= last_event and last_event > 0.0:
+            break
+        if not _approach(trajectory.equations, state, parameters, size, polish=False)[0] < REST:
+            break
+        found = i
+    return found
+
+
+def _last(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    return trajectory.states[-1], trajectory.parameters[-1]
+
+
+def _approach(
+    equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray, polish: bool = True
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Distance to the nearest rest point, that point, and the Jacobian there (independent states)."""
+    point = state.copy()
+    distance = np.inf
+    jacobian = np.empty((0, 0))
+    for attempt in range(POLISHING if polish else 1):
+        step, jacobian = _newton_step(equations, point, parameters, size)
+        length = float(np.max(np.abs(step) / size, initial=0.0))
+        if attempt == 0:
+            distance = length if np.isfinite(length) else np.inf
+        if not distance < REST or not np.isfinite(length):
+            return distance, state, jacobian
+        point = point + step
+        if length < POLISHED:
+            break
+    return distance, point, jacobian
+
+
+def _newton_step(
+    equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Newton step of all states towards rest at constant totals, and the Jacobian of the independent ones."""
+    basis = list(equations.BASIS)
+    with np.errstate(all="ignore"):
+        rate = np.array([float(v) for v in equations.derivative(state, parameters).values()])
+        jacobian = np.zeros((len(basis), len(basis)))
+        for place, value in equations.jacobian(state, parameters).items():
+            i, j = map(int, place.split(","))
+            jacobian[i, j] = value
+    moving = np.flatnonzero((rate != 0.0) | np.any(jacobian != 0.0, axis=1))
+    scale = size[basis][moving]
+    scaled = jacobian[np.ix_(moving, moving)] * scale / scale[:, None]
+    target = -rate[moving] / scale
+    step = np.zeros(len(basis))
+    if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(target))):
+        step[:] = np.nan
+    elif len(moving):
+        # Rows differ by the ratio of milliseconds to hours; each is brought to size one before solving.
+        rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
+        solution, _, rank, _ = np.linalg.lstsq(scaled / rows[:, None], target / rows, rcond=1e-13)
+        missing = np.abs(scaled @ solution - target) / rows
+        # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
+        step[moving] = solution * scale if rank == len(moving) or missing.max() < REST * 1e-3 else np.inf
+    full = np.zeros(len(state))
+    full[basis] = step
+    for name, combination in equations.DEPENDENT.items():
+        full[equations.STATES.index(name)] = sum(
+            weight * full[equations.STATES.index(s)] for s, weight in combination.items()
+        )
+    return full, jacobian
+
+
+def _eigenvalues(equations: ModuleType, jacobian: np.ndarray) -> np.ndarray:
+    """Eigenvalues [1/s], algebraic potentials eliminated, slowest first; isolated states left out."""
+    if not jacobian.size or not np.all(np.isfinite(jacobian)):
+        return np.empty(0, dtype=complex)
+    moving = np.any(jacobian != 0.0, axis=1)
+    differential = np.array(equations.DIFFERENTIAL, dtype=bool)
+    slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential & moving)
+    reduced = jacobian[np.ix_(slow, slow)]
+    if len(fast):
+        inner = np.linalg.lstsq(jacobian[np.ix_(fast, fast)], jacobian[np.ix_(fast, slow)], rcond=None)[0]
+        reduced = reduced - jacobian[np.ix_(slow, fast)] @ inner
+    values = np.linalg.eigvals(reduced).astype(complex)
+    return np.asarray(values[np.argsort(np.abs(values))])
+
+
+def _conducts(rates: Mapping[str, float], label: str) -> bool:
+    """Whether anything passes through a mechanism, in either direction."""
+    one_way = (rates.get(f"{label}.{kind}", 0.0) for kind in ("net", "forward", "backward"))
+    return any(value != 0.0 for value in one_way)
+
+
+def _water_affinities(trajectory: Trajectory, state: np.ndarray, parameters: np.ndarray) -> dict[str, float]:
+    """Relative osmotic imbalance across membranes with an open water path."""
+    flows = trajectory.equations.water(state, parameters)
+    names = trajectory.structure.parameters
+    found = {}
+    for m in trajectory.structure.membranes:
+        if m.water == "finite" and parameters[names.index(f"water_permeability_{m.name}")] > 0.0:
+            analysis = Analysis(trajectory)
+            size = float(analysis.osmolarity.sel(compartment=m.outside)[-1])
+            permeability = float(parameters[names.index(f"water_permeability_{m.name}")])
+            area = float(analysis.area.sel(membrane=m.name)[-1])
+            found[f"{m.name}.water"] = float(flows[f"water_{m.name}"]) / (permeability * area * size)
+    return found
+
+
+def _species_words(
+    trajectory: Trajectory, rates: Mapping[str, float], state: np.ndarray, parameters: np.ndarray, at_rest: bool
+) -> dict[str, dict[str, str]]:
+    """Word of each species at each membrane that some mechanism there could move."""
+    structure = trajectory.structure
+    derived = trajectory.equations.quantities(state, parameters)
+    numbers = dict(zip(structure.parameters, parameters, strict=True)) | {k: float(v) for k, v in derived.items()}
+    found: dict[str, dict[str, str]] = {}
+    for m in structure.membranes:
+        words: dict[str, str] = {}
+        for s, z in structure.charges:
+            movers = [u for u in m.mechanisms if s in library()[u.law].stoichiometry(u.chosen) and u.label != CLAMP]
+            if not movers:
+                continue
+            if not any(_conducts(rates, f"{m.name}.{u.label}") for u in movers):
+                words[s] = "isolated"
+            elif not at_rest:
+                words[s] = "not_converged"
+            else:
+                inside, outside = (numbers[concentration(c, s)] for c in (m.inside, m.outside))
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    force = np.log(inside / outside) + z * numbers[voltage(m.name)] / numbers["rt_over_f"]
+                words[s] = "equilibrium" if abs(force) < EQUILIBRIUM or inside == outside == 0.0 else "steady_state"
+        found[m.name] = words
+    return found
+
+
+def _left_out(trajectory: Trajectory, rates: Mapping[str, float]) -> tuple[str, ...]:
+    fixed = [f"{c.name} (fixed)" for c in trajectory.structure.compartments if c.volume == "bath"]
+    clamped = [
+        f"{m.name} (potential clamped)"
+        for m in trajectory.structure.membranes
+        if any(u.label == CLAMP and _conducts(rates, f"{m.name}.{CLAMP}") for u in m.mechanisms)
+    ]
+    return (*fixed, *clamped)
+
+
+__all__ = ["EQUILIBRIUM", "REST", "WORDS", "Verdict", "classify", "first_rest"]
