@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from simulator.constants import FARADAY
-from simulator.fields import Field
+from simulator.labelled import Field
 from simulator.laws import current_density, nernst_potential, zero_affinity_potential
 from simulator.mechanisms import Mechanism, library
 from simulator.structure import MechanismStructure, MembraneStructure, voltage

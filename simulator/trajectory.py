@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.fields import Field
+from simulator.labelled import Field
 from simulator.kernel import load_arrays
 from simulator.model import Model
 from simulator.scenario import Scenario

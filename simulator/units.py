@@ -16,7 +16,15 @@ from functools import lru_cache
 
 from simulator.constants import FARADAY, ZERO_CELSIUS
 
-__all__ = ["DIMENSION_WORDS", "QuantityError", "UNITS", "alternatives", "describe", "format_quantity", "parse_quantity"]
+__all__ = [
+    "DIMENSION_WORDS",
+    "UNITS",
+    "QuantityError",
+    "alternatives",
+    "describe",
+    "format_quantity",
+    "parse_quantity",
+]
 
 #: Exponents of (metre, kilogram, second, ampere, kelvin, mole).
 Dimension = tuple[int, int, int, int, int, int]
@@ -191,13 +199,14 @@ def format_quantity(value: float, unit: str) -> str:
     choices = DISPLAY.get(unit, (unit,))
     if value == 0.0 or not math.isfinite(value):
         return f"{value:g} {choices[0]}"
-    sized = [(float(_read_unit(choice, unit)[0] / _read_unit(unit, unit)[0]), choice) for choice in choices]
-    fitting = [(size, choice) for size, choice in sized if abs(value) / size >= 1.0 - 1e-9]
-    if not fitting:
-        fitting = [min(sized)]
-    elif unit == "s":  # 100000 s reads better than 1.15741 d, 2 h better than 7200 s
-        fitting = sorted(fitting, key=lambda item: (-len(f"{value / item[0]:.6g}"), item[0]))
-    size, choice = max(fitting) if unit != "s" else fitting[-1]
+    one = _read_unit(unit, unit)[0]
+    sized = [(float(_read_unit(choice, unit)[0] / one), choice) for choice in choices]
+    fitting = [(size, choice) for size, choice in sized if abs(value) / size >= 1.0 - 1e-9] or [min(sized)]
+    if unit == "s" and abs(value) >= 1.0:  # 100000 s reads better than 1.15741 d, 2 h better than 7200 s
+        whole = [(size, choice) for size, choice in fitting if size >= 1.0]
+        size, choice = min(whole, key=lambda item: (len(f"{value / item[0]:.6g}"), -item[0]))
+    else:
+        size, choice = max(fitting)
     return f"{value / size:.6g} {choice}"
 
 
@@ -297,7 +306,7 @@ def _read_symbol(symbol: str, given: str, expected: str) -> tuple[Fraction, Dime
     if base is not None and symbol[0] in base.prefixes:
         return base.factor * PREFIXES[symbol[0]], base.dimension
     known = [prefix + name for name, entry in UNITS.items() for prefix in ("", *entry.prefixes)]
-    close = difflib.get_close_matches(symbol, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(symbol, known, n=1, cutoff=0.6)
     close = [name for name in known if name.lower() == symbol.lower()] or close
     hint = f"did you mean `{close[0]}`?" if close else ""
     raise QuantityError(f"unknown unit `{_clip(symbol)}`", expected, hint)

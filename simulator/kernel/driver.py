@@ -35,12 +35,14 @@ PROJECTION_REACH = 4.0
 
 IDLE, STEPPING, PROJECTING = 0, 1, 2
 
-OK = int(Status.OK)
-MAX_STEPS = int(Status.MAX_STEPS)
-STEP_TOO_SMALL = int(Status.STEP_TOO_SMALL)
-NONFINITE = int(Status.NONFINITE)
-NEGATIVE_AMOUNT = int(Status.NEGATIVE_AMOUNT)
-VOLUME_COLLAPSED = int(Status.VOLUME_COLLAPSED)
+# Floats, like everything else in the workspace: numba would compile a caller anew for each integer literal.
+OK = float(Status.OK)
+MAX_STEPS = float(Status.MAX_STEPS)
+STEP_TOO_SMALL = float(Status.STEP_TOO_SMALL)
+NONFINITE = float(Status.NONFINITE)
+NEGATIVE_AMOUNT = float(Status.NEGATIVE_AMOUNT)
+VOLUME_COLLAPSED = float(Status.VOLUME_COLLAPSED)
+NOBODY = -1.0
 
 #: First rows of what the workspace holds, ``row * LANES + lane``; one array, because that is what lets the
 #: compiler turn the step into vector code. State, new state, the two arrays of dense output and the scale
@@ -180,9 +182,9 @@ def _arrive(work, rows, algebraic, task, lane, step):
         work[(rows.state + i) * LANES + lane] = work[(rows.new + i) * LANES + lane]
     work[rows.accepted * LANES + lane] = 0.0
     if time >= task.start[run, task.start.shape[1] - 1]:
-        _finish(work, rows, task, lane, OK, -1)
+        _finish(work, rows, task, lane, OK, NOBODY)
     elif exhausted:
-        _finish(work, rows, task, lane, MAX_STEPS, -1)
+        _finish(work, rows, task, lane, MAX_STEPS, NOBODY)
     else:
         event = int(work[rows.events * LANES + lane])
         for j in range(rows.step - rows.parameters):
@@ -216,17 +218,17 @@ def _fault(work, rows, lane):
     """What was wrong with an attempted step, and with which state."""
     for i in range(rows.new):
         if not (abs(work[(rows.new + i) * LANES + lane]) < np.inf):
-            return NONFINITE, i
+            return NONFINITE, float(i)
     error = work[rows.error * LANES + lane]
     if not (error < np.inf):
-        return NONFINITE, -1
+        return NONFINITE, NOBODY
     if error <= 1.0:
         for i in range(rows.amounts):
             if work[(rows.new + i) * LANES + lane] < 0.0:
-                return NEGATIVE_AMOUNT, i
+                return NEGATIVE_AMOUNT, float(i)
         if rows.volumes > 0:
-            return VOLUME_COLLAPSED, rows.new - rows.volumes
-    return STEP_TOO_SMALL, -1
+            return VOLUME_COLLAPSED, float(rows.new - rows.volumes)
+    return STEP_TOO_SMALL, NOBODY
 
 
 @compiled
@@ -292,9 +294,9 @@ def _project(work, rows, algebraic, task, lane):
     tries = work[rows.rejected * LANES + lane] + 1.0
     work[rows.rejected * LANES + lane] = tries
     if change == np.inf:
-        _finish(work, rows, task, lane, NONFINITE, algebraic[0])
+        _finish(work, rows, task, lane, NONFINITE, float(algebraic[0]))
     elif tries > PROJECTION_LIMIT:
-        _finish(work, rows, task, lane, STEP_TOO_SMALL, algebraic[0])
+        _finish(work, rows, task, lane, STEP_TOO_SMALL, float(algebraic[0]))
     # Rounding in the currents may keep a potential trembling a little above the tolerance.
     elif change <= PROJECTION_TOLERANCE * tries:
         work[rows.phase * LANES + lane] = STEPPING

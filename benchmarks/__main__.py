@@ -1,0 +1,44 @@
+"""``make bench``: measures, prints a table, and writes it into ``benchmarks/README.md``."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+from benchmarks import processes, trajectories
+from simulator.doctor import facts
+
+README = Path(__file__).resolve().parent / "README.md"
+MARK = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
+
+
+def table() -> str:
+    """All measurements as Markdown."""
+    known = dict(facts())
+    lines = [
+        f"Python {platform.python_version()}, numba {known['numba']}, {known['processor']}, {known['threads']} threads.",
+        "",
+        "| program | rtol | microseconds per trajectory | largest scaled error |",
+        "|---|---|---|---|",
+    ]
+    for row in trajectories.rows():
+        lines.append(f"| {row.program} | {row.rtol:.0e} | {row.microseconds:.1f} | {row.error:.1e} |")
+        print(lines[-1], flush=True)
+    lines += ["", "| whole process | seconds | against | seconds | ratio | limit |", "|---|---|---|---|---|---|"]
+    for found in processes.rows():
+        if isinstance(found, processes.Ratio):
+            lines.append(
+                f"| {found.what} | {found.seconds:.2f} | `{found.against}` | {found.against_seconds:.2f} "
+                f"| {found.ratio:.2f} | {found.limit:g} |"
+            )
+        else:
+            what, seconds, limit = found
+            lines.append(f"| {what} | {seconds:.2f} | | | | {limit:g} s |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    text = table()
+    README.write_text(MARK.sub(lambda m: f"{m[1]}{text}\n{m[2]}", README.read_text()))

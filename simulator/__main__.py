@@ -1,0 +1,5 @@
+"""``python -m simulator`` is ``ionflux``."""
+
+from simulator.cli import main
+
+main()

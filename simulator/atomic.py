@@ -1,0 +1,130 @@
+"""Puts a finished file into its place, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from simulator.errors import IonfluxError
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space, or choose a place on another disk"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, or choose a place on another disk"),
+    errno.EFBIG: ("the file would exceed the limit on file sizes", "raise the limit (ulimit -f)"),
+    errno.EACCES: ("no permission", "choose a directory that you may write to"),
+    errno.EPERM: ("no permission", "choose a directory that you may write to"),
+    errno.EROFS: ("the disk is read-only", "choose a directory that you may write to"),
+    errno.ENOENT: ("its directory does not exist", "make the directory, or choose another one"),
+    errno.ENOTDIR: ("its directory is not a directory", "choose another place"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+}
+
+
+class StorageError(IonfluxError):
+    """A result that could not be stored.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was to be written.
+    problem, hint : str
+        The parts of the message.
+    """
+
+    exit_code = 4
+
+    def __init__(self, path: Path, problem: str, hint: str) -> None:
+        super().__init__(f"{path}: {problem}; {hint}")
+        self.path, self.problem, self.hint = path, problem, hint
+
+    def records(self) -> list[dict[str, str]]:
+        """The one problem, with its file and hint."""
+        return [{"text": str(self), "file": str(self.path), "problem": self.problem, "hint": self.hint}]
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise :class:`StorageError` if something is in the way."""
+    if os.path.isdir(path):  # never raises, whatever the path is like
+        raise StorageError(path, "is a directory", "give the name of a file")
+    if not overwrite and os.path.lexists(path):
+        raise StorageError(
+            path,
+            "exists already and is kept",
+            "choose another name, or ask for it to be replaced (--overwrite)",
+        )
+
+
+def place(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None:
+    """Write a file so that its name only ever stands for the whole of it, power cuts included.
+
+    Parameters
+    ----------
+    path : Path
+        Final name. A symbolic link there is replaced, not followed.
+    data : bytes or memoryview
+        Everything the file is to hold.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be done; nothing is left behind then, and an existing file is as it was.
+    """
+    size = memoryview(data).nbytes
+    try:
+        refuse_existing(path, overwrite)
+        # In the same directory, so that the rename cannot become a copy.
+        temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            _write(temporary, data)
+            refuse_existing(path, overwrite)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _sync_directory(path.parent)
+    except (OSError, ValueError) as error:
+        raise _storage_error(path, size, error) from error
+
+
+def _write(path: Path, data: bytes | memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE disks know no such thing for directories.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _storage_error(path: Path, needed: int, error: Exception) -> StorageError:
+    code = error.errno if isinstance(error, OSError) else None
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    reason, hint = _REASONS.get(code or 0, (text, "choose another place"))
+    return StorageError(
+        path, f"cannot be written: {reason} ({needed} bytes needed, {_free(path)} free)", hint
+    )
+
+
+def _free(path: Path) -> str:
+    for folder in path.absolute().parents:
+        with suppress(OSError, ValueError):
+            return str(shutil.disk_usage(folder).free)
+    return "unknown"

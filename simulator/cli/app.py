@@ -1,0 +1,101 @@
+"""The command ``ionflux``: which verbs there are, and how errors leave the program."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+
+from simulator.cli import library, reading, running
+from simulator.errors import IonfluxError
+
+app = typer.Typer(
+    name="ionflux",
+    help="How a cell's ions move: to a dynamic equilibrium, or to a steady state that only looks like one.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(running.run)
+app.command()(running.validate)
+app.command()(reading.compare)
+app.command()(reading.plot)
+app.command()(reading.info)
+app.command()(reading.export)
+app.command()(library.equations)
+app.command()(library.kernel)
+app.command()(library.mechanisms)
+app.command()(library.examples)
+app.command()(library.verify)
+app.command()(library.schema)
+app.command()(library.doctor)
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process with its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(arguments, as_json="--json" in arguments, debug=debug))
+
+
+def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
+    import click
+
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.ClickException, click.Abort) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else "aborted"
+        _complain(as_json, [{"problem": message, "hint": "ionflux --help lists the commands"}])
+        return 2
+    except IonfluxError as error:
+        if debug:
+            traceback.print_exc()
+        _complain(as_json, error.records())
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the same command starts again", file=sys.stderr)
+        return 130
+    except Terminated:
+        print("terminated; the same command starts again", file=sys.stderr)
+        return 143
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        problem = f"internal error: {type(error).__name__}: {error}"
+        hint = "this is a bug in ionflux; run again with --debug and report what it prints, with the scenario"
+        _complain(as_json, [{"problem": problem, "hint": hint}])
+        return 1
+
+
+def _complain(as_json: bool, records: list[dict[str, Any]]) -> None:
+    """Say what went wrong: a sentence each on stderr, or one JSON document on stdout."""
+    if as_json:
+        print(json.dumps({"errors": records, "warnings": []}, indent=1))
+        return
+    for record in records:
+        print(record.get("text") or "; ".join(str(v) for v in record.values() if v), file=sys.stderr)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated

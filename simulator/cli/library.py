@@ -1,0 +1,165 @@
+"""Verbs that show what the program is made of: equations, kernels, mechanisms, examples, reference cases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.running import Configs, Overrides, read_source
+from simulator.errors import UsageError
+
+
+def equations(configs: Configs, overrides: Overrides = None) -> None:
+    """Print the equations of a scenario's model."""
+    from simulator.printing import equations_text
+    from simulator.structure import structure_of
+
+    for config in configs:
+        print(equations_text(structure_of(read_source(config, overrides).scenario)))
+
+
+def kernel(configs: Configs, overrides: Overrides = None) -> None:
+    """Print the generated kernel of a scenario's model."""
+    from simulator.kernel import source_text
+    from simulator.structure import structure_of
+
+    for config in configs:
+        print(source_text(structure_of(read_source(config, overrides).scenario)))
+
+
+def mechanisms(
+    name: Annotated[str | None, typer.Argument(help="A mechanism to describe in full.", metavar="NAME")] = None,
+) -> None:
+    """List the mechanism library, or describe one of it."""
+    from simulator.mechanisms import library
+    from simulator.printing import mechanism_text
+
+    found = library()
+    if name is None:
+        for law, mechanism in found.items():
+            print(f"{law:<24} {mechanism.title}")
+    elif name in found:
+        print(mechanism_text(found[name]))
+    else:
+        raise UsageError(f"there is no mechanism {name!r}", f"there are {', '.join(found)}")
+
+
+def examples(
+    name: Annotated[str | None, typer.Argument(help="An example to copy.", metavar="NAME")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to copy it.")] = None,
+) -> None:
+    """List the shipped scenarios, or copy one here."""
+    folder = configs_folder()
+    found = {
+        str(p.relative_to(folder).with_suffix("")): p
+        for p in sorted(folder.rglob("*.yaml"))
+        if not p.name.endswith(".expected.yaml")
+    }
+    if name is None:
+        for key, path in found.items():
+            print(f"{key:<28} {_first_comment(path)}")
+        return
+    key = name.removesuffix(".yaml")
+    if key not in found:
+        raise UsageError(f"there is no example {name!r}", f"there are {', '.join(found)}")
+    target = output or Path(found[key].name)
+    if target.is_dir():
+        target = target / found[key].name
+    if target.exists():
+        raise UsageError(f"{target} exists already", "choose another place with -o")
+    shutil.copyfile(found[key], target)
+    base = _base_of(found[key])
+    if base is not None and not (target.parent / base.name).exists():
+        shutil.copyfile(base, target.parent / base.name)
+    print(target)
+
+
+def verify(
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases; all without.", metavar="ID...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """Run the shipped reference cases and hold their numbers against the published ones."""
+    from simulator.verification import case_ids
+    from simulator.verification import verify as run_case
+
+    folder = configs_folder() / "reference"
+    known = case_ids(folder)
+    unknown = [case for case in cases or [] if case not in known]
+    if unknown:
+        raise UsageError(f"there is no reference case {unknown[0]!r}", f"there are {', '.join(known)}")
+    checks = []
+    for case in cases or known:
+        for check in run_case(folder, case):
+            checks.append(check)
+            if not as_json:
+                print(_check_line(check))
+    failed = sum(not check.passed for check in checks)
+    if as_json:
+        rows = [
+            {
+                "case": c.case,
+                "quantity": c.quantity,
+                "value": c.value,
+                "expected": c.expected,
+                "difference": c.difference if c.difference < float("inf") else None,
+                "limit": c.limit,
+                "unit": c.unit,
+                "passed": c.passed,
+            }
+            for c in checks
+        ]
+        print(json.dumps({"checks": rows, "failed": failed}, indent=1))
+    else:
+        print(f"{len(checks) - failed} of {len(checks)} numbers agree", file=sys.stderr)
+    return 3 if failed else 0
+
+
+def _check_line(check) -> str:  # type: ignore[no-untyped-def]
+    word = "pass" if check.passed else "FAIL"
+    if isinstance(check.value, str):
+        return f"{word}  {check.case:<12} {check.quantity}: {check.value}, expected {check.expected}"
+    return (
+        f"{word}  {check.case:<12} {check.quantity}: {check.value:.12g} {check.unit}, expected "
+        f"{check.expected:.12g}, difference {check.difference:.2g} (limit {check.limit:.2g})"
+    )
+
+
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    from simulator.scenario import json_schema
+
+    print(json.dumps(json_schema(), indent=1))
+
+
+def doctor() -> None:
+    """Print versions, processor, threads, cache and disk, for a report."""
+    from simulator.doctor import facts
+
+    for name, value in facts():
+        print(f"{name:<16} {value}")
+
+
+def configs_folder() -> Path:
+    """Folder of the shipped scenarios: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def _first_comment(path: Path) -> str:
+    for line in path.read_text().splitlines():
+        if line.startswith("#") and line.strip("# "):
+            return line.strip("# ")
+    return ""
+
+
+def _base_of(path: Path) -> Path | None:
+    for line in path.read_text().splitlines():
+        if line.startswith("extends:"):
+            return (path.parent / line.partition(":")[2].partition("#")[0].strip()).resolve()
+    return None

@@ -1,0 +1,43 @@
+"""Facts about the machine and the installation that a bug report needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from simulator.kernel import cache
+from simulator.provenance import own_version
+
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "h5py", "sympy", "matplotlib", "pydantic", "ruamel.yaml")
+
+
+def facts() -> Iterator[tuple[str, str]]:
+    """Names and values, in the order they are printed."""
+    yield "ionflux", own_version()
+    yield "python", f"{platform.python_version()} ({sys.executable})"
+    for name in LIBRARIES:
+        yield name, version(name)
+    yield "system", platform.platform()
+    yield "processor", _processor()
+    yield "threads", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    folder = cache.directory()
+    kernels = sum(1 for path in folder.glob("*/kernel.py"))
+    yield "cache", f"{folder} ({kernels} kernels)"
+    yield "free disk", f"{shutil.disk_usage(folder).free / 1e9:.1f} GB at the cache, {_free('.')} here"
+
+
+def _free(path: str) -> str:
+    return f"{shutil.disk_usage(path).free / 1e9:.1f} GB"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or "unknown"

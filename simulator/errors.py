@@ -1,0 +1,29 @@
+"""Errors that are the user's to mend, with the exit code each leaves the program with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class IonfluxError(Exception):
+    """Base of all expected errors."""
+
+    exit_code = 1
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary per problem, ``text`` being the sentence a person reads."""
+        return [{"text": str(self), "problem": str(self)}]
+
+
+class UsageError(IonfluxError):
+    """A command that cannot be carried out as it was given."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(f"{problem}; {hint}" if hint else problem)
+        self.problem, self.hint = problem, hint
+
+    def records(self) -> list[dict[str, Any]]:
+        """The one problem, with its hint."""
+        return [{"text": str(self), "problem": self.problem, "hint": self.hint}]

@@ -1,0 +1,50 @@
+"""Arrays that know what they are: dimensions, labels, unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Field:
+    """One quantity over labelled dimensions.
+
+    Parameters
+    ----------
+    values : ndarray
+        The numbers, SI.
+    dims : tuple of str
+        Name of each axis: ``time``, ``membrane``, ``compartment``, ``species``, ``mechanism``.
+    labels : mapping of str to tuple of str
+        Labels along each axis but ``time``.
+    unit : str
+        SI unit, e.g. ``"V"``.
+    meaning : str
+        A phrase for axes and data files.
+    """
+
+    values: np.ndarray
+    dims: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    unit: str
+    meaning: str
+
+    def sel(self, **where: str) -> np.ndarray:
+        """Values at the given labels, e.g. ``sel(compartment="cell", species="k")``.
+
+        Raises
+        ------
+        KeyError
+            For a dimension or label that is not there; the message lists those that are.
+        """
+        index: list[slice | int] = [slice(None)] * len(self.dims)
+        for dim, label in where.items():
+            if dim not in self.dims or dim not in self.labels:
+                raise KeyError(f"{self.meaning} has no dimension {dim!r}; it has {', '.join(self.dims)}")
+            if label not in self.labels[dim]:
+                raise KeyError(f"no {dim} {label!r}; there are {', '.join(self.labels[dim])}")
+            index[self.dims.index(dim)] = self.labels[dim].index(label)
+        return np.asarray(self.values[tuple(index)])

@@ -1,0 +1,10 @@
+"""Figures of saved runs; the only place that imports matplotlib.
+
+No figure is registered with ``pyplot``: each is a free object, so thousands can be made in one process.
+"""
+
+from simulator.plotting.comparison import plot_comparison
+from simulator.plotting.files import FORMATS, save
+from simulator.plotting.trajectory import kinds, plot_trajectory
+
+__all__ = ["FORMATS", "kinds", "plot_comparison", "plot_trajectory", "save"]

@@ -1,0 +1,164 @@
+"""Colours, line styles and type of all figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.colors import to_hex, to_rgb
+
+from simulator.trajectory import Trajectory
+
+INK, MUTED, FAINT, PAPER = "#1a1a1a", "#606060", "#dddddd", "#ffffff"
+
+# Okabe & Ito 2008; their yellow is left out, it cannot be read as a line on white.
+BLACK, ORANGE, SKY, GREEN = INK, "#e69f00", "#56b4e9", "#009e73"
+BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#808080"
+
+SOLID: Any = (0, ())
+DASHED: Any = (0, (6, 2))
+DOTTED: Any = (0, (1.2, 1.4))
+DASH_DOT: Any = (0, (6, 1.6, 1.2, 1.6))
+SHORT: Any = (0, (3, 1.4))
+LONG: Any = (0, (11, 2.5))
+DASH_DOT_DOT: Any = (0, (6, 1.6, 1.2, 1.6, 1.2, 1.6))
+SPARSE: Any = (0, (1.2, 3.2))
+DASH_DASH_DOT: Any = (0, (6, 1.6, 6, 1.6, 1.2, 1.6))
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and line style of one series; no two in a panel share either, so that one of them suffices."""
+
+    color: str
+    style: Any
+
+    def tinted(self, share: float) -> Look:
+        """The same, its colour mixed with that share of white."""
+        return Look(tint(self.color, share), self.style)
+
+
+#: Black and solid: the membrane potential, and totals.
+MAIN = Look(BLACK, SOLID)
+
+#: One look per species, the same in every figure.
+SPECIES = {
+    "na": Look(VERMILION, DASHED),
+    "k": Look(BLUE, DASH_DOT),
+    "cl": Look(GREEN, DOTTED),
+    "ca": Look(PURPLE, SHORT),
+    "glucose": Look(ORANGE, LONG),
+    "hco3": Look(SKY, DASH_DOT_DOT),
+    "h": Look(GREY, SPARSE),
+    "mg": Look("#7a5195", DASH_DASH_DOT),
+    "atp": Look("#8c6d1f", SOLID),
+}
+
+THEME: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 12,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 2.2,
+    "lines.solid_capstyle": "round",
+    "lines.dash_capstyle": "butt",
+    "lines.scale_dashes": True,
+    "legend.frameon": False,
+    "hatch.linewidth": 1.4,
+    "mathtext.fontset": "dejavusans",
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+}
+
+
+def species_looks(species: Iterable[str]) -> dict[str, Look]:
+    """Looks of some species; those not built in take what the others leave."""
+    names = list(dict.fromkeys(species))
+    looks = {s: SPECIES[s] for s in names if s in SPECIES}
+    others = [s for s in names if s not in SPECIES]
+    return looks | dict(zip(others, _unused(looks.values(), len(others)), strict=True))
+
+
+def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
+    """Looks by ``membrane.mechanism``: on each membrane, the first leak of a species looks like that species."""
+    from simulator.mechanisms import library
+
+    species = species_looks(trajectory.labels["species"])
+    found: dict[str, Look] = {}
+    for m in trajectory.structure.membranes:
+        here: dict[str, Look] = {}
+        for use in m.mechanisms:
+            moved = list(library()[use.law].stoichiometry(use.chosen))
+            if len(moved) == 1 and species[moved[0]] not in here.values():
+                here[use.label] = species[moved[0]]
+        others = [use.label for use in m.mechanisms if use.label not in here]
+        # Black is for totals, so a pump is purple rather than black.
+        here |= dict(zip(others, _unused([MAIN, *here.values()], len(others)), strict=True))
+        found |= {f"{m.name}.{label}": look for label, look in here.items()}
+    return found
+
+
+def _unused(taken: Iterable[Look], count: int) -> list[Look]:
+    """So many looks, differing from those taken and from each other in colour and style as long as any are left."""
+    taken = list(taken)
+    chosen: list[Look] = []
+    colors = list(dict.fromkeys([PURPLE, *(look.color for look in SPECIES.values())]))
+    styles = [SHORT, LONG, DASH_DOT_DOT, DASHED, DASH_DOT, DOTTED, SPARSE, DASH_DASH_DOT, SOLID]
+    for _ in range(count):
+        used = [*taken, *chosen]
+        color = min(colors, key=lambda c: sum(look.color == c for look in used))
+        free = [s for s in styles if Look(color, s) not in used] or styles
+        chosen.append(Look(color, min(free, key=lambda s: sum(look.style == s for look in used))))
+    return chosen
+
+
+def tint(color: str, share: float) -> str:
+    """A colour mixed with that share of white."""
+    return str(to_hex([c + (1.0 - c) * share for c in to_rgb(color)]))
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places moved apart as little as possible until neighbours are `gap` apart, within bounds.
+
+    Parameters
+    ----------
+    places : sequence of float
+        Wanted places, in any order.
+    gap : float
+        Least distance.
+    low, high : float
+        Bounds; where there are too many, they give way.
+    """
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    blocks: list[list[float]] = []  # sum and count of wanted places, each less its rank's share of gaps
+    for rank, i in enumerate(order):
+        blocks.append([places[i] - rank * gap, 1.0])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + count]
+    flat = [total / count for total, count in blocks for _ in range(int(count))]
+    top = high - (len(places) - 1) * gap
+    found = [0.0] * len(places)
+    for rank, i in enumerate(order):
+        found[i] = max(low, min(flat[rank], top)) + rank * gap
+    return found

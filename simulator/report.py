@@ -1,0 +1,311 @@
+"""Runs and comparisons as text for a terminal and as records for programs.
+
+Text is plain ASCII within :data:`WIDTH` columns, the same in a terminal, a pipe and a file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from simulator.compare import Comparison, Row
+from simulator.conservation import Conservation, conservation
+from simulator.kernel.status import Status
+from simulator.notation import HEADLINES, Scale, duration, plain_number, readable, with_unit
+from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
+from simulator.trajectory import Trajectory
+from simulator.verdict import Verdict, classify
+
+#: Widest line of any text made here.
+WIDTH = 100
+
+#: Units of the numbers in records.
+UNITS = {
+    "time": "s",
+    "potential": "V",
+    "concentration": "mol/m^3",
+    "volume": "m^3",
+    "atp_rate": "mol/s",
+    "dissipation": "W",
+    "conservation": "1",
+    "elapsed": "s",
+}
+
+_IRREVERSIBLE = "* an irreversible law: it has a net flux only, counted here along its direction"
+_NEUTRAL = "-  a neutral species has no Nernst potential: no voltage can balance its gradient"
+
+
+def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> dict[str, Any]:
+    """The state of a run at its last saved time, for ``run --json``.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The run.
+    verdict : Verdict
+        Its verdict.
+    file : str, optional
+        Where it is saved.
+
+    Returns
+    -------
+    dict
+        Plain Python values, SI (:data:`UNITS`); None stands for what is not finite.
+    """
+    end = snapshot(trajectory)
+    kept = conservation(trajectory)
+    record = {
+        "name": trajectory.scenario.name,
+        "file": file,
+        "status": trajectory.status,
+        "verdict": verdict.word,
+        "time": end.time,
+        "potential": end.potential,
+        "concentration": end.concentration,
+        "volume": end.volume,
+        "species_verdict": verdict.species,
+        "atp_rate": verdict.atp_rate,
+        "dissipation": verdict.dissipation,
+        "conservation": {"charge": kept.charge} | dict(kept.species),
+    }
+    found = _finite(record)
+    assert isinstance(found, dict)
+    return found
+
+
+def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
+    """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
+    return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
+
+
+def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
+    """What a run came to, as label and text; a failed run says first how it failed."""
+    end = snapshot(trajectory)
+    rows = [("status", _status(trajectory))] if trajectory.status != "ok" else []
+    rows += [
+        ("verdict", f"{verdict.word} ({HEADLINES.get(verdict.word, verdict.word)})"),
+        ("", verdict.sentence),
+        ("at", duration(end.time)),
+    ]
+    rows += [(f"potential, {m}", with_unit(v, "V")) for m, v in end.potential.items()]
+    for c in end.volume:
+        inside = ", ".join(f"{s} {with_unit(x, 'mol/m^3')}" for s, x in end.concentration[c].items())
+        rows += [(c, f"{inside}; volume {with_unit(end.volume[c], 'm^3')}")]
+    rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", with_unit(verdict.dissipation, "W"))]
+    return rows
+
+
+def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
+    """What a run came to, for a terminal."""
+    lines = [trajectory.scenario.name + (f" -> {file}" if file else "")]
+    return "\n".join([*lines, *_definitions(summary_rows(trajectory, verdict))])
+
+
+def info_text(trajectory: Trajectory) -> str:
+    """Everything about a saved run: verdict, each species at each membrane, each mechanism, conservation, origin."""
+    verdict, end = classify(trajectory), snapshot(trajectory)
+    lines = [trajectory.scenario.name, ""]
+    lines += _definitions(_overview(trajectory, verdict, end))
+    for m in trajectory.structure.membranes:
+        lines += ["", f"Membrane {m.name}: inside {m.inside}, outside {m.outside}, {_mv(end.potential[m.name])} mV", ""]
+        lines += _species_table(end, m.name)
+        lines += ["", *_path_table(trajectory, end, m.name)]
+    lines += ["", "Conservation (largest drift, relative to the sum of all terms)", ""]
+    lines += _definitions(_conserved(conservation(trajectory)))
+    lines += ["", "Origin", ""]
+    lines += _definitions(
+        (key.replace("_", " "), value)
+        for key, value in sorted(trajectory.provenance.items())
+        if value and "\n" not in value
+    )
+    return "\n".join(lines)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Two runs side by side: configuration, verdicts, and every quantity at their last saved times."""
+    a, b = comparison.sides
+    rows = [
+        ("", "A: " + a.name, "B: " + b.name),
+        ("verdict", a.verdict.word, b.verdict.word),
+        ("", a.verdict.sentence, b.verdict.sentence),
+        ("status", a.trajectory.status, b.trajectory.status),
+        ("last saved time", duration(a.end.time), duration(b.end.time)),
+    ]
+    lines = [line for row in rows for line in _beside(*row)]
+    lines += ["", "Configured differently"]
+    lines += [line for d in comparison.differences for line in _beside("  " + d.path, d.a, d.b)] or ["  nothing"]
+    group = ""
+    for row in comparison.rows:
+        scale = _common_scale(row, comparison.rows)
+        if row.group != group:
+            group = row.group
+            # Energies differ in kind, so each carries its own unit.
+            lines += ["", f"{group[0].upper()}{group[1:]}" + ("" if group == "energy" else f" [{scale.text}]")]
+        cells = (with_unit(x, row.unit) if group == "energy" else _cell(row, x, scale) for x in (row.a, row.b))
+        lines += _beside(f"  {row.label}", *cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+# -- parts of info --------------------------------------------------------------------------------
+
+
+def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterator[tuple[str, str]]:
+    times = trajectory.time
+    yield "saved", f"{len(times)} states from {duration(float(times[0]))} to {duration(end.time)}"
+    yield "status", _status(trajectory)
+    yield "verdict", f"{verdict.word} ({HEADLINES.get(verdict.word, verdict.word)}): {verdict.sentence}"
+    yield "", f"scaled distance to rest {plain_number(verdict.distance, 2)}"
+    if math.isfinite(verdict.slowest_time):
+        yield "", f"slowest time constant {duration(verdict.slowest_time)}"
+    for label, affinity in verdict.affinity.items():
+        yield "", f"affinity of {label} {plain_number(affinity, 3)} RT"
+    if verdict.left_out:
+        yield "not judged", ", ".join(verdict.left_out)
+    yield "ATP", with_unit(verdict.atp_rate, "mol/s")
+    yield "dissipation", with_unit(verdict.dissipation, "W")
+    for c, volume in end.volume.items():
+        yield f"volume of {c}", with_unit(volume, "m^3")
+
+
+def _status(trajectory: Trajectory) -> str:
+    status = Status[trajectory.status.upper()]
+    if status is Status.OK:
+        return "ok"
+    where = f" in {trajectory.culprit}" if trajectory.culprit else ""
+    return f"{trajectory.status} at {duration(trajectory.end_time)}{where}: {status.sentence}"
+
+
+def _species_table(end: Snapshot, membrane: str) -> list[str]:
+    """Each species on both sides, and its fluxes summed over all paths."""
+    species = end.species[membrane]
+    fluxes = {s.species: end.total(membrane, s.species) for s in species if end.paths_of(membrane, s.species)}
+    unit = readable(max((abs(x) for total in fluxes.values() for x in total[:2]), default=0.0), "mol/m^2/s")
+    header = ["species", "inside", "outside", "Nernst", "V - E", "open channel", "influx", "efflux", "net"]
+    units = ["", "mM", "mM", "mV", "mV", "sends it", *[unit.text] * 3]
+    rows = []
+    for s in species:
+        flux = [unit.write(x) for x in _without_rounding(fluxes[s.species])] if s.species in fluxes else ["-"] * 3
+        concentrations = [plain_number(s.inside, 5), plain_number(s.outside, 5)]
+        rows.append([s.species, *concentrations, _mv(s.nernst), _mv(s.driving_force), s.direction, *flux])
+    lines = _table([header, units, *rows])
+    return lines + ([f"  {_NEUTRAL}"] if any(_is_neutral(s) for s in species) else [])
+
+
+def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[str]:
+    """Each mechanism: what it moves, and the potential at which it stops."""
+    paths = [p for p in end.paths if p.membrane == membrane]
+    unit = readable(max((max(p.influx, p.efflux) for p in paths), default=0.0), "mol/m^2/s")
+    current = readable(max((abs(x) for x in end.current.values() if math.isfinite(x)), default=0.0), "A")
+    laws = {use.label: use.law for m in trajectory.structure.membranes if m.name == membrane for use in m.mechanisms}
+    header = ["mechanism", "law", "species", "influx", "efflux", "net", "reverses at", "current out"]
+    units = ["", "", "", *[unit.text] * 3, "mV", current.text]
+    rows, named = [], ""
+    for p in paths:
+        label = f"{p.membrane}.{p.mechanism}"
+        influx, efflux, net = _without_rounding((p.influx, p.efflux, p.net))
+        fluxes = [unit.write(influx), unit.write(efflux)] if p.reversible else ["*", "*"]
+        ends = ["", ""] if p.mechanism == named else [_mv(end.reversal[label]), current.write(end.current[label], 3)]
+        names = ["", ""] if p.mechanism == named else [p.mechanism, laws[p.mechanism]]
+        rows.append([*names, p.species, *fluxes, unit.write(net), *ends])
+        named = p.mechanism
+    lines = _table([header, units, *rows])
+    return lines + ([f"  {_IRREVERSIBLE}"] if any(not p.reversible for p in paths) else [])
+
+
+def _conserved(kept: Conservation) -> Iterator[tuple[str, str]]:
+    yield "charge", plain_number(kept.charge, 2)
+    for species, drift in kept.species.items():
+        yield species, "open (exchanges with a bath, or nothing moves it)" if drift is None else plain_number(drift, 2)
+
+
+def _is_neutral(species: SpeciesAtMembrane) -> bool:
+    return species.charge == 0
+
+
+def _without_rounding(fluxes: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Fluxes with a net one that is only rounding written as the zero it stands for."""
+    influx, efflux, net = fluxes
+    return influx, efflux, 0.0 if abs(net) <= 1.0e-9 * max(influx, efflux) else net
+
+
+# -- layout ---------------------------------------------------------------------------------------
+
+
+def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Label and text, the texts aligned and wrapped."""
+    import textwrap
+
+    lines = []
+    for label, text in rows:
+        wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
+        lines.append(f"  {label:<20}{wrapped[0]}")
+        lines += [f"  {'':<20}{more}" for more in wrapped[1:]]
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as they need; the first to the left, numbers to the right."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    text = [all(not _looks_like_number(cell) for cell in column[2:]) for column in columns]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(w) if left else cell.rjust(w) for cell, w, left in zip(row, widths, text, strict=True)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return lines
+
+
+def _looks_like_number(cell: str) -> bool:
+    return cell[:1].isdigit() or (cell[:1] == "-" and len(cell) > 1)
+
+
+def _beside(label: str, a: str, b: str) -> list[str]:
+    """A label and two texts in three columns, each wrapped into its own."""
+    import textwrap
+    from itertools import zip_longest
+
+    narrow = (WIDTH - 40) // 2 - 1
+    indent = label[: len(label) - len(label.lstrip())]
+    cells = [indent + part for part in _path_lines(label.strip(), 38 - len(indent))]
+    rows = zip_longest(cells, textwrap.wrap(a, narrow), textwrap.wrap(b, narrow), fillvalue="")
+    return [f"{left:<40} {middle:<{narrow}} {right}".rstrip() for left, middle, right in rows]
+
+
+def _path_lines(text: str, width: int) -> list[str]:
+    """A dotted path broken at its dots, so that its parts can still be read."""
+    lines = [""]
+    for part in re.findall(r"[^.]*\.?", text):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("  ")
+        lines[-1] += part
+    return lines
+
+
+def _common_scale(row: Row, rows: Sequence[Row]) -> Scale:
+    """The unit shared by all rows of a group, so that numbers can be compared down a column."""
+    finite = [abs(x) for r in rows if r.group == row.group for x in (r.a, r.b) if math.isfinite(x)]
+    return readable(max(finite, default=0.0), row.unit)
+
+
+def _cell(row: Row, value: float, scale: Scale) -> str:
+    """One number of a comparison; a flux that is rounding beside those of its group is the zero it stands for."""
+    return "0" if row.group == "flux" and abs(value) < 1.0e-9 * scale.size else scale.write(value, 5)
+
+
+def _mv(volts: float) -> str:
+    """Millivolts with two decimals, ``-`` for what has no potential."""
+    if math.isnan(volts):
+        return "-"
+    text = f"{1e3 * volts:.2f}"
+    return "0.00" if float(text) == 0.0 else text
+
+
+def _finite(value: Any) -> Any:
+    """Plain Python values all the way down; None for NaN and infinity, which JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,198 @@
+"""One moment of a run, all its quantities as plain numbers: what tables and bar charts show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.analysis import Analysis
+from simulator.structure import CLAMP, MembraneStructure
+from simulator.trajectory import Trajectory
+
+#: Driving force, over RT, below which an open channel would send an ion nowhere (about 3 uV).
+BALANCED = 1.0e-4
+
+
+@dataclass(frozen=True)
+class Path:
+    """What one mechanism does to one species: a path across a membrane.
+
+    Parameters
+    ----------
+    membrane, mechanism, species : str
+        Labels.
+    influx, efflux, net : float
+        Fluxes [mol/m2/s]; ``net = influx - efflux``, positive into the inside.
+    reversible : bool
+        Whether the law has one-way fluxes. If not, the net flux stands for the one-way flux along it
+        and the other one is zero.
+    """
+
+    membrane: str
+    mechanism: str
+    species: str
+    influx: float
+    efflux: float
+    net: float
+    reversible: bool
+
+
+@dataclass(frozen=True)
+class SpeciesAtMembrane:
+    """One species on both sides of one membrane.
+
+    Parameters
+    ----------
+    species : str
+        Its label.
+    charge : int
+        Charge number.
+    inside, outside : float
+        Concentrations [mol/m3].
+    nernst, driving_force : float
+        Nernst potential and V - E [V]; NaN for a neutral species.
+    direction : str
+        Where an open channel would send it: ``in``, ``out`` or ``none``.
+    """
+
+    species: str
+    charge: int
+    inside: float
+    outside: float
+    nernst: float
+    driving_force: float
+    direction: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one of its saved times.
+
+    Parameters
+    ----------
+    time : float
+        That time [s].
+    potential : mapping of str to float
+        Membrane potentials [V].
+    concentration : mapping
+        Concentrations [mol/m3] by compartment and species, those present.
+    volume : mapping of str to float
+        Volumes [m3] of all compartments but baths.
+    species : mapping
+        Species on both sides of each membrane.
+    paths : tuple of Path
+        Every mechanism and species it moves.
+    reversal : mapping of str to float
+        Reversal or stall potential [V] of each mechanism, by ``membrane.mechanism``; NaN if electroneutral.
+    current : mapping of str to float
+        Outward currents [A] of the same.
+    atp_rate, dissipation : float
+        ATP used [mol/s] and free energy dissipated [W]; clamps left out.
+    """
+
+    time: float
+    potential: Mapping[str, float]
+    concentration: Mapping[str, Mapping[str, float]]
+    volume: Mapping[str, float]
+    species: Mapping[str, tuple[SpeciesAtMembrane, ...]]
+    paths: tuple[Path, ...]
+    reversal: Mapping[str, float]
+    current: Mapping[str, float]
+    atp_rate: float
+    dissipation: float
+
+    def paths_of(self, membrane: str, species: str) -> tuple[Path, ...]:
+        """The paths of one species across one membrane."""
+        return tuple(p for p in self.paths if (p.membrane, p.species) == (membrane, species))
+
+    def total(self, membrane: str, species: str) -> tuple[float, float, float]:
+        """Influx, efflux and net flux [mol/m2/s] of a species, summed over its paths."""
+        paths = self.paths_of(membrane, species)
+        return sum(p.influx for p in paths), sum(p.efflux for p in paths), sum(p.net for p in paths)
+
+
+def snapshot(trajectory: Trajectory, at: int = -1) -> Snapshot:
+    """Read one saved moment of a run.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The run.
+    at : int
+        Index of the saved time; the last by default.
+    """
+    analysis = Analysis(trajectory)
+    labels = trajectory.labels
+    concentration = {
+        c: {
+            s: float(trajectory.concentration.values[at, i, j])
+            for j, s in enumerate(labels["species"])
+            if np.isfinite(trajectory.concentration.values[at, i, j])
+        }
+        for i, c in enumerate(labels["compartment"])
+    }
+    volume = {c: float(v) for c, v in zip(labels["compartment"], trajectory.volume[at], strict=True)}
+    area = dict(zip(labels["membrane"], analysis.area.values[at], strict=True))
+    current = {
+        label: float(analysis.current.values[at, i] * area[m.name])
+        for i, (label, (m, _, _)) in enumerate(zip(labels["mechanism"], analysis.mechanisms, strict=True))
+    }
+    free = [use.label != CLAMP for _, use, _ in analysis.mechanisms]
+    return Snapshot(
+        time=float(trajectory.time[at]),
+        potential={m: float(v) for m, v in zip(labels["membrane"], trajectory.potential.values[at], strict=True)},
+        concentration=concentration,
+        volume={c: v for c, v in volume.items() if np.isfinite(v)},
+        species={m.name: tuple(_species(analysis, concentration, i, at)) for i, m in _membranes(trajectory)},
+        paths=tuple(_paths(analysis, at)),
+        reversal={k: float(v) for k, v in zip(labels["mechanism"], analysis.reversal.values[at], strict=True)},
+        current=current,
+        atp_rate=float(np.sum(analysis.atp_rate.values[at])),
+        dissipation=float(np.sum(analysis.dissipation.values[at][free])),
+    )
+
+
+def _membranes(trajectory: Trajectory) -> Iterator[tuple[int, MembraneStructure]]:
+    return iter(enumerate(trajectory.structure.membranes))
+
+
+def _species(
+    analysis: Analysis, concentration: Mapping[str, Mapping[str, float]], membrane: int, at: int
+) -> Iterator[SpeciesAtMembrane]:
+    structure = analysis.trajectory.structure
+    m = structure.membranes[membrane]
+    v = analysis.trajectory.potential.values[at, membrane] / analysis.thermal_voltage[at]
+    for j, (s, z) in enumerate(structure.charges):
+        if s not in concentration[m.inside] or s not in concentration[m.outside]:
+            continue
+        inside, outside = concentration[m.inside][s], concentration[m.outside][s]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            force = float(np.log(inside) - np.log(outside) + z * v)
+        if inside == outside == 0.0 or abs(force) < BALANCED:
+            direction = "none"
+        else:
+            direction = "out" if force > 0.0 else "in"
+        yield SpeciesAtMembrane(
+            species=s,
+            charge=z,
+            inside=inside,
+            outside=outside,
+            nernst=float(analysis.nernst.values[at, membrane, j]),
+            driving_force=float(analysis.driving_force.values[at, membrane, j]),
+            direction=direction,
+        )
+
+
+def _paths(analysis: Analysis, at: int) -> Iterator[Path]:
+    species = analysis.trajectory.labels["species"]
+    for i, (m, use, law) in enumerate(analysis.mechanisms):
+        for s in law.stoichiometry(use.chosen):
+            j = species.index(s)
+            net = float(analysis.net_flux.values[at, i, j])
+            if law.reversible:
+                one_way = analysis.influx.values[at, i, j], analysis.efflux.values[at, i, j]
+            else:
+                one_way = max(net, 0.0), max(-net, 0.0)
+            yield Path(m.name, use.label, s, float(one_way[0]), float(one_way[1]), net, law.reversible)

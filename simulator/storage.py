@@ -1,0 +1,351 @@
+"""Results as data files: HDF5 that is also valid NetCDF-4; the only module that imports h5py.
+
+A file is put together in memory and written by :mod:`simulator.atomic`, and read through a file object of
+ours: the HDF5 library never touches the disk. A full disk is then an ordinary error with a number, not a
+failing close, and no file lock is taken, which network disks may refuse.
+
+HDF5 checksums all of its metadata (format v110) and the chunks, but not the heap that holds strings of
+variable length. That heap holds labels and references to dimensions only, and both are compared with what
+the scenario says; all other text is stored as bytes or in attributes of fixed length.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+
+from simulator.atomic import StorageError, place, refuse_existing
+from simulator.datafile import DataFileError, open_data_file
+from simulator.layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    Contents,
+    LayoutError,
+    SavedRun,
+    Variable,
+    contents,
+    restore,
+    run_hash,
+)
+from simulator.trajectory import Trajectory
+
+#: Group of the texts and facts, out of the way of whoever opens the file as a table.
+PROVENANCE = "provenance"
+
+#: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
+CHUNK_BYTES = 1 << 20
+
+#: Longest attribute that HDF5 takes, its header included.
+ATTRIBUTE_BYTES = 60_000
+
+NUMBERS = ("<f8", "<i4", "<i1")
+FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+
+#: What h5py raises for a damaged file, depending on where the damage is.
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+)
+
+
+def write(result: Trajectory, path: str | Path, *, config_text: str = "", overwrite: bool = False) -> Path:
+    """Save a run as a data file.
+
+    Parameters
+    ----------
+    result : Trajectory
+        What :func:`simulator.integrate.run` returned.
+    path : str or Path
+        The file, by custom ``.h5``.
+    config_text : str
+        The YAML as given; by default what the result's provenance has.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be stored; no part of it is left behind.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
+        _fill(file, contents(result, config_text))
+    place(path, buffer.getbuffer(), overwrite)
+    return path
+
+
+def read(path: str | Path) -> Trajectory:
+    """Read a run from a data file, all of it verified.
+
+    Raises
+    ------
+    DataFileError
+        When the file is not one of ours, incomplete, damaged, or does not make sense.
+    """
+    return describe(path).trajectory
+
+
+def stored_scenario(path: str | Path) -> str:
+    """The resolved scenario in a data file, as JSON for :func:`simulator.config.from_resolved`."""
+    return describe(path).resolved
+
+
+def describe(path: str | Path) -> SavedRun:
+    """Read a run with what its file says beside the numbers, all of it verified.
+
+    Raises
+    ------
+    DataFileError
+        As :func:`read`.
+    """
+    path = Path(path)
+    with open_data_file(path) as stream, _opened(path, stream) as source:
+        return restore(source.contents())
+
+
+# -- HDF5, writing --------------------------------------------------------------------------------
+
+
+def _fill(file: h5py.File, what: Contents) -> None:
+    heading = {
+        "format": FORMAT,
+        "format_version": np.int32(FORMAT_VERSION),
+        "Conventions": "CF-1.11",
+        "title": what.title,
+        "source": f"ionflux {what.facts.get('ionflux_version', '')}".strip(),
+    }
+    _set_attributes(file, heading)
+    group = file.create_group(PROVENANCE)
+    _set_attributes(group, what.facts)
+    for name, text in what.texts.items():
+        # A dataset, because attributes are limited; bytes, because strings would not be checksummed.
+        _add(
+            group,
+            name,
+            Variable(np.frombuffer(text.encode(), np.uint8), (name,), {"long_name": "UTF-8 text"}),
+        )
+    for name, variable in what.variables.items():
+        _add(file, name, variable)
+
+
+def _add(group: h5py.Group, name: str, variable: Variable) -> None:
+    values = variable.values
+    if isinstance(values, tuple):
+        # Variable length, because h5netcdf cannot select by labels of fixed length.
+        dataset = group.create_dataset(
+            name, shape=(len(values),), dtype=h5py.string_dtype(), data=list(values)
+        )
+    elif not values.size:
+        dataset = group.create_dataset(name, data=values)
+    else:
+        axis = variable.dims.index("time") if "time" in variable.dims else 0
+        rows = max(1, CHUNK_BYTES * values.shape[axis] // values.nbytes)
+        chunks = tuple(min(n, rows) if i == axis else n for i, n in enumerate(values.shape))
+        dataset = group.create_dataset(name, data=values, chunks=chunks, shuffle=True, fletcher32=True)
+    if variable.dims == (name,):
+        dataset.make_scale(name)
+    else:
+        for i, dim in enumerate(variable.dims):
+            dataset.dims[i].attach_scale(group[dim])
+    _set_attributes(dataset, variable.attributes)
+
+
+def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, Any]) -> None:
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            # Fixed length: it lies in the checksummed header then, not in the heap.
+            text = value.encode()
+            length = max(len(text), 1)
+            array, dtype = np.array(text, f"S{length}"), h5py.string_dtype("utf-8", length)
+        else:
+            array = np.asarray(value)
+            dtype = array.dtype
+        # Only lists of states in models of thousands could be longer; they can be had from the scenario.
+        if array.nbytes <= ATTRIBUTE_BYTES:
+            owner.attrs.create(name, array, dtype=dtype)
+
+
+# -- HDF5, reading --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(path: Path, stream: BinaryIO) -> Iterator[_Source]:
+    """An HDF5 file of ours; every error of HDF5 inside the block becomes a :class:`DataFileError`."""
+    source = _Source(path, size=stream.seek(0, io.SEEK_END))
+    try:
+        with h5py.File(stream, "r") as source.file:
+            source.recognise()
+            yield source
+    except LayoutError as error:
+        raise DataFileError(path, error.problem, error.name) from error
+    except DAMAGE as error:
+        raise source.explain(error) from error
+
+
+@dataclass
+class _Source:
+    """An open file that is not trusted.
+
+    Only what :func:`write` makes is followed: hard links to datasets of known types, in chunks with
+    checksums, of sizes that the file can hold. What lies outside of the file is never opened.
+    """
+
+    path: Path
+    size: int
+    file: h5py.File = None
+    place: str = ""
+
+    def contents(self) -> Contents:
+        """Everything in the file."""
+        group = self._object(self.file, PROVENANCE)
+        if not isinstance(group, h5py.Group):
+            raise self.error("is missing")
+        facts = self._text_attributes(group)
+        texts = {name: self._text(group, name) for name in group}
+        variables = {name: self._variable(name) for name in self.file if name != PROVENANCE}
+        self.place = ""
+        return Contents("", variables, texts, facts)
+
+    def error(self, problem: str) -> DataFileError:
+        """An error at the current place."""
+        return DataFileError(self.path, problem, self.place)
+
+    def explain(self, error: Exception) -> DataFileError:
+        """What an error of HDF5 means."""
+        text = " ".join(str(error).split())
+        if "truncated file" in text:
+            return DataFileError(self.path, f"is truncated: {self.size} bytes are left of a longer file")
+        if "filter returned failure" in text:
+            return self.error("is damaged: its checksum does not match")
+        return self.error(f"is damaged ({text})" if text else "is damaged")
+
+    def recognise(self) -> None:
+        """Raise unless this is a file of ours, of a version that is known."""
+        marks = self._text_attributes(self.file)
+        if marks.get("format") != FORMAT:
+            raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
+        found = self.file.attrs.get_id("format_version") if "format_version" in self.file.attrs else None
+        if found is None or found.shape != () or found.dtype.kind != "i":
+            raise DataFileError(self.path, "does not say which version of the format it has")
+        version = int(self.file.attrs["format_version"])
+        if version > FORMAT_VERSION:
+            problem = (
+                f"has format version {version}, from a later ionflux; this one knows up to {FORMAT_VERSION}"
+            )
+            raise DataFileError(self.path, problem, hint="update ionflux")
+        if version < 1:
+            raise DataFileError(self.path, f"has the impossible format version {version}")
+
+    def _object(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+        self.place = f"{group.name}/{name}".strip("/")
+        if name not in group:
+            raise self.error("is missing")
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise self.error("is a link to somewhere else, which is not followed")
+        return group[name]
+
+    def _variable(self, name: str) -> Variable:
+        dataset = self._dataset(self.file, name)
+        if h5py.check_string_dtype(dataset.dtype):
+            values: np.ndarray | tuple[str, ...] = tuple(self._labels(dataset))
+        else:
+            values = self._values(dataset, NUMBERS)
+        dims = (
+            (name,) if dataset.is_scale else tuple(self._dimension(dataset, i) for i in range(dataset.ndim))
+        )
+        return Variable(values, dims, self._text_attributes(dataset))
+
+    def _dimension(self, dataset: h5py.Dataset, axis: int) -> str:
+        scales = dataset.dims[axis]
+        if len(scales) != 1:
+            raise self.error("does not name its dimensions")
+        return str(scales[0].name).strip("/")
+
+    def _text(self, group: h5py.Group, name: str) -> str:
+        return bytes(self._values(self._dataset(group, name), ("|u1",))).decode()
+
+    def _dataset(self, group: h5py.Group, name: str) -> h5py.Dataset:
+        """A dataset, its size checked; nothing of it is read yet."""
+        dataset = self._object(group, name)
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+            raise self.error("is not an array")
+        settings = dataset.id.get_create_plist()
+        if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
+            raise self.error("has its numbers in another file, which is not opened")
+        if math.prod(dataset.shape) * dataset.dtype.itemsize > self.size:
+            raise self.error("claims to be larger than its file")
+        return dataset
+
+    def _values(self, dataset: h5py.Dataset, types: tuple[str, ...]) -> np.ndarray:
+        if dataset.dtype.str not in types:
+            raise self.error(f"has values of an unknown type ({dataset.dtype})")
+        if dataset.size:
+            settings = dataset.id.get_create_plist()
+            filters = {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
+            if dataset.chunks is None or filters != FILTERS:
+                raise self.error("is not stored in chunks with a checksum")
+            # A chunk that was never written would read as zeros, and one larger than the file takes its memory.
+            wanted = math.prod(-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
+            if dataset.id.get_num_chunks() != wanted:
+                raise self.error("is incomplete")
+            if math.prod(dataset.chunks) * dataset.dtype.itemsize > self.size:
+                raise self.error("claims to be larger than its file")
+        return np.asarray(dataset[()])
+
+    def _labels(self, dataset: h5py.Dataset) -> Iterator[str]:
+        """Labels one by one: many may refer to the same long string."""
+        total = 0
+        if dataset.ndim != 1:
+            raise self.error("is not a list of labels")
+        for i in range(dataset.shape[0]):
+            label = dataset[i]
+            total += len(label)
+            if total > self.size:
+                raise self.error("has labels longer than its file")
+            yield label.decode() if isinstance(label, bytes) else str(label)
+
+    def _text_attributes(self, owner: h5py.Group | h5py.Dataset) -> dict[str, str]:
+        """Attributes that are text of fixed length; no other kind is looked at."""
+        found = {}
+        for name in owner.attrs:
+            attribute = owner.attrs.get_id(name)
+            if (
+                attribute.dtype.kind == "S"
+                and attribute.shape == ()
+                and attribute.dtype.itemsize <= self.size
+            ):
+                found[name] = bytes(owner.attrs[name]).decode()
+        return found
+
+
+__all__ = [
+    "DataFileError",
+    "SavedRun",
+    "StorageError",
+    "describe",
+    "read",
+    "run_hash",
+    "stored_scenario",
+    "write",
+]

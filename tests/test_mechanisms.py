@@ -1,0 +1,170 @@
+"""Claims every mechanism of the library must meet; a new file in the library is tested by being there."""
+
+import numpy as np
+import pint
+import pytest
+import sympy as sp
+
+from simulator.constants import FARADAY, SPECIES_CHARGE
+from simulator.equations import Equations, symbol
+from simulator.kernel.generate import KernelSource, numeric_form
+from simulator.mechanisms import Parameter, library
+from simulator.special import bern_slope, bern_value
+from simulator.structure import (
+    ATP_ENERGY,
+    CompartmentStructure,
+    MechanismStructure,
+    MembraneStructure,
+    Structure,
+    amount,
+    charge,
+    concentration,
+    voltage,
+)
+
+UNITS = pint.UnitRegistry()
+LAWS = sorted(library())
+REVERSIBLE = [name for name in LAWS if library()[name].reversible]
+CHOICES = {"ion": ("k", "ca", "cl"), "species": ("glucose", "k"), None: (None,)}
+CASES = [(name, chosen) for name in LAWS for chosen in CHOICES[library()[name].chooses]]
+
+
+def structure(name: str, chosen: str | None) -> Structure:
+    """One cell in a bath with a single mechanism on its membrane."""
+    species = tuple(library()[name].stoichiometry(chosen))
+    return Structure(
+        "capacitive",
+        tuple((s, SPECIES_CHARGE[s]) for s in species),
+        (
+            CompartmentStructure("bath", "bath", "ground", species, ()),
+            CompartmentStructure("cell", "given", "free", species, species),
+        ),
+        (
+            MembraneStructure(
+                "plasma", "cell", "bath", "given", "fixed", (MechanismStructure("m", name, chosen),)
+            ),
+        ),
+    )
+
+
+def sample(parameter: Parameter, random: np.random.Generator) -> float:
+    """A legal value of a parameter, of a size met in cells."""
+    size = {"mol/m^3": 10.0, "V": 0.05, "m/s": 1e-8, "mol/m^2/s": 1e-7, "S/m^2": 1.0}.get(parameter.unit, 1.0)
+    return size * random.uniform(0.5, 2.0)
+
+
+def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, float]:
+    """Random concentrations, potential and parameters, by the names of the equations."""
+    random = np.random.default_rng(seed)
+    law = library()[name]
+    numbers = {"rt_over_f": 0.0267, "FARADAY": FARADAY, ATP_ENERGY: -22.0, voltage("plasma"): random.uniform(-0.1, 0.1)}
+    for s in law.stoichiometry(chosen):
+        numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
+        numbers[concentration("bath", s)] = random.uniform(1.0, 150.0)
+    return numbers | {f"{p.name}_plasma_m": sample(p, random) for p in law.parameters}
+
+
+def value(expression: sp.Expr, numbers: dict[str, float]) -> float:
+    """Numeric value through the same numeric forms that the kernel uses."""
+    (numeric,) = numeric_form([sp.sympify(expression)])
+    arguments = sorted(numeric.free_symbols, key=str)
+    modules = [{"bern_value": bern_value, "bern_slope": bern_slope}, "numpy"]
+    return float(sp.lambdify(arguments, numeric, modules)(*(numbers[a.name] for a in arguments)))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_law_has_the_dimension_of_a_turnover(name):
+    law = library()[name]
+    chosen = CHOICES[law.chooses][0]
+    given = {"v": -0.05 * UNITS.volt, "rt_over_f": 0.0267 * UNITS.volt, "faraday": FARADAY * UNITS.C / UNITS.mol}
+    given["z"] = SPECIES_CHARGE[chosen] if chosen else None
+    given |= {p.name: 1.3 * UNITS(p.unit) for p in law.parameters}
+    concentrations = {a for a in law.arguments if a not in given}
+    given |= {a: 7.0 * UNITS("mol/m^3") for a in concentrations}
+    turnover = law.rate(**{a: given[a] for a in law.arguments})
+    assert turnover.to_base_units().units == UNITS("mol/m^2/s").to_base_units().units
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_declaration_tells_source_units_and_meaning(name):
+    law = library()[name]
+    assert law.name == name
+    assert len(law.source) > 20
+    assert all(p.unit and p.meaning for p in law.parameters)
+    assert all(f"{s}_i" not in law.arguments or s in law.moves for s in SPECIES_CHARGE)
+
+
+@pytest.mark.parametrize(("name", "chosen"), [c for c in CASES if c[0] in REVERSIBLE])
+def test_turnover_follows_the_affinity(name, chosen):
+    turnover = Equations(structure(name, chosen)).turnovers["plasma", "m"]
+    for seed in range(20):
+        numbers = surroundings(name, chosen, seed)
+        affinity, net = value(turnover.affinity, numbers), value(turnover.net, numbers)
+        assert affinity * net >= 0.0
+        ratio = value(turnover.backward, numbers) / value(turnover.forward, numbers)
+        assert ratio == pytest.approx(np.exp(-affinity), rel=1e-10)
+        assert net == pytest.approx(value(turnover.forward - turnover.backward, numbers), rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "chosen"), [c for c in CASES if c[0] in REVERSIBLE])
+def test_nothing_flows_at_its_own_equilibrium(name, chosen):
+    turnover = Equations(structure(name, chosen)).turnovers["plasma", "m"]
+    for seed in range(5):
+        numbers = surroundings(name, chosen, seed)
+        # Move one inside concentration to where the affinity vanishes.
+        species, n = next(iter(turnover.stoichiometry.items()))
+        numbers[concentration("cell", species)] *= np.exp(value(turnover.affinity, numbers) / n)
+        scale = abs(value(turnover.forward, numbers))
+        assert abs(value(turnover.affinity, numbers)) < 1e-12
+        assert abs(value(turnover.net, numbers)) < 1e-12 * scale
+
+
+@pytest.mark.parametrize(("name", "chosen"), CASES)
+def test_law_is_finite_and_smooth_at_zero_potential(name, chosen):
+    turnover = Equations(structure(name, chosen)).turnovers["plasma", "m"]
+    numbers = surroundings(name, chosen)
+    at = [value(turnover.net, numbers | {voltage("plasma"): v}) for v in (-1e-9, 0.0, 1e-9)]
+    assert np.all(np.isfinite(at))
+    size = max(abs(a) for a in at)
+    assert abs(at[1] - 0.5 * (at[0] + at[2])) <= 1e-9 * size
+
+
+@pytest.mark.parametrize(("name", "chosen"), CASES)
+def test_jacobian_agrees_with_high_precision_differences(name, chosen):
+    equations = Equations(structure(name, chosen))
+    source = KernelSource(equations)
+    numbers = surroundings(name, chosen, 3)
+    state = {"w_cell": 4e-15, "area_plasma": 1.2e-9, "capacitance_plasma": 0.01, "x_cell": 0.0, "x_bath": 0.0}
+    state |= {amount("cell", s): numbers[concentration("cell", s)] * 4e-15 for s in equations.charges}
+    state |= {charge("cell"): numbers[voltage("plasma")] * 1.2e-9 * 0.01}
+    numbers = {k: v for k, v in numbers.items() if not k.startswith(("c_cell", "v_"))} | state
+    definitions = {symbol(k): v for k, v in equations.definitions.items()}
+    bern = {f.func for e in equations.derivative.values() for f in e.atoms(sp.Function) if f.func.__name__ == "bern"}
+    for (i, j), entry in source.jacobian.items():
+        row, column = source.basis[i], source.basis[j]
+        f = equations.derivative[row].subs(definitions)
+        for b in bern:
+            f = f.replace(b, lambda x, n: x / (sp.exp(x) - 1))
+        direction = {column: 1} | {d: c[column] for d, c in equations.dependent.items() if column in c}
+        exact = sum(sp.diff(f, symbol(s)) * sp.sympify(c) for s, c in direction.items())
+        high = exact.subs({symbol(k): sp.Float(v, 50) for k, v in numbers.items()} | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)})
+        assert value(entry.subs(definitions), numbers) == pytest.approx(float(high), rel=1e-9, abs=1e-300)
+
+
+def test_registry_finds_a_planted_sign_error(monkeypatch):
+    """The walk above is worth something: a leak whose forward rate ignores the voltage's sign is caught."""
+    law = library()["leak_ghk"]
+    wrong = type(law)(
+        **{
+            f: getattr(law, f) for f in ("title", "parameters", "moves", "reversible", "source", "chooses", "atp")
+        },
+        rate=lambda permeability, c_i, c_o: permeability * (c_o - c_i),
+    )
+    monkeypatch.setitem(library(), "leak_ghk", wrong)
+    turnover = Equations(structure("leak_ghk", "k")).turnovers["plasma", "m"]
+    signs = [
+        value(turnover.affinity, surroundings("leak_ghk", "k", seed))
+        * value(turnover.net, surroundings("leak_ghk", "k", seed))
+        for seed in range(20)
+    ]
+    assert min(signs) < 0.0

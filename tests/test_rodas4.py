@@ -1,0 +1,79 @@
+"""The time-stepping method, through generated kernels of problems with known solutions."""
+
+import importlib.util
+import sys
+from functools import cached_property
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from simulator.equations import symbol
+from simulator.kernel.driver import LANES
+from simulator.kernel.generate import KernelSource
+
+#: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
+Y, T = symbol("n_y"), symbol("n_t")
+G = 1 + sp.exp(-T)
+
+
+class Manufactured:
+    """Equations of the manufactured problem, as the kernel writer expects them."""
+
+    structure = SimpleNamespace(
+        states=("n_y", "n_t"), parameters=("one",), membranes=(SimpleNamespace(name="manufactured"),)
+    )
+    differential = (True, True)
+    dependent: dict = {}
+    definitions: dict = {}
+
+    @cached_property
+    def derivative(self):
+        return {"n_y": sp.diff(G, T) - (Y**2 - G**2), "n_t": symbol("one")}
+
+    def slope(self, expression, state):
+        return sp.diff(expression, symbol(state))
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kernel") / "manufactured.py"
+    path.write_text(KernelSource(Manufactured()).kernel())
+    spec = importlib.util.spec_from_file_location("manufactured_kernel", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["manufactured_kernel"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def fixed_steps(kernel, steps: int, end: float) -> tuple[float, float]:
+    """Error at the end, and largest error of the dense output in the middle of the steps."""
+    rows = kernel.ROWS
+    work = np.ones(rows.end_of_rows * LANES)
+    work[rows.accepted * LANES : (rows.accepted + 1) * LANES] = 0.0
+    work[(rows.state + 0) * LANES] = 2.0
+    work[(rows.state + 1) * LANES] = 0.0
+    h = end / steps
+    work[rows.step * LANES] = h
+    inside = 0.0
+    for step in range(steps):
+        kernel.attempt(work)
+        old, new = work[rows.state * LANES], work[rows.new * LANES]
+        c, d = work[rows.dense_c * LANES], work[rows.dense_d * LANES]
+        middle = 0.5 * old + 0.5 * (new + 0.5 * (c + 0.5 * d))
+        inside = max(inside, abs(middle - (1 + np.exp(-(step + 0.5) * h))))
+        work[rows.accepted * LANES] = 1.0
+    return abs(work[rows.new * LANES] - (1 + np.exp(-end))), inside
+
+
+def test_observed_order_on_a_manufactured_problem_is_four(kernel):
+    errors = np.array([fixed_steps(kernel, n, 2.0)[0] for n in (16, 32, 64, 128, 256)])
+    orders = np.log2(errors[:-1] / errors[1:])
+    assert orders[-1] == pytest.approx(4.0, abs=0.1)
+    assert orders[-2] == pytest.approx(4.0, abs=0.1)
+
+
+def test_dense_output_converges_at_least_with_order_three(kernel):
+    errors = np.array([fixed_steps(kernel, n, 2.0)[1] for n in (16, 32, 64, 128)])
+    assert np.all(np.log2(errors[:-1] / errors[1:]) > 2.9)

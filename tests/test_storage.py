@@ -1,0 +1,501 @@
+"""Data files: complete or absent, the same bits back, and never a surprise from a bad one."""
+
+import csv
+import errno
+import io
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import h5py
+import numpy as np
+import pytest
+from simulator.config import load_scenario
+
+from simulator import atomic
+from simulator.export import to_csv, to_netcdf
+from simulator.integrate import run
+from simulator.layout import ARRAYS
+from simulator.storage import DataFileError, StorageError, describe, read, run_hash, stored_scenario, write
+from simulator.verdict import classify
+
+ARRAY_FIELDS = ("time", *ARRAYS)
+
+
+@pytest.fixture(scope="module")
+def result(configs):
+    return run(
+        load_scenario(configs / "leaky_bucket.yaml", {"run.duration": "2 h", "run.save_every": "30 min"})
+    )
+
+
+@pytest.fixture(scope="module")
+def config_text(configs):
+    return (configs / "leaky_bucket.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def good(result, config_text, tmp_path_factory):
+    """Bytes of a good file."""
+    return write(result, tmp_path_factory.mktemp("good") / "good.h5", config_text=config_text).read_bytes()
+
+
+@pytest.fixture
+def saved(good, tmp_path):
+    """A good file that a test may spoil."""
+    path = tmp_path / "run.h5"
+    path.write_bytes(good)
+    return path
+
+
+def same(a, b):
+    """Whether two runs are the same, to the last bit of every number."""
+    arrays = all(getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in ARRAY_FIELDS)
+    return (
+        arrays
+        and a.labels == b.labels
+        and a.scenario.resolved() == b.scenario.resolved()
+        and (a.status, a.end_time, a.culprit) == (b.status, b.end_time, b.culprit)
+    )
+
+
+def refusal(path):
+    """What `read` says of a bad file, in one line that names it."""
+    with pytest.raises(DataFileError) as caught:
+        read(path)
+    text = str(caught.value)
+    assert caught.value.exit_code == 5
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+# -- round trip -----------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_what_was_written_to_the_last_bit(result, saved, config_text):
+    back = read(saved)
+    assert same(back, result)
+    assert back.provenance == {**result.provenance, "config": config_text}
+
+
+def test_every_shipped_kind_of_model_survives_the_round_trip(configs, tmp_path):
+    for path in sorted(configs.glob("*.yaml")):
+        short = run(load_scenario(path, {"run.duration": "20 h", "run.save_every": "5 h"}))
+        assert same(read(write(short, tmp_path / f"{path.stem}.h5")), short), path.name
+
+
+def test_the_stored_verdict_is_the_one_computed_from_the_states(saved, result):
+    told, judged = describe(saved), classify(result)
+    assert told.verdict == judged.word
+    assert told.evidence["species"] == {m: dict(w) for m, w in judged.species.items()}
+    assert told.evidence["sentence"] == judged.sentence
+    assert set(told.drift) == {"charge", *result.labels["species"]}
+
+
+def test_a_data_file_repeats_its_own_run(saved, result):
+    from simulator.config import from_resolved
+
+    assert same(run(from_resolved(stored_scenario(saved)).scenario), result)
+
+
+def test_a_failed_run_keeps_its_status_time_and_culprit(result, tmp_path):
+    failed = replace(result, status="negative_amount", culprit=result.structure.states[1], end_time=123.5)
+    assert same(read(write(failed, tmp_path / "failed.h5")), failed)
+
+
+def test_the_same_run_gives_the_same_file(result, good, config_text, tmp_path):
+    assert write(result, tmp_path / "again.h5", config_text=config_text).read_bytes() == good
+
+
+def test_the_hash_of_a_run_covers_scenario_and_kernel():
+    assert len({run_hash("a", "x"), run_hash("b", "x"), run_hash("a", "y")}) == 3
+
+
+def test_a_long_trajectory_is_stored_in_several_chunks(result, tmp_path):
+    steps = 40_000
+    grown = {n: np.repeat(getattr(result, n)[-1:], steps, axis=0) for n in ARRAYS}
+    long = replace(result, time=np.arange(steps, dtype=float), end_time=float(steps - 1), **grown)
+    path = write(long, tmp_path / "long.h5")
+    with h5py.File(path) as file:
+        assert file["amount"].id.get_num_chunks() > 1
+    assert same(read(path), long)
+
+
+def test_a_result_with_a_nan_among_its_states_is_not_saved(result, tmp_path):
+    amount = result.amount.copy()
+    cell, k = result.labels["compartment"].index("cell"), result.labels["species"].index("k")
+    amount[:, cell, k] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        write(replace(result, amount=amount), tmp_path / "nan.h5")
+    assert os.listdir(tmp_path) == []
+
+
+# -- other programs -------------------------------------------------------------------------------
+
+
+def test_xarray_opens_a_data_file_and_selects_by_label(saved, result):
+    xarray = pytest.importorskip("xarray")
+    with xarray.open_dataset(saved, engine="h5netcdf") as data:
+        assert dict(data.sizes)["run"] == 1
+        plasma = data.potential.sel(membrane="plasma").isel(run=0)
+        assert np.array_equal(plasma.values, result.potential.sel(membrane="plasma"))
+        k = data.concentration.sel(compartment="cell", species="k").isel(run=0)
+        assert np.array_equal(k.values, result.concentration.sel(compartment="cell", species="k"))
+        assert data.amount.dims == ("run", "time", "compartment", "species")
+        assert all({"long_name"} <= set(v.attrs) for v in data.variables.values())
+        assert (data.potential.units, data.time.units, data.volume.units) == ("V", "s", "m^3")
+        for name in ("status", "verdict"):
+            variable = data[name]
+            assert variable.dtype == np.int8
+            words = variable.flag_meanings.split()
+            word = words[list(variable.flag_values).index(variable.values[0])]
+            assert word == {"status": result.status, "verdict": classify(result).word}[name]
+        assert data.attrs["Conventions"].startswith("CF-")
+
+
+def test_every_number_in_a_file_is_checksummed_and_no_chunk_compressed(saved):
+    with h5py.File(saved) as file:
+        assert file.libver == ("v110", "v110") or file.id.get_create_plist().get_version()[0] == 3
+        found = []
+        file.visititems(lambda name, o: found.append(o) if isinstance(o, h5py.Dataset) else None)
+        numeric = [d for d in found if d.dtype.kind != "O"]
+        assert len(numeric) > 10
+        assert all(d.fletcher32 and d.shuffle and d.compression is None for d in numeric)
+
+
+def test_netcdf_is_a_copy_of_the_data_file(saved, good, tmp_path):
+    to_netcdf(read(saved), tmp_path / "run.nc")
+    assert (tmp_path / "run.nc").read_bytes() == good
+
+
+def test_csv_has_units_in_its_header_and_all_digits(result, tmp_path):
+    to_csv(result, tmp_path / "run.csv")
+    rows = list(csv.DictReader((tmp_path / "run.csv").open()))
+    assert len(rows) == len(result.time)
+    assert [float(r["time [s]"]) for r in rows] == list(result.time)
+    assert [float(r["potential.plasma [V]"]) for r in rows] == list(result.potential.sel(membrane="plasma"))
+    assert {
+        "concentration.cell.k [mol/m^3]",
+        "nernst.plasma.k [V]",
+        "driving_force.plasma.na [V]",
+        "influx.plasma.k_leak.k [mol/m^2/s]",
+        "efflux.plasma.k_leak.k [mol/m^2/s]",
+        "current.plasma.pump [A/m^2]",
+        "atp_rate.plasma.pump [mol/s]",
+        "dissipation.plasma.pump [W]",
+    } <= set(rows[0])
+    stream = io.StringIO()
+    to_csv(result, stream)
+    assert stream.getvalue() == (tmp_path / "run.csv").read_text()
+
+
+# -- writing that fails ---------------------------------------------------------------------------
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(result, saved, good):
+    with pytest.raises(StorageError, match="--overwrite") as caught:
+        write(result, saved)
+    assert caught.value.exit_code == 4
+    assert saved.read_bytes() == good
+    assert same(read(write(replace(result, culprit=""), saved, overwrite=True)), result)
+
+
+@pytest.mark.parametrize("step", ["open", "fdopen", "fsync", "replace"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EDQUOT])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_step_of_writing_that_fails_leaves_things_as_they_were(
+    result, tmp_path, monkeypatch, step, code, overwrite
+):
+    path = tmp_path / "run.h5"
+    if overwrite:
+        path.write_bytes(b"before")
+
+    def fail(*args, **kwargs):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(atomic.os, step, fail)
+    with pytest.raises(StorageError) as caught:
+        write(result, path, overwrite=overwrite)
+    monkeypatch.undo()
+    assert str(path) in str(caught.value)
+    assert "bytes needed" in str(caught.value)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == (
+        [("run.h5", b"before")] if overwrite else []
+    )
+
+
+def test_an_interruption_leaves_no_temporary_file(result, tmp_path, monkeypatch):
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(result, tmp_path / "run.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_sync_of_the_directory_is_told(result, tmp_path, monkeypatch):
+    calls = []
+
+    def second_fails(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(atomic.os, "fsync", second_fails)
+    with pytest.raises(StorageError):
+        write(result, tmp_path / "run.h5")
+    assert same(read(tmp_path / "run.h5"), result)
+
+
+def test_a_limit_on_file_sizes_is_a_storage_error_with_numbers(tmp_path):
+    limited = (
+        "import resource, sys, pathlib\n"
+        "from simulator.atomic import StorageError, place\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    place(pathlib.Path(sys.argv[1]), bytes(5000))\n"
+        "except StorageError as error:\n"
+        "    print(error)\n"
+    )
+    assert resource.RLIMIT_FSIZE is not None
+    done = subprocess.run(
+        [sys.executable, "-c", limited, str(tmp_path / "x.h5")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "5000 bytes needed" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vanished_or_impossible_place_is_a_storage_error(result, tmp_path):
+    (tmp_path / "file").write_text("")
+    places = ["gone/run.h5", "file/run.h5", "a" * 300 + ".h5", "nul\0.h5", ""]
+    for name in places:
+        with pytest.raises(StorageError):
+            write(result, tmp_path / name)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_at_the_place_of_the_result_is_replaced_not_followed(result, tmp_path):
+    (tmp_path / "elsewhere").write_text("precious")
+    (tmp_path / "run.h5").symlink_to(tmp_path / "elsewhere")
+    write(result, tmp_path / "run.h5", overwrite=True)
+    assert (tmp_path / "elsewhere").read_text() == "precious"
+    assert same(read(tmp_path / "run.h5"), result)
+
+
+# -- files that are not good ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "zero bytes"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", "JPEG"),
+        (b"\x89HD", "truncated"),
+        (b"\x89HDF\r\n\x1a\n", "damaged"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "damaged"),
+        (bytes(4096), "zeros"),
+        (b"name: leaky bucket\n", "not an HDF5 file"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_as_such(tmp_path, content, words):
+    path = tmp_path / "odd.h5"
+    path.write_bytes(content)
+    assert words in refusal(path)
+
+
+def test_a_missing_file_a_directory_and_a_pipe_are_refused(tmp_path):
+    assert "no such file" in refusal(tmp_path / "missing.h5")
+    assert "directory" in refusal(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "regular" in refusal(tmp_path / "pipe")
+
+
+def test_a_truncated_file_is_called_truncated(saved, good):
+    for length in (9, 48, 100, len(good) // 2, len(good) - 1):
+        saved.write_bytes(good[:length])
+        assert "truncated" in refusal(saved) or length < 48
+
+
+def test_a_file_of_another_program_is_foreign(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["potential"] = np.zeros(5)
+    assert "another program" in refusal(tmp_path / "other.h5")
+
+
+def spoil(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+
+
+def test_a_file_from_the_future_asks_for_an_update(saved):
+    spoil(saved, lambda f: f.attrs.modify("format_version", np.int32(2)))
+    assert "update ionflux" in refusal(saved)
+
+
+def test_a_flipped_byte_in_a_chunk_names_its_variable(saved, good):
+    with h5py.File(saved) as file:
+        names = ["amount", "time", "potential", "provenance/scenario", "provenance/config", "end_time"]
+        places = {name: file[name].id.get_chunk_info(0).byte_offset for name in names}
+    for name, offset in places.items():
+        saved.write_bytes(good[: offset + 3] + bytes([good[offset + 3] ^ 4]) + good[offset + 4 :])
+        text = refusal(saved)
+        assert "checksum" in text
+        assert f"{name}:" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("time", -1.0), ("time", np.nan), ("amount", np.nan), ("charge", np.inf), ("potential", 0.1), ("concentration", 7.0),
+     ("status", 99), ("verdict", 99), ("culprit", 10_000), ("end_time", np.nan)],
+)  # fmt: skip
+def test_numbers_that_make_no_sense_are_refused_by_name(saved, result, name, value):
+    cell = result.labels["compartment"].index("cell")
+
+    def change(file):
+        place = {"charge": (0, -1, cell), "amount": (0, -1, cell, 0), "concentration": (0, -1, cell, 0)}
+        file[name][place.get(name, -1)] = value
+
+    spoil(saved, change)
+    text = refusal(saved)
+    assert name in text or name in ("amount", "charge")
+
+
+def test_what_is_missing_or_too_much_is_refused_by_name(saved, good):
+    for name in ("amount", "potential", "status", "membrane", "verdict", "provenance", "provenance/scenario"):
+        spoil(saved, lambda f, name=name: f.__delitem__(name))
+        text = refusal(saved)
+        assert name.rpartition("/")[2] in text
+        saved.write_bytes(good)
+    spoil(
+        saved,
+        lambda f: f.create_dataset("extra", data=np.zeros(3), chunks=(3,), shuffle=True, fletcher32=True),
+    )
+    assert "extra" in refusal(saved)
+
+
+def test_a_changed_label_or_scenario_is_refused(saved, good):
+    spoil(saved, lambda f: f["species"].__setitem__(0, "xx"))
+    assert "species" in refusal(saved)
+    saved.write_bytes(good)
+
+    def warmer(file):
+        text = file["provenance/scenario"]
+        text[...] = np.frombuffer(bytes(text[()]).replace(b"leaky", b"LEAKY"), np.uint8)
+
+    spoil(saved, warmer)
+    assert "hash" in refusal(saved)
+
+
+def replaced(name, make):
+    def change(file):
+        del file[name]
+        make(file)
+
+    return change
+
+
+def test_nothing_outside_of_the_file_is_opened(saved, good, tmp_path):
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["amount"] = np.zeros((1, 5, 2, 3))
+    raw = tmp_path / "secret.bin"
+    raw.write_bytes(bytes(4000))
+    layout = h5py.VirtualLayout(shape=(1, 5, 2, 3), dtype="f8")
+    layout[:] = h5py.VirtualSource(str(secret), "amount", shape=(1, 5, 2, 3))
+    ways = {
+        "external link": lambda f: f.__setitem__("amount", h5py.ExternalLink(str(secret), "amount")),
+        "soft link": lambda f: f.__setitem__("amount", h5py.SoftLink("/concentration")),
+        "virtual": lambda f: f.create_virtual_dataset("amount", layout),
+        "external storage": lambda f: f.create_dataset(
+            "amount", (1, 5, 2, 3), "f8", external=[(str(raw), 0, 2000)]
+        ),
+    }
+    for way, make in ways.items():
+        spoil(saved, replaced("amount", make))
+        text = refusal(saved)
+        assert "amount" in text, way
+        assert "not followed" in text or "not opened" in text, way
+        saved.write_bytes(good)
+
+
+def test_objects_and_absurd_sizes_are_refused_before_they_take_memory(saved, good):
+    huge = (1, 1 << 20, 1 << 10, 1 << 10)
+    ways = {
+        "larger than its file": lambda f: f.create_dataset(
+            "amount", huge, "f8", chunks=(1, 1, 8, 8), fletcher32=True
+        ),
+        "unknown type": lambda f: f.create_dataset("amount", (3,), h5py.ref_dtype),
+        "type": lambda f: f.create_dataset("amount", (3,), h5py.vlen_dtype(np.float64)),
+        "checksum": lambda f: f.create_dataset("amount", data=np.zeros((1, 2, 2, 3))),
+        "incomplete": lambda f: f.create_dataset(
+            "amount", (1, 5, 2, 3), "f8", chunks=(1, 5, 2, 3), shuffle=True, fletcher32=True
+        ),
+    }
+    for words, make in ways.items():
+        spoil(saved, replaced("amount", make))
+        text = refusal(saved)
+        assert words in text
+        assert "amount" in text
+        saved.write_bytes(good)
+
+
+def test_a_flipped_byte_is_found_or_harmless(good, result, tmp_path):
+    path = tmp_path / "flipped.h5"
+    rng = random.Random(1)
+    positions = rng.sample(range(len(good)), 400)
+    found = 0
+    for position in positions:
+        path.write_bytes(
+            good[:position] + bytes([good[position] ^ (1 << rng.randrange(8))]) + good[position + 1 :]
+        )
+        try:
+            back = read(path)
+        except DataFileError:
+            found += 1
+        else:
+            assert same(back, result), position
+    assert found > 0
+
+
+def test_arbitrary_damage_is_found_or_harmless(good, result, tmp_path):
+    path = tmp_path / "damaged.h5"
+    rng = random.Random(2)
+    for _ in range(200):
+        data = bytearray(good)
+        for _ in range(rng.randrange(1, 6)):
+            start = rng.randrange(len(data))
+            length = min(rng.randrange(1, 200), len(data) - start)
+            how = rng.randrange(4)
+            if how == 0:
+                data[start : start + length] = rng.randbytes(length)
+            elif how == 1:
+                data[start : start + length] = bytes(length)
+            elif how == 2:
+                del data[start : start + length]
+            else:
+                other = rng.randrange(len(data) - length + 1)
+                data[start : start + length] = data[other : other + length]
+        path.write_bytes(data)
+        try:
+            back = read(path)
+        except DataFileError:
+            continue
+        assert same(back, result)
+
+
+def test_no_array_of_a_trajectory_is_forgotten():
+    kinds = {f.name for f in fields(read.__globals__["Trajectory"]) if "ndarray" in str(f.type)}
+    assert kinds == set(ARRAY_FIELDS)
+
+
+def test_evidence_is_standard_json(saved):
+    with h5py.File(saved) as file:
+        text = file["verdict"].attrs["evidence"].decode()
+    json.loads(text, parse_constant=lambda word: pytest.fail(word))
