@@ -17,7 +17,7 @@ def table() -> str:
     """All measurements as Markdown."""
     known = dict(facts())
     lines = [
-        f"Python {platform.python_version()}, numba {known['numba']}, {known['processor']}, {known['threads']} threads.",
+        f"Python {platform.python_version()}, numba {known['numba']}, {known['processor']}.",
         "",
         "| program | rtol | microseconds per trajectory | largest scaled error |",
         "|---|---|---|---|",

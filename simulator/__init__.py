@@ -1,0 +1,49 @@
+"""ionflux: how a cell's ions move, and where they come to rest.
+
+>>> import simulator
+>>> cell = simulator.run(simulator.load_scenario("configs/leaky_bucket.yaml"))  # doctest: +SKIP
+>>> simulator.classify(cell).word  # doctest: +SKIP
+'steady_state'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.analysis import Analysis as Analysis
+    from simulator.compare import compare as compare
+    from simulator.config import load_scenario as load_scenario
+    from simulator.integrate import run as run
+    from simulator.scenario import Scenario as Scenario
+    from simulator.storage import read as read
+    from simulator.storage import write as write
+    from simulator.trajectory import Trajectory as Trajectory
+    from simulator.verdict import Verdict as Verdict
+    from simulator.verdict import classify as classify
+
+#: Public names and the modules they live in; imported when first asked for, so that a command
+#: that needs little starts fast.
+_HOMES = {
+    "Analysis": "analysis",
+    "Scenario": "scenario",
+    "Trajectory": "trajectory",
+    "Verdict": "verdict",
+    "classify": "verdict",
+    "compare": "compare",
+    "load_scenario": "config",
+    "read": "storage",
+    "run": "integrate",
+    "write": "storage",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from simulator.provenance import own_version
+
+        return own_version()
+    if name not in _HOMES:
+        raise AttributeError(f"module 'simulator' has no attribute {name!r}")
+    return getattr(import_module(f"simulator.{_HOMES[name]}"), name)

@@ -6,7 +6,7 @@ in :mod:`simulator.laws`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,9 +81,7 @@ class Analysis:
 
     def _per_mechanism(self, kind: str) -> np.ndarray:
         nothing = np.full(self.trajectory.time.shape, np.nan)
-        return np.stack(
-            [self._rates.get(f"{label}.{kind}", nothing) for label in self.trajectory.labels["mechanism"]], axis=-1
-        )
+        return self._columns(self._rates.get(f"{m}.{kind}", nothing) for m in self.trajectory.labels["mechanism"])
 
     @cached_property
     def affinity(self) -> Field:
@@ -99,7 +97,7 @@ class Analysis:
         """
         net, forward = self._per_mechanism("net"), self._per_mechanism("forward")
         affinity = self._per_mechanism("affinity")
-        reversible = np.array([law.reversible for _, _, law in self.mechanisms])
+        reversible = np.array([law.reversible for _, _, law in self.mechanisms], dtype=bool)
         near = reversible & (np.abs(affinity) < 1.0)
         values = np.where(near, -forward * np.expm1(-np.where(near, affinity, 0.0)), net)
         return self._field(values, "mechanism", "mol/m^2/s", "net turnover")
@@ -158,18 +156,18 @@ class Analysis:
         """Membrane areas [m2], shape (times, membranes)."""
         t = self.trajectory
         derived = t.equations.quantities(t.states, t.parameters)
-        columns = [
+        columns = (
             derived[name] if (name := f"area_{m.name}") in derived else self._parameter(name)
             for m in t.structure.membranes
-        ]
-        return self._field(np.stack(columns, axis=-1), "membrane", "m^2", "area")
+        )
+        return self._field(self._columns(columns), "membrane", "m^2", "area")
 
     # -- energy -----------------------------------------------------------------------------------
 
     @cached_property
     def _whole_turnover(self) -> np.ndarray:
         """Turnover of each mechanism over the whole membrane [mol/s], shape (times, mechanisms)."""
-        areas = np.stack([self.area.sel(membrane=m.name) for m, _, _ in self.mechanisms], axis=-1)
+        areas = self._columns(self.area.sel(membrane=m.name) for m, _, _ in self.mechanisms)
         return self.turnover.values * areas
 
     @cached_property
@@ -202,13 +200,13 @@ class Analysis:
         Nernst potential of a leak, stall potential of a pump; NaN for electroneutral mechanisms.
         """
         affinity = self._per_mechanism("affinity")
-        columns = [
+        columns = (
             zero_affinity_potential(
                 self.trajectory.potential.sel(membrane=m.name), affinity[:, i], q, self.thermal_voltage
             )
             for i, ((m, _, _), q) in enumerate(zip(self.mechanisms, self.charge_per_turnover, strict=True))
-        ]
-        return self._field(np.stack(columns, axis=-1), "mechanism", "V", "reversal potential")
+        )
+        return self._field(self._columns(columns), "mechanism", "V", "reversal potential")
 
     def current_voltage(self, membrane: str, labels: Sequence[str], potentials: np.ndarray, at: int = -1) -> np.ndarray:
         """Summed outward current density [A/m2] of some mechanisms at other potentials, concentrations held.
@@ -257,6 +255,10 @@ class Analysis:
 
     def _parameter(self, name: str) -> np.ndarray:
         return self.trajectory.parameters[:, self.trajectory.structure.parameters.index(name)]
+
+    def _columns(self, columns: Iterable[np.ndarray]) -> np.ndarray:
+        """Arrays over time side by side, shape (times, columns), also where there are none."""
+        return np.array([*columns]).reshape(-1, len(self.trajectory.time)).T
 
     def _species(self, name: str) -> int:
         return self.trajectory.labels["species"].index(name)

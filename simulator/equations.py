@@ -17,7 +17,6 @@ from functools import cached_property
 
 import sympy as sp
 
-from simulator.constants import FARADAY
 from simulator.mechanisms import library
 from simulator.special import bern_symbol
 from simulator.structure import (
@@ -38,6 +37,7 @@ from simulator.structure import (
 
 #: Faraday constant as a symbol; generated code gives it its value.
 FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)
+
 
 @dataclass(frozen=True)
 class Turnover:
@@ -111,10 +111,8 @@ class Equations:
         baths = [c for c in group if self.structure.compartment(c).volume == "bath"]
         if not soft:
             return {}
-        if baths:
-            common = self.osmolarity(baths[0])
-        else:
-            common = sp.Add(*map(self.osmoles, soft)) / symbol(water_total(group))
+        total = sp.Add(*map(self.osmoles, soft))
+        common = self.osmolarity(baths[0]) if baths else total / symbol(water_total(group))
         return {volume(c): self.osmoles(c) / common for c in soft}
 
     def osmoles(self, compartment: str) -> sp.Expr:
@@ -174,9 +172,7 @@ class Equations:
     @cached_property
     def turnovers(self) -> dict[tuple[str, str], Turnover]:
         """Rates and affinity of each mechanism, by membrane and label."""
-        return {
-            (m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms
-        }
+        return {(m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms}
 
     def _turnover(self, m: MembraneStructure, use: MechanismStructure) -> Turnover:
         law = library()[use.law]
@@ -185,9 +181,7 @@ class Equations:
         forward = sp.sympify(law.rate(**arguments))
         thermal = symbol("rt_over_f")
         electric = sum(n * self.charges[s] for s, n in stoichiometry.items()) * symbol(voltage(m.name)) / thermal
-        ratios = {
-            s: symbol(concentration(m.inside, s)) / symbol(concentration(m.outside, s)) for s in stoichiometry
-        }
+        ratios = {s: symbol(concentration(m.inside, s)) / symbol(concentration(m.outside, s)) for s in stoichiometry}
         uphill = electric + sum(n * sp.log(ratios[s]) for s, n in stoichiometry.items())
         affinity = -uphill - law.atp * symbol(ATP_ENERGY)
         if not law.reversible:
@@ -294,7 +288,9 @@ class Equations:
     def _flow_matrix(self) -> tuple[list[str], dict[str, dict[str, int]]]:
         """Integer coefficients of the elementary flows in each differential state (charges over F)."""
         columns: list[str] = []
-        rows: dict[str, dict[str, int]] = {n: {} for n, d in zip(self.structure.states, self.differential, strict=True) if d}
+        rows: dict[str, dict[str, int]] = {
+            n: {} for n, d in zip(self.structure.states, self.differential, strict=True) if d
+        }
         for m in self.structure.membranes:
             for use in m.mechanisms:
                 column = f"{m.name}.{use.label}"

@@ -43,7 +43,7 @@ def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -
         return thermal_voltage / charge * np.log(np.divide(c_out, c_in))
 
 
-def current_density(charge_per_turnover: float, turnover: Any) -> Any:
+def current_density(charge_per_turnover: Any, turnover: Any) -> Any:
     """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
     return -FARADAY * charge_per_turnover * turnover
 

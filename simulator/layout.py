@@ -34,7 +34,7 @@ ARRAYS = tuple(f.name for f in fields(Trajectory) if f.type == "np.ndarray" and 
 #: Relative difference between a stored derived quantity and the same computed from the stored states.
 DERIVED_AGREES = 1.0e-9
 
-FLOAT, INDEX, CODE = (np.dtype(t) for t in ("<f8", "<i4", "<i1"))
+FLOAT, INDEX, CODE = (np.dtype(t) for t in ("<f8", "<i4", "i1"))
 STATUSES = tuple(s.word for s in Status)
 
 
@@ -132,8 +132,8 @@ def restore(found: Contents) -> SavedRun:
     runs = len(_numbers(found, "run"))
     if runs != 1:
         raise LayoutError("run", f"holds {runs} runs where one is expected")
-    nothing = np.empty(0)
-    empty = Trajectory(_scenario(resolved), *[nothing] * (1 + len(ARRAYS)))
+    nothing: dict[str, Any] = dict.fromkeys(("time", *ARRAYS), np.empty(0))
+    empty = Trajectory(_scenario(resolved), **nothing)
     trajectory = replace(
         empty,
         time=_numbers(found, "time"),

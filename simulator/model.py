@@ -160,9 +160,7 @@ class Model:
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
         rows, right = [], []
         laplacian = self._laplacian(values, free)
-        unused = {
-            name: m.potential for name, m in self.scenario.membranes.items() if m.potential is not None
-        }
+        unused = {name: m.potential for name, m in self.scenario.membranes.items() if m.potential is not None}
         by_composition = [name for name in free if self._composition_is_complete(name)]
         for name in (n for n in free if n not in by_composition):
             given = next((m for m in unused if name in self._sides(m)), None)
@@ -199,9 +197,7 @@ class Model:
         total = 0.0
         if self.structure.formulation == "capacitive" and compartment in potentials:
             total = self._capacitor_charges(self.values, potentials)[compartment] / FARADAY
-        held = sum(
-            z * self._amount(self.values, compartment, s) for s, z in self._charges_in(compartment).items()
-        )
+        held = sum(z * self._amount(self.values, compartment, s) for s, z in self._charges_in(compartment).items())
         return float((total - held) / self._impermeant(self.values, compartment))
 
     def scales(self, values: Values | None = None) -> np.ndarray:
@@ -210,7 +206,7 @@ class Model:
         thermal = self._thermal_voltage(values)
         out: list[Any] = []
         for c in self.structure.compartments:
-            out += [TRACE_CONCENTRATION * self._volume(values, c.name)] * len(c.states)
+            out += [TRACE_CONCENTRATION * self._volume(values, c.name) for _ in c.states]
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
         laplacian = self._laplacian(values, free)
         for i in range(len(free)):
@@ -352,9 +348,9 @@ class Model:
                 )
 
     def _check_neutral(self, values: Values, compartment: str) -> None:
-        held = [
-            z * self._amount(values, compartment, s) for s, z in self._charges_in(compartment).items()
-        ] + [self._composition_charge(values, compartment) / FARADAY]
+        held = [z * self._amount(values, compartment, s) for s, z in self._charges_in(compartment).items()] + [
+            self._composition_charge(values, compartment) / FARADAY
+        ]
         total = sum(np.abs(term) for term in held[:-1])
         excess = np.max(np.abs(held[-1]) - 1.0e-3 * total) if held[:-1] else 0.0
         if self._composition_is_complete(compartment) and excess > 0.0:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.verdict import Verdict
 
 #: Headline of each verdict: the words a lecture uses.
 HEADLINES = {
@@ -38,7 +42,7 @@ UNITS = {
 CUSTOMARY = {"V": -3, "J/mol": 3}
 
 #: Longest span [s] that is drawn in each unit of time.
-TIME_UNITS = ((1.0e-3, "us"), (1.0, "ms"), (300.0, "s"), (3.0 * 3600.0, "min"), (96.0 * 3600.0, "h"), (math.inf, "d"))
+TIME_UNITS = ((1.0e-3, "us"), (1.0, "ms"), (300.0, "s"), (1.5 * 3600.0, "min"), (96.0 * 3600.0, "h"), (math.inf, "d"))
 SECONDS = {"us": 1.0e-6, "ms": 1.0e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
@@ -144,6 +148,15 @@ def pretty_unit(text: str) -> str:
     return "µ" + text[1:] if text.startswith(("um", "uM", "uA", "us", "uL", "uV", "uW", "uC")) else text
 
 
+def verdict_words(verdict: Verdict) -> tuple[str, str]:
+    """Headline of a verdict, and what its sentence adds to that (may be empty)."""
+    headline = HEADLINES.get(verdict.word, verdict.word)
+    sentence = verdict.sentence
+    if sentence.lower().startswith(headline.lower()):
+        sentence = sentence[len(headline) :].lstrip("; ")
+    return headline, sentence
+
+
 def species_name(species: str, charge: int) -> str:
     """A species for figures, e.g. ``Ca²⁺``, ``glucose``."""
     name = _bare(species, charge).replace("HCO3", "HCO₃")
@@ -154,7 +167,7 @@ def species_name(species: str, charge: int) -> str:
 
 
 def nernst_name(species: str, charge: int = 1) -> str:
-    """The symbol of a Nernst potential in mathtext, e.g. ``$E_{\\mathrm{Na}}$``."""
+    """The symbol of a Nernst potential, E with its species as a subscript, in mathtext."""
     return rf"$E_{{\mathrm{{{_bare(species, charge).replace('_', chr(92) + '_')}}}}}$"
 
 

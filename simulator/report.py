@@ -13,7 +13,7 @@ from typing import Any
 from simulator.compare import Comparison, Row
 from simulator.conservation import Conservation, conservation
 from simulator.kernel.status import Status
-from simulator.notation import HEADLINES, Scale, duration, plain_number, readable, with_unit
+from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
@@ -85,7 +85,7 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     end = snapshot(trajectory)
     rows = [("status", _status(trajectory))] if trajectory.status != "ok" else []
     rows += [
-        ("verdict", f"{verdict.word} ({HEADLINES.get(verdict.word, verdict.word)})"),
+        ("verdict", f"{verdict.word} ({verdict_words(verdict)[0]})"),
         ("", verdict.sentence),
         ("at", duration(end.time)),
     ]
@@ -155,7 +155,7 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     times = trajectory.time
     yield "saved", f"{len(times)} states from {duration(float(times[0]))} to {duration(end.time)}"
     yield "status", _status(trajectory)
-    yield "verdict", f"{verdict.word} ({HEADLINES.get(verdict.word, verdict.word)}): {verdict.sentence}"
+    yield "verdict", f"{verdict.word} ({verdict_words(verdict)[0]}): {verdict.sentence}"
     yield "", f"scaled distance to rest {plain_number(verdict.distance, 2)}"
     if math.isfinite(verdict.slowest_time):
         yield "", f"slowest time constant {duration(verdict.slowest_time)}"
@@ -199,18 +199,24 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
     unit = readable(max((max(p.influx, p.efflux) for p in paths), default=0.0), "mol/m^2/s")
     current = readable(max((abs(x) for x in end.current.values() if math.isfinite(x)), default=0.0), "A")
     laws = {use.label: use.law for m in trajectory.structure.membranes if m.name == membrane for use in m.mechanisms}
-    header = ["mechanism", "law", "species", "influx", "efflux", "net", "reverses at", "current out"]
+    header = ["mechanism", "law", "species", "influx", "efflux", "net", "stops at", "current"]
     units = ["", "", "", *[unit.text] * 3, "mV", current.text]
     rows, named = [], ""
     for p in paths:
         label = f"{p.membrane}.{p.mechanism}"
         influx, efflux, net = _without_rounding((p.influx, p.efflux, p.net))
         fluxes = [unit.write(influx), unit.write(efflux)] if p.reversible else ["*", "*"]
-        ends = ["", ""] if p.mechanism == named else [_mv(end.reversal[label]), current.write(end.current[label], 3)]
+        ends = (
+            ["", ""]
+            if p.mechanism == named
+            else [_mv(end.reversal[label]), current.write(_visible(end.current[label], current), 3)]
+        )
         names = ["", ""] if p.mechanism == named else [p.mechanism, laws[p.mechanism]]
         rows.append([*names, p.species, *fluxes, unit.write(net), *ends])
         named = p.mechanism
     lines = _table([header, units, *rows])
+    if max(map(len, lines)) > WIDTH:  # long names: the law is what can be spared, the scenario has it
+        lines = _table([row[:1] + row[2:] for row in (header, units, *rows)])
     return lines + ([f"  {_IRREVERSIBLE}"] if any(not p.reversible for p in paths) else [])
 
 
@@ -292,6 +298,11 @@ def _common_scale(row: Row, rows: Sequence[Row]) -> Scale:
 def _cell(row: Row, value: float, scale: Scale) -> str:
     """One number of a comparison; a flux that is rounding beside those of its group is the zero it stands for."""
     return "0" if row.group == "flux" and abs(value) < 1.0e-9 * scale.size else scale.write(value, 5)
+
+
+def _visible(value: float, scale: Scale) -> float:
+    """Zero for what is rounding in a column of that scale."""
+    return 0.0 if abs(value) < 1.0e-9 * scale.size else value
 
 
 def _mv(volts: float) -> str:

@@ -172,8 +172,10 @@ def _species(
             force = float(np.log(inside) - np.log(outside) + z * v)
         if inside == outside == 0.0 or abs(force) < BALANCED:
             direction = "none"
+        elif force > 0.0:
+            direction = "out"
         else:
-            direction = "out" if force > 0.0 else "in"
+            direction = "in"
         yield SpeciesAtMembrane(
             species=s,
             charge=z,

@@ -61,7 +61,7 @@ def bern_symbol() -> Any:
     """The SymPy function ``bern(x, n)``; its derivative is ``bern(x, n + 1)``."""
     sympy = _symbolic()
 
-    class bern(sympy.Function):  # type: ignore[misc, name-defined]  # noqa: N801
+    class bern(sympy.Function):  # type: ignore[misc, name-defined]
         nargs = (2,)
 
         def fdiff(self, argindex: int = 1) -> Any:

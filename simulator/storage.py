@@ -5,8 +5,8 @@ ours: the HDF5 library never touches the disk. A full disk is then an ordinary e
 failing close, and no file lock is taken, which network disks may refuse.
 
 HDF5 checksums all of its metadata (format v110) and the chunks, but not the heap that holds strings of
-variable length. That heap holds labels and references to dimensions only, and both are compared with what
-the scenario says; all other text is stored as bytes or in attributes of fixed length.
+variable length. Only labels and references to dimensions are there, under a digest of our own; all other
+text is stored as bytes or in attributes of fixed length.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from simulator.atomic import StorageError, place, refuse_existing
-from simulator.datafile import DataFileError, open_data_file
+from simulator.datafile import DataFileError, heap_digest, open_data_file
 from simulator.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -40,13 +40,19 @@ from simulator.trajectory import Trajectory
 #: Group of the texts and facts, out of the way of whoever opens the file as a table.
 PROVENANCE = "provenance"
 
+#: Oldest and newest format of HDF5's own structures: the first that has checksums in all of them.
+LIBVER = ("v110", "v110")
+
+#: Attribute with the digest of what HDF5 does not checksum.
+DIGEST = "heap_sha256"
+
 #: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
 CHUNK_BYTES = 1 << 20
 
 #: Longest attribute that HDF5 takes, its header included.
 ATTRIBUTE_BYTES = 60_000
 
-NUMBERS = ("<f8", "<i4", "<i1")
+NUMBERS = ("<f8", "<i4", "|i1")
 FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 #: What h5py raises for a damaged file, depending on where the damage is.
@@ -89,8 +95,11 @@ def write(result: Trajectory, path: str | Path, *, config_text: str = "", overwr
     path = Path(path)
     refuse_existing(path, overwrite)
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
+    with h5py.File(buffer, "w", libver=LIBVER) as file:
         _fill(file, contents(result, config_text))
+    digest = heap_digest(buffer)
+    with h5py.File(buffer, "r+", libver=LIBVER) as file:
+        _set_attributes(file, {DIGEST: digest})
     place(path, buffer.getbuffer(), overwrite)
     return path
 
@@ -195,7 +204,7 @@ def _opened(path: Path, stream: BinaryIO) -> Iterator[_Source]:
     source = _Source(path, size=stream.seek(0, io.SEEK_END))
     try:
         with h5py.File(stream, "r") as source.file:
-            source.recognise()
+            source.recognise(stream)
             yield source
     except LayoutError as error:
         raise DataFileError(path, error.problem, error.name) from error
@@ -233,15 +242,15 @@ class _Source:
 
     def explain(self, error: Exception) -> DataFileError:
         """What an error of HDF5 means."""
-        text = " ".join(str(error).split())
+        text = " ".join(str(error.args[0] if error.args else error).split())
         if "truncated file" in text:
             return DataFileError(self.path, f"is truncated: {self.size} bytes are left of a longer file")
         if "filter returned failure" in text:
             return self.error("is damaged: its checksum does not match")
         return self.error(f"is damaged ({text})" if text else "is damaged")
 
-    def recognise(self) -> None:
-        """Raise unless this is a file of ours, of a version that is known."""
+    def recognise(self, stream: BinaryIO) -> None:
+        """Raise unless this is a file of ours, of a version that is known, with its labels intact."""
         marks = self._text_attributes(self.file)
         if marks.get("format") != FORMAT:
             raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
@@ -256,6 +265,8 @@ class _Source:
             raise DataFileError(self.path, problem, hint="update ionflux")
         if version < 1:
             raise DataFileError(self.path, f"has the impossible format version {version}")
+        if marks.get(DIGEST) != heap_digest(stream):
+            raise DataFileError(self.path, "is damaged: the checksum of its labels does not match", "labels")
 
     def _object(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
         self.place = f"{group.name}/{name}".strip("/")
@@ -305,7 +316,7 @@ class _Source:
             filters = {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
             if dataset.chunks is None or filters != FILTERS:
                 raise self.error("is not stored in chunks with a checksum")
-            # A chunk that was never written would read as zeros, and one larger than the file takes its memory.
+            # A chunk that was never written would read as zeros; one larger than the file would take memory.
             wanted = math.prod(-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
             if dataset.id.get_num_chunks() != wanted:
                 raise self.error("is incomplete")

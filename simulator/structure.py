@@ -181,9 +181,7 @@ def structure_of(scenario: Scenario) -> Structure:
         if name in clamped:
             mechanisms.append(MechanismStructure(CLAMP, "voltage_clamp", clamped[name]))
         water = m.water if isinstance(m.water, str) else "finite"
-        membranes.append(
-            MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms))
-        )
+        membranes.append(MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms)))
     names = list(scenario.compartments)
     groups = _groups(names, [(m.inside, m.outside) for m in membranes if m.water == "instant"])
     group_of = {name: group for group in groups for name in group}
@@ -207,27 +205,21 @@ def structure_of(scenario: Scenario) -> Structure:
         else:
             kind = "osmotic" if len(group_of[name]) > 1 else "given"
         states = () if fixed[name] else tuple(s for s in species if s in moved)
-        compartments.append(
-            CompartmentStructure(name, kind, "ground" if name in grounds else "free", species, states)
-        )
+        compartments.append(CompartmentStructure(name, kind, "ground" if name in grounds else "free", species, states))
     volumes = {c.name: c.volume for c in compartments}
-    for i, (name, m) in enumerate(scenario.membranes.items()):
+    for i, m in enumerate(scenario.membranes.values()):
         geometry = scenario.compartments[m.inside].geometry
         if m.area is None and geometry is not None and volumes[m.inside] != "given":
             shape = "sphere" if geometry.sphere is not None else "cylinder"
             membranes[i] = replace(membranes[i], area=shape)
-    return Structure(
-        scenario.formulation, tuple(scenario.charges().items()), tuple(compartments), tuple(membranes)
-    )
+    return Structure(scenario.formulation, tuple(scenario.charges().items()), tuple(compartments), tuple(membranes))
 
 
 def _grounds(scenario: Scenario) -> set[str]:
     """Compartments at potential 0: every short-circuited bath, else one compartment of each island."""
     grounds = {n for n, c in scenario.compartments.items() if c.fixed and not c.open_circuit}
     inner = {m.inside for m in scenario.membranes.values()}
-    for island in _groups(
-        list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]
-    ):
+    for island in _groups(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):
         if not grounds & set(island):
             grounds.add(next((n for n in island if n not in inner), island[-1]))
     return grounds

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.labelled import Field
 from simulator.kernel import load_arrays
+from simulator.labelled import Field
 from simulator.model import Model
 from simulator.scenario import Scenario
 from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume

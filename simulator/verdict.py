@@ -129,10 +129,9 @@ def classify(trajectory: Trajectory) -> Verdict:
     water = _water_affinities(trajectory, judged, parameters)
     species = _species_words(trajectory, rates, judged, parameters, at_rest)
     balanced = all(abs(a) < EQUILIBRIUM for a in (*affinity.values(), *water.values()))
-    if not at_rest or not (affinity or water):
+    word = "equilibrium" if balanced else "steady_state"
+    if not at_rest or not (affinity or water):  # where nothing can move, rest proves nothing
         word = "not_converged"
-    else:
-        word = "equilibrium" if balanced else "steady_state"
     analysis = Analysis(trajectory)
     free = [not label.endswith(f".{CLAMP}") for label in trajectory.labels["mechanism"]]
     return Verdict(
@@ -261,7 +260,7 @@ def _water_affinities(trajectory: Trajectory, state: np.ndarray, parameters: np.
 def _species_words(
     trajectory: Trajectory, rates: Mapping[str, float], state: np.ndarray, parameters: np.ndarray, at_rest: bool
 ) -> dict[str, dict[str, str]]:
-    """Word of each species at each membrane that some mechanism there could move."""
+    """Word of each species at each membrane that separates some of it from some more."""
     structure = trajectory.structure
     derived = trajectory.equations.quantities(state, parameters)
     numbers = dict(zip(structure.parameters, parameters, strict=True)) | {k: float(v) for k, v in derived.items()}
@@ -269,9 +268,9 @@ def _species_words(
     for m in structure.membranes:
         words: dict[str, str] = {}
         for s, z in structure.charges:
-            movers = [u for u in m.mechanisms if s in library()[u.law].stoichiometry(u.chosen) and u.label != CLAMP]
-            if not movers:
+            if not all(s in structure.compartment(side).species for side in (m.inside, m.outside)):
                 continue
+            movers = [u for u in m.mechanisms if s in library()[u.law].stoichiometry(u.chosen) and u.label != CLAMP]
             if not any(_conducts(rates, f"{m.name}.{u.label}") for u in movers):
                 words[s] = "isolated"
             elif not at_rest:

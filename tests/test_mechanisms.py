@@ -39,11 +39,7 @@ def structure(name: str, chosen: str | None) -> Structure:
             CompartmentStructure("bath", "bath", "ground", species, ()),
             CompartmentStructure("cell", "given", "free", species, species),
         ),
-        (
-            MembraneStructure(
-                "plasma", "cell", "bath", "given", "fixed", (MechanismStructure("m", name, chosen),)
-            ),
-        ),
+        (MembraneStructure("plasma", "cell", "bath", "given", "fixed", (MechanismStructure("m", name, chosen),)),),
     )
 
 
@@ -147,7 +143,10 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
             f = f.replace(b, lambda x, n: x / (sp.exp(x) - 1))
         direction = {column: 1} | {d: c[column] for d, c in equations.dependent.items() if column in c}
         exact = sum(sp.diff(f, symbol(s)) * sp.sympify(c) for s, c in direction.items())
-        high = exact.subs({symbol(k): sp.Float(v, 50) for k, v in numbers.items()} | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)})
+        high = exact.subs(
+            {symbol(k): sp.Float(v, 50) for k, v in numbers.items()}
+            | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)}
+        )
         assert value(entry.subs(definitions), numbers) == pytest.approx(float(high), rel=1e-9, abs=1e-300)
 
 
@@ -155,9 +154,7 @@ def test_registry_finds_a_planted_sign_error(monkeypatch):
     """The walk above is worth something: a leak whose forward rate ignores the voltage's sign is caught."""
     law = library()["leak_ghk"]
     wrong = type(law)(
-        **{
-            f: getattr(law, f) for f in ("title", "parameters", "moves", "reversible", "source", "chooses", "atp")
-        },
+        **{f: getattr(law, f) for f in ("title", "parameters", "moves", "reversible", "source", "chooses", "atp")},
         rate=lambda permeability, c_i, c_o: permeability * (c_o - c_i),
     )
     monkeypatch.setitem(library(), "leak_ghk", wrong)

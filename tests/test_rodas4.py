@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from functools import cached_property
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ class Manufactured:
         states=("n_y", "n_t"), parameters=("one",), membranes=(SimpleNamespace(name="manufactured"),)
     )
     differential = (True, True)
-    dependent: dict = {}
-    definitions: dict = {}
+    dependent: ClassVar[dict] = {}
+    definitions: ClassVar[dict] = {}
 
     @cached_property
     def derivative(self):

@@ -352,9 +352,19 @@ def test_a_flipped_byte_in_a_chunk_names_its_variable(saved, good):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("time", -1.0), ("time", np.nan), ("amount", np.nan), ("charge", np.inf), ("potential", 0.1), ("concentration", 7.0),
-     ("status", 99), ("verdict", 99), ("culprit", 10_000), ("end_time", np.nan)],
-)  # fmt: skip
+    [
+        ("time", -1.0),
+        ("time", np.nan),
+        ("amount", np.nan),
+        ("charge", np.inf),
+        ("potential", 0.1),
+        ("concentration", 7.0),
+        ("status", 99),
+        ("verdict", 99),
+        ("culprit", 10_000),
+        ("end_time", np.nan),
+    ],
+)
 def test_numbers_that_make_no_sense_are_refused_by_name(saved, result, name, value):
     cell = result.labels["compartment"].index("cell")
 

@@ -53,18 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
-    import click
-
     try:
         code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except (click.ClickException, click.Abort) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else "aborted"
-        _complain(as_json, [{"problem": message, "hint": "ionflux --help lists the commands"}])
-        return 2
     except IonfluxError as error:
         if debug:
             traceback.print_exc()
@@ -80,6 +72,10 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
+        usage = getattr(error, "format_message", None)  # what typer raises for a wrong command line
+        if usage is not None:
+            _complain(as_json, [{"problem": usage(), "hint": "ionflux --help lists the commands"}])
+            return 2
         if debug:
             traceback.print_exc()
         problem = f"internal error: {type(error).__name__}: {error}"

@@ -74,7 +74,8 @@ def load_module(path: Path) -> ModuleType:
     name = f"ionflux_{path.stem}_{path.parent.name}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)

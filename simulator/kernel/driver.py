@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 
 from simulator.kernel.status import Status
-from simulator.kernel.vectormath import FASTMATH
+from simulator.kernel.vectormath import OPTIONS
 
 #: Lanes of a kernel: a multiple of every vector width in use, large enough that compilers vectorise.
 LANES = 8
@@ -63,7 +63,7 @@ Rows = namedtuple(
 #: time, culprit, attempts) are filled in. ``queue`` holds the next run to hand out and the lanes at work.
 Task = namedtuple("Task", "start events times saved outcome queue rtol max_steps")
 
-compiled = nb.njit(error_model="numpy", fastmath=FASTMATH, _nrt=False)
+compiled = nb.njit(**OPTIONS)
 
 
 @compiled

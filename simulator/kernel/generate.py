@@ -13,9 +13,9 @@ import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
 from simulator.constants import FARADAY
-from simulator.equations import FARADAY_SYMBOL, Equations, symbol
+from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.driver import Rows
-from simulator.kernel.rodas4 import A, C, D, ERROR_ORDER, GAMMA
+from simulator.kernel.rodas4 import ERROR_ORDER, GAMMA, A, C, D
 from simulator.special import bern_symbol
 
 BERN_VALUE = sp.Function("bern_value")
@@ -31,7 +31,7 @@ import numba as nb
 
 from simulator import special
 from simulator.kernel import driver
-from simulator.kernel.vectormath import FASTMATH, exp, inlined, log
+from simulator.kernel.vectormath import OPTIONS, exp, inlined, log
 
 FARADAY = {faraday!r}
 LANES = driver.LANES
@@ -121,7 +121,9 @@ def _share_exponentials(expressions: list[sp.Expr]) -> list[sp.Expr]:
     for rest, numbers in powers.items():
         base = min(numbers, key=lambda c: (abs(c), -c))
         if len(numbers) > 1 and all((c / base).is_Integer for c in numbers):
-            replaced |= {sp.exp(c * rest): sp.Pow(sp.exp(base * rest), c / base, evaluate=False) for c in numbers if c != base}
+            replaced |= {
+                sp.exp(c * rest): sp.Pow(sp.exp(base * rest), c / base, evaluate=False) for c in numbers if c != base
+            }
     for _ in range(2):  # exponentials inside exponentials are not expected beyond one level
         expressions = [e.xreplace(replaced) for e in expressions]
     return expressions
@@ -244,9 +246,13 @@ class KernelSource:
         lines += [f"STATES = {tuple(self.states)!r}", f"PARAMETERS = {tuple(self.parameters)!r}"]
         lines += [f"BASIS = {tuple(self.states.index(s) for s in self.basis)!r}"]
         lines += [f"DIFFERENTIAL = {tuple(self.differential[s] for s in self.basis)!r}"]
-        dependent = {s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()}
+        dependent = {
+            s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()
+        }
         lines += [f"DEPENDENT = {dependent!r}"]
-        lines += self._array_function("quantities", dict(equations.definitions), "Volumes, areas, concentrations, potentials by name.")
+        lines += self._array_function(
+            "quantities", dict(equations.definitions), "Volumes, areas, concentrations, potentials by name."
+        )
         rates: dict[str, sp.Expr] = {}
         for (membrane, label), turnover in equations.turnovers.items():
             for kind in ("net", "forward", "backward", "affinity"):
@@ -259,7 +265,9 @@ class KernelSource:
         derivative = {s: equations.derivative[s] for s in self.basis}
         lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
         jacobian = {f"{i},{j}": value for (i, j), value in self.jacobian.items()}
-        lines += self._array_function("jacobian", jacobian, "Nonzero entries of the Jacobian of the independent states.")
+        lines += self._array_function(
+            "jacobian", jacobian, "Nonzero entries of the Jacobian of the independent states."
+        )
         return "\n".join(lines) + "\n"
 
     def _array_function(self, name: str, values: dict[str, sp.Expr], doc: str) -> list[str]:
@@ -286,12 +294,19 @@ class KernelSource:
 
     def _derivative(self) -> list[str]:
         out = [f"d_{s}" for s in self.basis]
-        body = straight_line(self.equations.definitions, [self.equations.derivative[s] for s in self.basis], out, set(self.parameters))
+        body = straight_line(
+            self.equations.definitions, [self.equations.derivative[s] for s in self.basis], out, set(self.parameters)
+        )
         return function("derivative", self._arguments(), body, out, "Rates of change of the independent states.")
 
     def _linearisation(self) -> list[str]:
         out = [f"d_{s}" for s in self.basis] + [f"j_{i}_{j}" for i, j in self.jacobian]
-        body = straight_line(self.equations.definitions, [self.equations.derivative[s] for s in self.basis] + list(self.jacobian.values()), out, set(self.parameters))
+        body = straight_line(
+            self.equations.definitions,
+            [self.equations.derivative[s] for s in self.basis] + list(self.jacobian.values()),
+            out,
+            set(self.parameters),
+        )
         doc = "Rates of change and the nonzero entries of their Jacobian."
         return function("linearisation", self._arguments(), body, out, doc)
 
@@ -303,9 +318,7 @@ class KernelSource:
         for i, s in enumerate(self.basis):
             for j in range(n):
                 if (i, j) in filled:
-                    entry = f"-j_{i}_{j}" if (i, j) in self.jacobian else ""
-                    diagonal = "per_step" if i == j and self.differential[s] else ""
-                    lines.append(f"    w_{i}_{j} = {' '.join(filter(None, (diagonal, entry.replace('-', '- ') if diagonal else entry))) or '0.0'}")
+                    lines.append(f"    w_{i}_{j} = {self._entry(i, j)}")
         for k in range(n):
             lines.append(f"    r_{k} = 1.0 / w_{k}_{k}")
             for i in range(k + 1, n):
@@ -319,6 +332,11 @@ class KernelSource:
                                 filled.add((i, j))
                                 lines.append(f"    w_{i}_{j} = -w_{i}_{k} * w_{k}_{j}")
         return filled, lines
+
+    def _entry(self, i: int, j: int) -> str:
+        """Text of one entry of W before factorisation."""
+        diagonal = "per_step" if i == j and self.differential[self.basis[i]] else ""
+        return (f"{diagonal} - j_{i}_{j}" if diagonal else f"-j_{i}_{j}") if (i, j) in self.jacobian else diagonal or "0.0"
 
     def _factors(self) -> list[str]:
         filled, _ = self._pattern()
@@ -359,7 +377,13 @@ class KernelSource:
         states, basis, n = self.states, self.basis, len(self.states)
         rows = self._rows()
         lines = ["", "", f"ROWS = driver.{rows!r}", f"ALGEBRAIC = {self._algebraic()!r}", ""]
-        lines += ["", "@inlined", "def attempt(work):", '    """One step of every lane: new state, error, dense output, next step."""', "    for lane in range(LANES):"]
+        lines += [
+            "",
+            "@inlined",
+            "def attempt(work):",
+            '    """One step of every lane: new state, error, dense output, next step."""',
+            "    for lane in range(LANES):",
+        ]
         lines.append(f"        moved_on = work[{rows.accepted} * LANES + lane] > 0.0")
         for i, s in enumerate(states):
             new, old = f"work[{rows.new + i} * LANES + lane]", f"work[{rows.state + i} * LANES + lane]"
@@ -369,11 +393,18 @@ class KernelSource:
                 f"        {old} = {s}",
             ]
         lines += [f"        {p} = work[{rows.parameters + i} * LANES + lane]" for i, p in enumerate(self.parameters)]
-        lines += [f"        step = work[{rows.step} * LANES + lane]", "        per_h = 1.0 / step", f"        per_step = per_h * {1.0 / GAMMA!r}"]
+        lines += [
+            f"        step = work[{rows.step} * LANES + lane]",
+            "        per_h = 1.0 / step",
+            f"        per_step = per_h * {1.0 / GAMMA!r}",
+        ]
         parameters = ", ".join(self.parameters)
         jacobian = [f"j_{i}_{j}" for i, j in self.jacobian]
         rates = [f"b_{i}" for i in range(len(basis))]
-        lines += ["        # stage 1", f"        {', '.join([*rates, *jacobian])}, = linearisation({', '.join(states)}, {parameters})"]
+        lines += [
+            "        # stage 1",
+            f"        {', '.join([*rates, *jacobian])}, = linearisation({', '.join(states)}, {parameters})",
+        ]
         factors = ", ".join(self._factors())
         lines += [f"        {factors}, = factor({', '.join(['per_step', *jacobian])})"]
         for stage in range(6):
@@ -392,7 +423,11 @@ class KernelSource:
             solved = ", ".join(f"k{stage + 1}_{s}" for s in basis)
             lines.append(f"        {solved}, = solve({', '.join(rates)}, {factors})")
         lines.append("        # new state, error, dense output")
-        for name, source in (("e", [f"k6_{s}" for s in basis]), ("c", [self._combine(D[0], "k", s) for s in basis]), ("d", [self._combine(D[1], "k", s) for s in basis])):
+        for name, source in (
+            ("e", [f"k6_{s}" for s in basis]),
+            ("c", [self._combine(D[0], "k", s) for s in basis]),
+            ("d", [self._combine(D[1], "k", s) for s in basis]),
+        ):
             lines += [f"        {name}_{s} = {value}" for s, value in zip(basis, source, strict=True)]
             lines += self._dependents(name)
         lines += ["        error = 0.0", "        lowest = 0.0", f"        rtol = work[{rows.rtol} * LANES + lane]"]
@@ -428,7 +463,7 @@ class KernelSource:
         return [
             "",
             "",
-            '@nb.njit(SIGNATURE, error_model="numpy", fastmath=FASTMATH, nogil=True, cache=True, _nrt=False)'.replace("SIGNATURE, ", ""),
+            '@nb.njit(**OPTIONS, nogil=True, cache=True)',
             "def advance(work, task, attempts):",
             '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
             "    busy = 1",
@@ -444,7 +479,7 @@ class KernelSource:
         n = len(self.states)
         step = 5 * n + len(self.parameters)
         amounts, volumes = (sum(s.startswith(letter) for s in self.states) for letter in ("n_", "w_"))
-        return Rows(0, n, 2 * n, 3 * n, 4 * n, 5 * n, *range(step, step + 17), amounts, volumes)
+        return Rows._make([*range(0, 6 * n, n), *range(step, step + 17), amounts, volumes])
 
     def _algebraic(self) -> tuple[int, int]:
         places = [i for i, s in enumerate(self.states) if not self.differential[s]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +71,8 @@ class Program:
     def _ready(cls, module: ModuleType) -> Program:
         program = cls(module, compiled=False)
         n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
-        program.integrate(*(np.empty((0, k)) for k in (n, parameters, n)), np.empty(0), np.empty(0))
+        nothing = np.empty((0, n))
+        program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
         return cls(module, compiled=not module.advance.stats.cache_hits)
 
     def integrate(

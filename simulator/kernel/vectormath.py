@@ -4,6 +4,8 @@ The C library's versions do not vectorise in a loop. Both are within two units i
 true value over the range in which the kernel uses them (tested against mpmath).
 """
 
+from typing import Any
+
 import llvmlite.binding as llvm
 import numba as nb
 import numpy as np
@@ -11,9 +13,13 @@ import numpy as np
 #: "reassoc" would undo the rounding tricks below, "nnan" and "ninf" would make NaN checks lie.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
-if nb.config.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512f"):
+#: Options of all compiled code: no Python exceptions, and no reference counting, for nothing here allocates.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
+
+CONFIG: Any = nb.config
+if CONFIG.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512f"):
     # LLVM shies away from full-width vectors for the sake of scalar code around them; here there is little.
-    nb.config.CPU_FEATURES = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+    CONFIG.CPU_FEATURES = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 #: 1.5 * 2^52: adding it rounds a double to an integer kept in its low bits.
 ROUND = 6755399441055744.0
@@ -72,13 +78,13 @@ def _log(x):
     q = q * z + 4.0000000000000885e-01
     q = q * z + 6.6666666666666660e-01
     value = k * LN2_HIGH + (2.0 * s + (s * z * q + k * LN2_LOW))
-    value = value + (x - x)
+    value += x - x
     value = -np.inf if x == 0.0 else value
     return np.nan if x < 0.0 else value
 
 
 #: Compiles a small function so that it melts into its caller.
-inlined = nb.njit(error_model="numpy", fastmath=FASTMATH, forceinline=True, _nrt=False)
+inlined = nb.njit(**OPTIONS, forceinline=True)
 
 exp = inlined(_exp)
 log = inlined(_log)

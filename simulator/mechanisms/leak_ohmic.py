@@ -12,9 +12,7 @@ def forward(conductance, c_i, c_o, z, v, rt_over_f, faraday):
 
 MECHANISM = Mechanism(
     title="Leak, ohmic",
-    parameters=(
-        Parameter("conductance", "S/m^2", "conductance of the membrane to the ion", minimum=0.0),
-    ),
+    parameters=(Parameter("conductance", "S/m^2", "conductance of the membrane to the ion", minimum=0.0),),
     moves={CHOSEN: 1},
     rate=forward,
     reversible=True,

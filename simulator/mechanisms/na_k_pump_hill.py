@@ -19,6 +19,5 @@ MECHANISM = Mechanism(
     atp=1,
     rate=net,
     reversible=False,
-    source="Garay & Garrahan 1973, J Physiol 231:297 (three Na, two K sites), "
-    "doi:10.1113/jphysiol.1973.sp010234",
+    source="Garay & Garrahan 1973, J Physiol 231:297 (three Na, two K sites), doi:10.1113/jphysiol.1973.sp010234",
 )

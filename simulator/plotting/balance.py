@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.offsetbox import AnnotationBbox, DrawingArea
+from matplotlib.patches import Rectangle
 
 from simulator.notation import Scale, pretty_number, species_name
 from simulator.plotting.style import INK, MUTED, Look, tint
@@ -14,7 +17,7 @@ from simulator.snapshot import Path, Snapshot
 NOTHING = 1.0e-4
 
 #: Width of a bar, and the distance of the two bars of one species from their middle.
-BAR, APART = 0.27, 0.17
+BAR, APART = 0.3, 0.18
 
 
 def species_that_move(end: Snapshot, membrane: str) -> list[str]:
@@ -70,13 +73,15 @@ def _stack(axes: Axes, x: float, paths: list[Path], direction: str, color: str, 
         height = (path.influx if direction == "in" else path.efflux) / scale.size
         if height <= 0.0:
             continue
-        fill = color if rank == 0 else tint(color, 0.82)
-        hatch = (None, "////", "....", "xxxx")[min(rank, 3)]
-        axes.bar(
-            x, height, BAR, bottom, facecolor=fill, edgecolor=color, linewidth=1.2, hatch=hatch, zorder=2,
-            label=f"{path.species} {path.mechanism} {direction}",
-        )
+        label = f"{path.species} {path.mechanism} {direction}"
+        axes.bar(x, height, BAR, bottom, zorder=2, label=label, **_fill(color, rank))
         bottom += height
+
+
+def _fill(color: str, rank: int) -> dict[str, Any]:
+    """How the piece of the first, second, ... path is filled."""
+    hatch = (None, "////", "....", "xxxx")[min(rank, 3)]
+    return {"facecolor": tint(color, 0.82) if hatch else color, "edgecolor": color, "linewidth": 1.2, "hatch": hatch}
 
 
 def _ledger(axes: Axes, x: float, name: str, paths: list[Path], color: str, scale: Scale) -> None:
@@ -84,20 +89,43 @@ def _ledger(axes: Axes, x: float, name: str, paths: list[Path], color: str, scal
     net = sum(p.net for p in paths)
     largest = max((_traffic(p) for p in paths), default=0.0)
     rows = [(_short(p), p.net) for p in paths]
-    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "annotation_clip": False}
-    axes.annotate(name, (x, 0.0), (0, -19), ha="center", fontsize=13, weight="bold", color=color, **place)
+    left = -22.0 - 6.8 * max((len(label) for label, _ in rows), default=0)
+    style: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "annotation_clip": False}
+    text = style | {"textcoords": "offset points", "va": "center"}
+    axes.annotate(name, (x, 0.0), (0, -27), ha="center", fontsize=13, weight="bold", color=color, **text)
+    if not paths:
+        axes.annotate("no path", (x, 0.0), (0, -44), ha="center", fontsize=11, color=MUTED, **text)
+        return
     for line, (label, value) in enumerate([*rows, ("sum", net)]):
-        y = -38 - 14 * line
-        weight = "bold" if line == len(rows) else "normal"
-        text = "0" if abs(value) <= NOTHING * largest else pretty_number(value / scale.size, 3)
-        text = f"+{text}" if text[0] not in "0−" else text
-        axes.annotate(label, (x, 0.0), (-4, y), ha="right", fontsize=11, color=MUTED, parse_math=False, **place)
-        axes.annotate(text, (x, 0.0), (4, y), ha="left", fontsize=11, color=INK, weight=weight, **place)
+        y = -44 - 14.5 * line
+        last = line == len(rows)
+        number = "0" if abs(value) <= NOTHING * largest else pretty_number(value / scale.size, 3)
+        number = f"+{number}" if number[0] not in "0−" else number
+        axes.annotate(label, (x, 0.0), (-3, y), ha="right", fontsize=11, color=MUTED, parse_math=False, **text)
+        weight = "bold" if last else "normal"
+        axes.annotate(number, (x, 0.0), (3, y), ha="left", fontsize=11, color=INK, weight=weight, **text)
+        if not last:
+            # The rows are the legend of the bars: each begins with a swatch of its piece.
+            swatch = DrawingArea(9, 9)
+            swatch.add_artist(Rectangle((0, 0), 9, 9, **_fill(color, line)))
+            axes.add_artist(
+                AnnotationBbox(
+                    swatch,
+                    (x, 0.0),
+                    (left, y),
+                    boxcoords="offset points",
+                    frameon=False,
+                    pad=0.0,
+                    box_alignment=(0.0, 0.5),
+                    **style,
+                )
+            )
 
 
 def _short(path: Path) -> str:
     """A mechanism's label without the species it is listed under: ``na_leak`` is the leak of Na."""
-    return path.mechanism.removeprefix(f"{path.species}_").replace("_", " ")
+    name = path.mechanism.removeprefix(f"{path.species}_").replace("_", " ")
+    return name if len(name) <= 9 else f"{name[:8]}…"
 
 
 def _traffic(path: Path) -> float:

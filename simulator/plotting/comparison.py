@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 
 from simulator.analysis import Analysis
 from simulator.compare import Comparison, Side
 from simulator.kernel.status import Status
-from simulator.notation import HEADLINES, duration, nernst_name, pretty_number, readable
+from simulator.notation import duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
 from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
-from simulator.plotting.panels import Series, TimeAxis, draw_lines, label_ends, mark_events
-from simulator.plotting.protocol import marks
-from simulator.plotting.style import FAINT, INK, MAIN, MUTED, THEME, VERMILION, species_looks
+from simulator.plotting.end_labels import label_ends
+from simulator.plotting.panels import Series, draw_lines
+from simulator.plotting.protocol import event_rows, mark_events, marks
+from simulator.plotting.style import FAINT, INK, MAIN, MUTED, VERMILION, species_looks, theme
+from simulator.plotting.time_axis import TimeAxis, settled
 
 #: What each verdict means for the paths across a membrane, as the title of the bars.
 CLAIMS = {
@@ -29,9 +35,10 @@ CLAIMS = {
 #: Power [W] of one thermal energy kT per second, about: less than this is no dissipation to speak of.
 THERMAL_POWER = 4.0e-21
 
-# Inches. A page with one membrane is a slide of 16 to 9.
-WIDTH, HEAD, POTENTIALS, GAP, BALANCE, PATHS, FOOT = 13.33, 1.72, 1.95, 0.92, 1.3, 0.88, 0.73
-LEFT, RIGHT, GUTTER = 0.95, 1.55, 2.45
+# Inches. A page with one membrane, up to four species and two paths for each is a slide of 16 to 9.
+WIDTH, SPECIES_ON_SLIDE = 13.33, 4
+HEAD, POTENTIALS, GAP, BALANCE, PATHS, ROW, FOOT = 1.62, 1.85, 0.9, 1.42, 0.46, 0.21, 0.61
+MARGIN, LEFT, RIGHT = 0.4, 1.05, 1.4
 
 
 def plot_comparison(comparison: Comparison) -> Figure:
@@ -48,45 +55,52 @@ def plot_comparison(comparison: Comparison) -> Figure:
         Columns A and B: verdict, membrane and Nernst potentials over time, and at the end each species' influx
         and efflux, stacked by path. Panels of one row share their vertical axis, so heights can be compared.
     """
-    with rc_context(THEME):
+    with theme():
         return _compose(comparison)
 
 
 def _compose(comparison: Comparison) -> Figure:
     membranes = list(dict.fromkeys(m for side in comparison.sides for m in side.end.potential))
-    block = POTENTIALS + GAP + BALANCE + PATHS
+    moving = [(m, len(species_that_move(side.end, m))) for side in comparison.sides for m in side.end.potential]
+    paths = [side.end.paths_of(p.membrane, p.species) for side in comparison.sides for p in side.end.paths]
+    rows = 1 + max([2, *map(len, paths)])
+    # Names of events stand above the potentials; one row has room in any case.
+    events = max(
+        1 + max(event_rows(marks(s.trajectory), TimeAxis(s.trajectory.time), 300.0), default=-1)
+        for s in comparison.sides
+    )
+    above = 0.25 * max(0, events - 1) + (0.25 if len(membranes) > 1 else 0.0)
+    block = above + POTENTIALS + GAP + BALANCE + PATHS + rows * ROW
     height = HEAD + len(membranes) * block + (len(membranes) - 1) * 0.6 + FOOT
-    figure = Figure(figsize=(WIDTH, height))
-    across = (WIDTH - LEFT - RIGHT - GUTTER) / 2.0
+    width = WIDTH * max([1.0, *(count / SPECIES_ON_SLIDE for _, count in moving)])
+    figure = Figure(figsize=(width, height))
     for i, side in enumerate(comparison.sides):
-        x = LEFT + i * (across + GUTTER)
-        _head(figure, side, "AB"[i], x, _changes(comparison, i))
-        _foot(figure, side, x)
-    middle = (LEFT + across + RIGHT + 0.1) / WIDTH
-    figure.add_artist(_rule(figure, middle))
+        _head(figure, side, "AB"[i], _column(figure, i) + MARGIN, _changes(comparison, i))
+        _foot(figure, side, _column(figure, i) + MARGIN)
+    figure.add_artist(Line2D([0.5, 0.5], [0.03, 0.97], color=FAINT, lw=1.2, transform=figure.transFigure))
     for j, m in enumerate(membranes):
-        top = HEAD + j * (block + 0.6)
-        named = m if len(membranes) > 1 else ""
-        _potentials(figure, comparison, m, top, across, named)
-        _balances(figure, comparison, m, top + POTENTIALS + GAP, across)
+        top = HEAD + above + j * (block + 0.6)
+        _potentials(figure, comparison, m, top, named=m if len(membranes) > 1 else "")
+        _balances(figure, comparison, m, top + POTENTIALS + GAP)
     return figure
 
 
-def _rule(figure: Figure, x: float) -> object:
-    from matplotlib.lines import Line2D
-
-    return Line2D([x, x], [0.03, 0.97], color=FAINT, lw=1.2, transform=figure.transFigure)
-
-
-def _box(figure: Figure, x: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
-    """A place given in inches from the upper left corner, as matplotlib wants it."""
-    whole = figure.get_figheight()
-    return x / WIDTH, (whole - top - height) / whole, width / WIDTH, height / whole
+def _column(figure: Figure, i: int) -> float:
+    """Left edge of a column [inches]."""
+    return float(i * figure.get_figwidth() / 2.0)
 
 
-def _write(figure: Figure, x: float, top: float, text: str, **style: object) -> None:
-    whole = figure.get_figheight()
-    figure.text(x / WIDTH, (whole - top) / whole, text, va="baseline", **style)
+def _panel(figure: Figure, column: int, top: float, height: float) -> Axes:
+    """Axes in a column, their place given in inches from the top."""
+    across, down = figure.get_size_inches()
+    width = across / 2.0 - LEFT - RIGHT
+    x = _column(figure, column) + LEFT
+    return figure.add_axes((x / across, (down - top - height) / down, width / across, height / down))
+
+
+def _write(figure: Figure, x: float, top: float, text: str, **style: Any) -> None:
+    across, down = figure.get_size_inches()
+    figure.text(x / across, (down - top) / down, text, va="baseline", **style)
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -94,15 +108,15 @@ def _write(figure: Figure, x: float, top: float, text: str, **style: object) -> 
 
 def _head(figure: Figure, side: Side, letter: str, x: float, changes: str) -> None:
     """Which run, its verdict in big words, and the sentence that goes with it."""
-    x = x - 0.55
     name = textwrap.shorten(side.name, 44, placeholder="…")
     _write(figure, x, 0.42, letter, fontsize=15, weight="bold", color=MUTED)
     _write(figure, x + 0.3, 0.42, name, fontsize=15, color=MUTED, parse_math=False)
     status = Status[side.trajectory.status.upper()]
     failed = status is not Status.OK
-    headline = "Ended early" if failed else HEADLINES.get(side.verdict.word, side.verdict.word)
+    headline, sentence = verdict_words(side.verdict)
+    if failed:
+        headline, sentence = "Ended early", f"{status.sentence}, at {duration(side.trajectory.end_time)}"
     _write(figure, x, 0.87, headline, fontsize=27, weight="bold", color=VERMILION if failed else INK)
-    sentence = f"{status.sentence}, at {duration(side.trajectory.end_time)}" if failed else side.verdict.sentence
     sentence = textwrap.shorten(sentence, 66, placeholder="…")
     _write(figure, x, 1.17, sentence, fontsize=13, color=INK, parse_math=False)
     if changes:
@@ -116,8 +130,8 @@ def _changes(comparison: Comparison, column: int) -> str:
         return f"{len(found)} values of the scenario differ"
     parts = []
     for d in found:
-        text = (d.a, d.b)[column].replace("um", "µm").replace("^2", "²")
-        parts.append(f"{'.'.join(d.path.split('.')[-2:])} = {text}")
+        number, _, unit = (d.a, d.b)[column].partition(" ")
+        parts.append(f"{'.'.join(d.path.split('.')[-2:])} = {number} {pretty_unit(unit)}".rstrip())
     return textwrap.shorten(",  ".join(parts), 72, placeholder="…")
 
 
@@ -125,41 +139,54 @@ def _foot(figure: Figure, side: Side, x: float) -> None:
     """What it costs: ATP per second and dissipation, as numbers."""
     from scipy.constants import N_A
 
-    molecules = side.verdict.atp_rate * N_A
     power = side.verdict.dissipation
     scale = readable(abs(power), "W")
     lost = "0" if abs(power) < THERMAL_POWER else f"{pretty_number(power / scale.size, 3)} {scale.symbol}"
-    whole = figure.get_figheight()
-    for column, (value, caption) in enumerate(
-        (("0" if molecules == 0.0 else pretty_number(molecules, 2), "ATP per second"), (lost, "dissipated"))
-    ):
-        start = x - 0.55 + column * 2.9
-        _write(figure, start, whole - 0.28, value, fontsize=19, weight="bold", color=INK)
-        _write(figure, start + 0.165 * len(value) + 0.12, whole - 0.28, caption, fontsize=13, color=MUTED)
+    areas: list[Artist] = []
+    for value, caption in ((_in_words(side.verdict.atp_rate * N_A), "ATP per second"), (lost, "dissipated")):
+        areas.append(TextArea(value, textprops={"fontsize": 18, "weight": "bold", "color": INK}))
+        areas.append(TextArea(f"{caption}        ", textprops={"fontsize": 13, "color": MUTED}))
+    place = (x / figure.get_figwidth(), 0.24 / figure.get_figheight())
+    packed = HPacker(children=areas, align="baseline", pad=0, sep=7)
+    figure.add_artist(
+        AnnotationBbox(packed, place, xycoords="figure fraction", box_alignment=(0.0, 0.0), frameon=False, pad=0.0)
+    )
+
+
+def _in_words(count: float) -> str:
+    """A large number as one says it: ``30 million``."""
+    for size, word in ((1.0e12, "trillion"), (1.0e9, "billion"), (1.0e6, "million"), (1.0e3, "thousand")):
+        if size <= abs(count) < 1.0e3 * size:
+            return f"{pretty_number(count / size, 2 if abs(count) < 99.5 * size else 3)} {word}"
+    return pretty_number(count, 3)
 
 
 # -- panels ---------------------------------------------------------------------------------------
 
 
-def _potentials(figure: Figure, comparison: Comparison, membrane: str, top: float, across: float, named: str) -> None:
+def _potentials(figure: Figure, comparison: Comparison, membrane: str, top: float, named: str) -> None:
     """Membrane potential and every Nernst potential over time, on one vertical axis for both runs."""
-    drawn = []
-    for i, side in enumerate(comparison.sides):
-        if membrane not in side.end.potential:
-            continue
-        axes = figure.add_axes(_box(figure, LEFT + i * (across + GUTTER), top, across, POTENTIALS))
-        series = _potential_series(side, membrane, comparison)
-        time = TimeAxis(side.trajectory.time)
-        scale = draw_lines(axes, time, series, "V", "Potential")
-        if named:
-            axes.set_title(named)
-        drawn.append((axes, time, series, scale, side))
-    low = min(axes.get_ylim()[0] for axes, *_ in drawn)
-    high = max(axes.get_ylim()[1] for axes, *_ in drawn)
-    for axes, time, series, scale, side in drawn:
+    curves = {
+        i: _potential_series(side, membrane, comparison)
+        for i, side in enumerate(comparison.sides)
+        if membrane in side.end.potential
+    }
+    # Both show the same stretch of time, the longer of what each needs.
+    until = max(
+        settled(comparison.sides[i].trajectory.time, [s.values for s in series]) for i, series in curves.items()
+    )
+    panels = {}
+    for i, series in curves.items():
+        axes = _panel(figure, i, top, POTENTIALS)
+        time = TimeAxis(comparison.sides[i].trajectory.time, until)
+        panels[i] = axes, time, draw_lines(axes, time, series, "V", "Potential")
+        axes.set_title(named)
+    low = min(axes.get_ylim()[0] for axes, *_ in panels.values())
+    high = max(axes.get_ylim()[1] for axes, *_ in panels.values())
+    for i, (axes, time, scale) in panels.items():
         axes.set_ylim(low, high)
-        label_ends(axes, time, series, scale)
-        mark_events(axes, marks(side.trajectory), time, named=True)
+        label_ends(axes, curves[i], scale)
+        mark_events(axes, marks(comparison.sides[i].trajectory), time, named=True)
 
 
 def _potential_series(side: Side, membrane: str, comparison: Comparison) -> list[Series]:
@@ -174,17 +201,16 @@ def _potential_series(side: Side, membrane: str, comparison: Comparison) -> list
     return series
 
 
-def _balances(figure: Figure, comparison: Comparison, membrane: str, top: float, across: float) -> None:
+def _balances(figure: Figure, comparison: Comparison, membrane: str, top: float) -> None:
     """Bars of influx against efflux at the end, on one vertical axis for both runs."""
-    sides = [side for side in comparison.sides if membrane in side.end.potential]
-    species = list(dict.fromkeys(s for side in sides for s in species_that_move(side.end, membrane)))
-    charges = {s: z for side in sides for s, z in side.trajectory.structure.charges}
+    sides = {i: side for i, side in enumerate(comparison.sides) if membrane in side.end.potential}
+    moving = {s for side in sides.values() for s in species_that_move(side.end, membrane)}
+    charges = {s: z for side in sides.values() for s, z in side.trajectory.structure.charges if s in moving}
     looks = species_looks(s for side in comparison.sides for s in side.trajectory.labels["species"])
-    scale = readable(max((largest_flux(side.end, membrane) for side in sides), default=0.0), "mol/m^2/s")
-    for i, side in enumerate(comparison.sides):
-        if side not in sides:
-            continue
-        axes = figure.add_axes(_box(figure, LEFT + i * (across + GUTTER), top, across, BALANCE))
-        axes.set_title(CLAIMS.get(side.verdict.word, "") + f", at {duration(side.end.time)}", fontsize=12.5)
-        draw_balance(axes, side.end, membrane, {s: charges[s] for s in species}, looks, scale)
-        axes.set_ylim(0.0, 1.12 * max((largest_flux(s.end, membrane) for s in sides), default=1.0) / scale.size)
+    largest = max(largest_flux(side.end, membrane) for side in sides.values())
+    scale = readable(largest, "mol/m^2/s")
+    for i, side in sides.items():
+        axes = _panel(figure, i, top, BALANCE)
+        axes.set_title(f"{CLAIMS.get(side.verdict.word, 'Fluxes')} (at {duration(side.end.time)})", fontsize=13)
+        draw_balance(axes, side.end, membrane, charges, looks, scale)
+        axes.set_ylim(0.0, 1.1 * largest / scale.size if largest > 0.0 else 1.0)

@@ -1,4 +1,4 @@
-"""One panel: lines over time with labels at their ends, a time axis, marks of the protocol."""
+"""One panel: lines over time, the legend and notes above it."""
 
 from __future__ import annotations
 
@@ -7,80 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.offsetbox import AnchoredOffsetbox, AnnotationBbox, HPacker, TextArea, VPacker
-from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, MultipleLocator
 
-from simulator.notation import Scale, pretty_number, readable, time_scale
-from simulator.plotting.protocol import Mark
-from simulator.plotting.style import FAINT, INK, MUTED, PAPER, Look, spread
+from simulator.notation import Scale, readable
+from simulator.plotting.style import MUTED, Look
+from simulator.plotting.time_axis import TimeAxis
 
-#: Steps between ticks that suit minutes, hours and days; other units take 1, 2, 5.
-TIME_STEPS = {
-    "min": (0.5, 1, 2, 5, 10, 15, 30, 60),
-    "h": (0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48),
-    "d": (0.5, 1, 2, 5, 7, 10, 14, 28, 50, 100),
-}
+#: Type size of legends.
+LEGEND_SIZE = 11.0
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a panel: its label (mathtext allowed), values [SI] and look."""
+    """One line of a panel: its label (mathtext allowed), values [SI], look, and colour of its label if not the same."""
 
     label: str
     values: np.ndarray
     look: Look
     width: float = 2.2
+    ink: str = ""
 
 
-@dataclass(frozen=True)
-class TimeAxis:
-    """Times of a panel and how they are shown.
-
-    Parameters
-    ----------
-    times : ndarray
-        Saved times [s].
-    logarithmic : bool
-        Whether decades of time are shown alike; what happened at t = 0 is then left out.
-    """
-
-    times: np.ndarray
-    logarithmic: bool = False
-
-    @property
-    def scale(self) -> Scale:
-        """The unit of the axis."""
-        return time_scale(float(self.times[-1]) if len(self.times) else 0.0)
-
-    def values(self) -> np.ndarray:
-        """Times in that unit."""
-        return np.asarray(self.times / self.scale.size)
-
-    def apply(self, axes: Axes, labelled: bool = True) -> None:
-        """Set up the horizontal axis."""
-        times = self.values()
-        if self.logarithmic:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(LogFormatterSciNotation())
-            times = times[times > 0.0]
-        if len(times) > 1:
-            axes.set_xlim(times[0], times[-1])
-        elif len(times) == 1:
-            width = abs(times[0]) or 1.0
-            axes.set_xlim(times[0] - 0.5 * width, times[0] + 0.5 * width)
-        if not self.logarithmic:
-            axes.xaxis.set_major_locator(self._locator())
-        if labelled:
-            axes.set_xlabel(f"Time ({self.scale.symbol})")
-
-    def _locator(self) -> MaxNLocator | MultipleLocator:
-        times = self.values()
-        span = float(times[-1] - times[0]) if len(times) else 0.0
-        fitting = [step for step in TIME_STEPS.get(self.scale.text, ()) if 2.0 <= span / step <= 6.5]
-        return MultipleLocator(fitting[0]) if fitting else MaxNLocator(6, steps=[1, 2, 5, 10])
-
-
-def draw_lines(axes: Axes, time: TimeAxis, series: Sequence[Series], unit: str, quantity: str) -> Scale:
+def draw_lines(
+    axes: Axes, time: TimeAxis, series: Sequence[Series], unit: str, quantity: str, from_zero: bool = False
+) -> Scale:
     """Draw series over time, in one readable unit.
 
     Parameters
@@ -95,13 +44,15 @@ def draw_lines(axes: Axes, time: TimeAxis, series: Sequence[Series], unit: str, 
         Their SI unit.
     quantity : str
         Label of the vertical axis; the unit is added.
+    from_zero : bool
+        Begin the axis at zero, for what is compared by size.
 
     Returns
     -------
     Scale
         The unit that was chosen.
     """
-    values = [np.where(np.isfinite(s.values), s.values, np.nan) for s in series]
+    values = [np.where(np.isfinite(s.values), s.values, np.nan)[time.shown] for s in series]
     largest = max((float(np.nanmax(np.abs(v))) for v in values if np.any(np.isfinite(v))), default=0.0)
     scale = readable(largest, unit)
     times = time.values()
@@ -111,12 +62,12 @@ def draw_lines(axes: Axes, time: TimeAxis, series: Sequence[Series], unit: str, 
         style = {"color": s.look.color, "linestyle": s.look.style, "linewidth": s.width}
         axes.plot(times, v / scale.size, label=s.label, marker=marker, clip_on=False, **style)
     axes.set_ylabel(f"{quantity} ({scale.symbol})")
-    _widen(axes, [v / scale.size for v in values])
+    _widen(axes, [v / scale.size for v in values], from_zero)
     time.apply(axes)
     return scale
 
 
-def _widen(axes: Axes, values: Sequence[np.ndarray]) -> None:
+def _widen(axes: Axes, values: Sequence[np.ndarray], from_zero: bool) -> None:
     """Vertical limits with a margin; a constant does not fill the panel with its rounding errors."""
     finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.empty(0)
     if not len(finite):
@@ -125,105 +76,50 @@ def _widen(axes: Axes, values: Sequence[np.ndarray]) -> None:
     low, high = float(finite.min()), float(finite.max())
     size = max(abs(low), abs(high))
     least = 0.02 * size if size > 0.0 else 1.0
-    if high - low < least:
+    if low == high == 0.0:
+        low, high = (0.0, 1.0) if from_zero else (-1.0, 1.0)
+    elif high - low < least:
         middle = 0.5 * (low + high)
         low, high = middle - least, middle + least
     margin = 0.07 * (high - low)
     # Amounts that cannot be negative do not get an axis that is.
-    axes.set_ylim(0.0 if 0.0 <= low < 0.35 * high else low - margin, high + margin)
+    axes.set_ylim(0.0 if low >= 0.0 and (from_zero or low < 0.35 * high) else low - margin, high + margin)
 
 
-def label_ends(axes: Axes, time: TimeAxis, series: Sequence[Series], scale: Scale, digits: int = 3) -> None:
-    """Write names and last values beside the ends of lines; lines that end together share one label.
-
-    The panel's position in its figure must be final, for labels are kept apart in points.
-    """
-    height = axes.get_position().height * axes.figure.get_figheight() * 72.0
-    low, high = axes.get_ylim()
-    ends = [(s, _last(s.values) / scale.size) for s in series]
-    ends = [(s, y) for s, y in ends if np.isfinite(y)]
-    groups: list[list[tuple[Series, float]]] = []
-    for s, y in sorted(ends, key=lambda end: end[1]):
-        together = groups and _same(groups[-1][0][1], y, digits, high - low)
-        if together:
-            groups[-1].append((s, y))
-        else:
-            groups.append([(s, y)])
-    order = {s.label: i for i, s in enumerate(series)}
-    size = 11.5
-    wanted = [float(np.mean([y for _, y in g]) - low) / (high - low) * height for g in groups]
-    placed = spread(wanted, 1.32 * size, 0.0, height)
-    for group, want, place in zip(groups, wanted, placed, strict=True):
-        names = sorted((s for s, _ in group), key=lambda s: order[s.label])
-        value = pretty_number(float(np.mean([y for _, y in group])), digits)
-        _end_label(axes, names, value, want / height, place / height, size)
+def legend_columns(series: Sequence[Series], width: float) -> int:
+    """How many series fit beside each other in the legend of a panel `width` points wide."""
+    longest = max((len(spoken(s.label)) for s in series), default=0)
+    # The line sample, the gap to the next one, and letters of about 0.55 em.
+    gap = 1.4 * LEGEND_SIZE
+    each = LEGEND_SIZE * (2.6 + 0.8 + 0.55 * longest) + gap
+    return max(1, min(len(series), int((width + gap) / each)))
 
 
-def _end_label(axes: Axes, names: Sequence[Series], value: str, end: float, place: float, size: float) -> None:
-    """One label: the names in their colours, joined by equals signs, and the value."""
-    areas = []
-    for i, s in enumerate(names):
-        if i:
-            areas.append(TextArea("=", textprops={"color": MUTED, "fontsize": size}))
-        areas.append(TextArea(s.label, textprops={"color": s.look.color, "fontsize": size, "weight": "bold"}))
-    areas.append(TextArea(value, textprops={"color": INK, "fontsize": size}))
-    packed = HPacker(children=areas, align="baseline", pad=0, sep=4)
-    box = AnnotationBbox(
-        packed, (1.03, place), xycoords="axes fraction", box_alignment=(0.0, 0.5), frameon=False, pad=0.0
-    )
-    box.set_clip_on(False)
-    axes.add_artist(box)
-    axes.plot([1.004, 1.024], [end, place], color=MUTED, lw=0.8, transform=axes.transAxes, clip_on=False)
+def legend_rows(series: Sequence[Series], width: float) -> int:
+    """Rows that the legend of a panel takes."""
+    return -(-len(series) // legend_columns(series, width))
 
 
-def _same(a: float, b: float, digits: int, extent: float) -> bool:
-    return pretty_number(a, digits) == pretty_number(b, digits) or abs(a - b) < 2.0e-3 * extent
+def spoken(label: str) -> str:
+    """A label without the marks of mathtext, to tell how long it is."""
+    return label.replace("\\mathrm", "").translate(str.maketrans("", "", "${}_\\"))
 
 
-def _last(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite[-1]) if len(finite) else float("nan")
-
-
-def legend_above(axes: Axes, title_lines: int = 1, columns: int = 4) -> None:
-    """A legend in the strip between the panel and its title, where it covers no data."""
+def legend_above(axes: Axes, series: Sequence[Series], lift: float) -> None:
+    """A legend in the strip above a panel, `lift` points above it, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         axes.legend(
             handles,
             labels,
             loc="lower left",
-            bbox_to_anchor=(-0.01, 1.0),
-            ncols=min(columns, len(labels)),
+            bbox_to_anchor=(-0.01, 1.0 + lift / panel_size(axes)[1]),
+            ncols=legend_columns(series, panel_size(axes)[0]),
             handlelength=2.6,
             columnspacing=1.4,
-            fontsize=11,
-            borderaxespad=0.2,
-        )
-
-
-def mark_events(axes: Axes, marks: Sequence[Mark], time: TimeAxis, named: bool) -> None:
-    """Thin vertical lines where the protocol acts, named along the line if asked."""
-    start, end = axes.get_xlim()
-    shown = [m for m in marks if start <= m.time / time.scale.size <= end]
-    for mark in shown:
-        x = mark.time / time.scale.size
-        axes.axvline(x, color=MUTED, lw=1.0, ls=(0, (2, 2)), zorder=0.5)
-    # Beyond a handful the names would cover the curves they explain.
-    for mark in shown if named and len(shown) <= 6 else ():
-        axes.annotate(
-            mark.text,
-            (mark.time / time.scale.size, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, -3),
-            textcoords="offset points",
-            rotation=90,
-            ha="left",
-            va="top",
-            fontsize=10,
-            color=MUTED,
-            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 1.0},
-            parse_math=False,
+            labelspacing=0.35,
+            fontsize=LEGEND_SIZE,
+            borderaxespad=0.1,
         )
 
 
@@ -232,24 +128,26 @@ def zero_line(axes: Axes) -> None:
     axes.axhline(0.0, color=MUTED, lw=1.0, zorder=0.8)
 
 
-def note(axes: Axes, lines: Sequence[str]) -> None:
-    """Small print in an empty panel or a corner."""
-    areas: list[TextArea] = [TextArea(text, textprops={"color": MUTED, "fontsize": 11}) for text in lines]
-    if areas:
-        packed = VPacker(children=areas, align="left", pad=0, sep=3)
-        box = AnchoredOffsetbox(loc="lower left", child=packed, frameon=True, pad=0.3, borderpad=0.4)
-        box.patch.set(facecolor=PAPER, edgecolor="none", alpha=0.8)
-        axes.add_artist(box)
+def note_above(axes: Axes, lines: Sequence[str], lift: float) -> None:
+    """Small print in the strip above a panel."""
+    axes.annotate(
+        "\n".join(lines),
+        (0.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0, lift + 2),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=11,
+        color=MUTED,
+        annotation_clip=False,
+        parse_math=False,
+    )
 
 
-__all__ = [
-    "FAINT",
-    "Series",
-    "TimeAxis",
-    "draw_lines",
-    "label_ends",
-    "legend_above",
-    "mark_events",
-    "note",
-    "zero_line",
-]
+def panel_size(axes: Axes) -> tuple[float, float]:
+    """Width and height of a panel [points]."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    place = axes.get_position()
+    width, height = figure.get_size_inches()
+    return float(place.width * width * 72.0), float(place.height * height * 72.0)

@@ -1,15 +1,23 @@
-"""What a protocol does and when, in a few words each."""
+"""Marks of a protocol: what it does and when, in a few words each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from matplotlib.axes import Axes
 
 from simulator.mechanisms import library
 from simulator.notation import pretty_unit
+from simulator.plotting.panels import panel_size
+from simulator.plotting.style import MUTED
+from simulator.plotting.time_axis import TimeAxis
 from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.trajectory import Trajectory
 from simulator.units import format_quantity
+
+#: Type size and line height [points] of the names of events, and how many of them are named.
+EVENT_SIZE, EVENT_ROW, MOST_EVENTS = 10.0, 14.0, 6
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Mark:
 def marks(trajectory: Trajectory) -> list[Mark]:
     """Every event of a run's protocol after its start, in order of time."""
     scenario = trajectory.scenario
-    found = [Mark(event.at, "\n".join(_words(event, scenario))) for event in scenario.protocol if event.at > 0.0]
+    found = [Mark(event.at, ", ".join(_words(event, scenario))) for event in scenario.protocol if event.at > 0.0]
     return sorted(found, key=lambda mark: mark.time)
 
 
@@ -33,12 +41,17 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
             for path, value in event.set.items():
                 # The last two names tell enough: `pump.max_rate`, `concentrations.k`.
                 short = ".".join(path.split(".")[-2:]).replace("concentrations.", "")
-                yield f"{short} = {pretty_unit(format_quantity(value, _unit(path, scenario)))}"
+                yield f"{short} = {_quantity(value, _unit(path, scenario))}"
         case ClampEvent():
             for name, clamp in event.clamp.items():
-                yield f"{name} clamped to {format_quantity(clamp.potential, 'V')}"
+                yield f"{name} clamped to {_quantity(clamp.potential, 'V')}"
         case ReleaseEvent():
             yield f"{', '.join(event.release)} released"
+
+
+def _quantity(value: float, unit: str) -> str:
+    number, _, name = format_quantity(value, unit).partition(" ")
+    return f"{number.replace('-', chr(0x2212))} {pretty_unit(name)}".rstrip()
 
 
 def _unit(path: str, scenario: Scenario) -> str:
@@ -47,4 +60,57 @@ def _unit(path: str, scenario: Scenario) -> str:
     if "mechanisms" in parts:
         law = library()[scenario.membranes[parts[1]].mechanisms[parts[3]].law]
         return next((p.unit for p in law.parameters if p.name == parts[-1]), "1")
-    return {"concentrations": "mol/m^3", "temperature": "K"}.get(parts[-2] if len(parts) > 1 else parts[0], "1")
+    if parts[-2:-1] == ["concentrations"]:
+        return "mol/m^3"
+    return {"temperature": "K", "rt_over_f": "V", "capacitance": "F/m^2", "permeability": "m/s"}.get(parts[-1], "1")
+
+
+def event_rows(marks: Sequence[Mark], time: TimeAxis, width: float) -> list[int]:
+    """The row above a panel `width` points wide in which the name of each event fits, from 0.
+
+    Beyond a handful of events, and for those outside the axis, no name is written: the row is -1.
+    """
+    times = time.values()
+    if len(times) < 2 or len(marks) > MOST_EVENTS:
+        return [-1] * len(marks)
+    span = float(times[-1] - times[0])
+    ends: list[float] = []
+    rows = []
+    for mark in marks:
+        x = (mark.time / time.scale.size - times[0]) / span * width
+        if not 0.0 <= x <= width:
+            rows.append(-1)
+            continue
+        row = next((i for i, end in enumerate(ends) if end < x), len(ends))
+        ends[row : row + 1] = [x + 0.6 * EVENT_SIZE * len(mark.text) + 8.0]
+        rows.append(row)
+    return rows
+
+
+def mark_events(axes: Axes, marks: Sequence[Mark], time: TimeAxis, named: bool) -> None:
+    """Thin vertical lines where the protocol acts, their names above the panel if asked."""
+    start, end = axes.get_xlim()
+    width, _ = panel_size(axes)
+    for mark, row in zip(marks, event_rows(marks, time, width), strict=True):
+        x = mark.time / time.scale.size
+        if not start <= x <= end:
+            continue
+        axes.axvline(x, color=MUTED, lw=1.0, ls=(0, (2, 2)), zorder=0.5)
+        if not named or row < 0:
+            continue
+        # A name that would leave the page on the right is written towards the left.
+        room = (end - x) / (end - start) * width + 90.0
+        to_the_left = room < 0.6 * EVENT_SIZE * len(mark.text)
+        axes.annotate(
+            mark.text,
+            (x, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(2 if to_the_left else -2, 3 + EVENT_ROW * row),
+            textcoords="offset points",
+            ha="right" if to_the_left else "left",
+            va="bottom",
+            fontsize=EVENT_SIZE,
+            color=MUTED,
+            annotation_clip=False,
+            parse_math=False,
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.colors import to_hex, to_rgb
 
 from simulator.trajectory import Trajectory
@@ -25,6 +27,9 @@ LONG: Any = (0, (11, 2.5))
 DASH_DOT_DOT: Any = (0, (6, 1.6, 1.2, 1.6, 1.2, 1.6))
 SPARSE: Any = (0, (1.2, 3.2))
 DASH_DASH_DOT: Any = (0, (6, 1.6, 6, 1.6, 1.2, 1.6))
+
+# For wide pale lines that lie below others: nearly solid, and still told apart.
+BANDS: Any = (SOLID, (0, (2.5, 0.4)), (0, (6, 0.5)), (0, (6, 0.4, 1.2, 0.4)), (0, (1, 0.3)))
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ SPECIES = {
     "atp": Look("#8c6d1f", SOLID),
 }
 
-THEME: dict[str, Any] = {
+THEME: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
     "text.color": INK,
@@ -89,6 +94,11 @@ THEME: dict[str, Any] = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
 }
+
+
+def theme() -> AbstractContextManager[Any]:
+    """The context in which figures are made: type, lines and grid of all of them."""
+    return rc_context(THEME)
 
 
 def species_looks(species: Iterable[str]) -> dict[str, Look]:
@@ -134,31 +144,5 @@ def _unused(taken: Iterable[Look], count: int) -> list[Look]:
 
 def tint(color: str, share: float) -> str:
     """A colour mixed with that share of white."""
-    return str(to_hex([c + (1.0 - c) * share for c in to_rgb(color)]))
-
-
-def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places moved apart as little as possible until neighbours are `gap` apart, within bounds.
-
-    Parameters
-    ----------
-    places : sequence of float
-        Wanted places, in any order.
-    gap : float
-        Least distance.
-    low, high : float
-        Bounds; where there are too many, they give way.
-    """
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    blocks: list[list[float]] = []  # sum and count of wanted places, each less its rank's share of gaps
-    for rank, i in enumerate(order):
-        blocks.append([places[i] - rank * gap, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            total, count = blocks.pop()
-            blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + count]
-    flat = [total / count for total, count in blocks for _ in range(int(count))]
-    top = high - (len(places) - 1) * gap
-    found = [0.0] * len(places)
-    for rank, i in enumerate(order):
-        found[i] = max(low, min(flat[rank], top)) + rank * gap
-    return found
+    red, green, blue = (c + (1.0 - c) * share for c in to_rgb(color))
+    return str(to_hex((red, green, blue)))

@@ -1,0 +1,228 @@
+"""Checks that need more than one value of a scenario: names that must exist, choices that must be made."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from simulator.complaints import Complaint, complaint_error, kind_of, shown, suggestion
+from simulator.constants import SPECIES_CHARGE
+from simulator.units import QuantityError, format_quantity
+
+if TYPE_CHECKING:
+    from simulator.scenario import Compartment, Membrane, Scenario
+
+__all__ = ["check_title", "complaints", "settled_protocol", "warnings"]
+
+LONGEST_TITLE = 100
+
+
+def check_title(title: str) -> str:
+    """Refuse titles that would not make a harmless file name or label."""
+    expected = f"a title of 1 to {LONGEST_TITLE} characters without / and \\"
+    if not title.strip() or len(title) > LONGEST_TITLE:
+        raise complaint_error(f"the title has {len(title)} characters", expected)
+    if any(unicodedata.category(character).startswith("C") for character in title):
+        raise complaint_error("the title has a control character in it", expected)
+    if "/" in title or "\\" in title or title.startswith("."):
+        raise complaint_error(f"`{shown(title)}` looks like a file path", expected)
+    return title
+
+
+def complaints(scenario: Scenario) -> Iterator[Complaint]:
+    """Everything that does not fit together."""
+    if scenario.temperature is not None and scenario.rt_over_f is not None:
+        yield Complaint(("rt_over_f",), "there is a temperature too", "either temperature or rt_over_f")
+    for name, species in scenario.species.items():
+        usual = SPECIES_CHARGE.get(name, species.charge)
+        if usual != species.charge:
+            problem = f"`{name}` is built in with charge {usual}"
+            yield Complaint(("species", name, "charge"), problem, f"charge {usual}, or another name")
+    for name, compartment in scenario.compartments.items():
+        yield from _in_compartment(scenario, ("compartments", name), compartment)
+    if not scenario.membranes:
+        yield Complaint(("membranes",), "there is no membrane", "at least one membrane")
+    for name, membrane in scenario.membranes.items():
+        yield from _in_membrane(scenario, ("membranes", name), membrane)
+    yield from _in_run(scenario)
+
+
+def warnings(scenario: Scenario) -> Iterator[Complaint]:
+    """What is allowed but hardly meant."""
+    used = {side for membrane in scenario.membranes.values() for side in (membrane.inside, membrane.outside)}
+    for name in scenario.compartments:
+        if name not in used:
+            yield Complaint(("compartments", name), f"no membrane touches `{name}`, so it never changes")
+    listed = {name for compartment in scenario.compartments.values() for name in compartment.concentrations}
+    for name in scenario.species:
+        if name not in listed:
+            yield Complaint(("species", name), f"`{name}` is declared but in no compartment")
+
+
+def _in_compartment(scenario: Scenario, at: tuple[str, ...], compartment: Compartment) -> Iterator[Complaint]:
+    known = [*SPECIES_CHARGE, *scenario.species]
+    for species in compartment.concentrations:
+        if species not in known:
+            hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 0}}}}"
+            expected = "one of " + ", ".join(known)
+            yield Complaint((*at, "concentrations", species), f"unknown species `{species}`", expected, hint)
+    shape = compartment.geometry
+    if shape is not None and (shape.sphere is None) == (shape.cylinder is None):
+        yield Complaint((*at, "geometry"), "there must be one shape", "either sphere or cylinder")
+    sizes = [key for key in ("volume", "geometry") if getattr(compartment, key) is not None]
+    if compartment.fixed:
+        for key in sizes:
+            yield Complaint((*at, key), f"a fixed compartment has no {key}", "", "leave it out, or leave out `fixed`")
+        if compartment.impermeant is not None and compartment.impermeant.charge == "auto":
+            problem = "only in a free compartment can the charge be found from the balance"
+            yield Complaint((*at, "impermeant", "charge"), problem, "a number")
+        return
+    if len(sizes) != 1:
+        problem = "there is a volume and a geometry" if sizes else "the volume is missing"
+        hint = "" if sizes else "write `fixed: true` if this is a bath"
+        yield Complaint((*at, "geometry") if sizes else at, problem, "either volume or geometry", hint)
+    if compartment.open_circuit:
+        problem = "only a fixed compartment can be open circuit"
+        yield Complaint((*at, "open_circuit"), problem, "", "a free compartment's potential floats anyway")
+
+
+def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) -> Iterator[Complaint]:
+    sides = {}
+    for key in ("inside", "outside"):
+        name = getattr(membrane, key)
+        if name in scenario.compartments:
+            sides[key] = scenario.compartments[name]
+        else:
+            expected = "one of " + ", ".join(scenario.compartments)
+            yield Complaint((*at, key), f"unknown compartment `{name}`", expected, suggestion(name, scenario.compartments))
+    if membrane.inside == membrane.outside:
+        yield Complaint((*at, "outside"), f"both sides are `{membrane.inside}`", "two different compartments")
+    if membrane.area is None and "inside" in sides and sides["inside"].geometry is None:
+        problem = f"the area is missing, and `{membrane.inside}` has no geometry to take it from"
+        yield Complaint(at, problem, "an area, e.g. area: 1257 um^2")
+    if membrane.water != "fixed" and len(sides) == 2 and all(side.fixed for side in sides.values()):
+        yield Complaint((*at, "water"), "both sides are fixed, so no water can move", "fixed")
+    for label, entry in membrane.mechanisms.items():
+        yield from _in_mechanism(scenario, (*at, "mechanisms", label), membrane, entry)
+
+
+def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, entry: Any) -> Iterator[Complaint]:
+    chosen, key = entry.chosen, entry.mechanism.chooses
+    for species in entry.mechanism.stoichiometry(chosen):
+        where = (*at, key) if species == chosen else (*at, "law")
+        if scenario.charge_of(species) is None:
+            known = list(dict.fromkeys([*scenario.charges(), *SPECIES_CHARGE, *scenario.species]))
+            hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 1}}}}"
+            yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
+            continue
+        if species == chosen and key == "ion" and scenario.charge_of(species) == 0:
+            problem = f"`{species}` has charge 0, and {entry.law} moves ions"
+            yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
+        for side in (membrane.inside, membrane.outside):
+            compartment = scenario.compartments.get(side)
+            if compartment is not None and species not in compartment.concentrations:
+                problem = f"{entry.law} moves `{species}`, which `{side}` does not list"
+                hint = f"add `{species}: 0 mM` to compartments.{side}.concentrations"
+                yield Complaint(where, problem, "the species on both sides", hint)
+
+
+def _in_run(scenario: Scenario) -> Iterator[Complaint]:
+    run = scenario.run
+    length = format_quantity(run.duration, "s")
+    if run.save_every is not None and run.save_at is not None:
+        yield Complaint(("run", "save_at"), "there is save_every too", "either save_every or save_at")
+    if run.save_every is not None and run.save_every > run.duration:
+        problem = f"{format_quantity(run.save_every, 's')} is longer than the run"
+        yield Complaint(("run", "save_every"), problem, f"at most the duration, {length}")
+    times = [(("run", "save_at", index), time) for index, time in enumerate(run.save_at or ())]
+    times += [(("protocol", index, "at"), event.at) for index, event in enumerate(scenario.protocol)]
+    for where, time in times:
+        if time > run.duration:
+            problem = f"{format_quantity(time, 's')} is after the end of the run"
+            yield Complaint(where, problem, f"at most the duration, {length}")
+
+
+def settled_protocol(scenario: Scenario, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
+    """The protocol with its new values in SI, and what is wrong with it."""
+    events, found = [], []
+    for index, event in enumerate(scenario.protocol):
+        at = ("protocol", index)
+        if (changes := getattr(event, "set", None)) is not None:
+            values, wrong = _settled_changes(scenario, (*at, "set"), changes, text)
+            found += wrong
+            event = event.model_copy(update={"set": type(changes)(values)})
+        for name, clamp in (getattr(event, "clamp", None) or {}).items():
+            found += _in_clamp(scenario, (*at, "clamp", name), name, clamp.carrier)
+        for place, name in enumerate(getattr(event, "release", None) or ()):
+            found += _unknown_membrane(scenario, (*at, "release", place), name)
+        events.append(event)
+    return tuple(events), found
+
+
+def _settled_changes(
+    scenario: Scenario, at: tuple[str | int, ...], changes: Mapping[str, Any], text: bool
+) -> tuple[dict[str, Any], list[Complaint]]:
+    values: dict[str, Any] = {}
+    found: list[Complaint] = []
+    leaves = scenario.leaves_without_changes()
+    for path, value in changes.items():
+        where = (*at, path)
+        leaf = leaves.get(path)
+        if leaf is None or leaf.quantity is None:
+            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(scenario, p)]
+            problem = f"there is no number `{shown(path)}` in this scenario"
+            found.append(Complaint(where, problem, "the dotted path of a parameter", suggestion(path, numbers)))
+        elif reason := _refusal(scenario, path):
+            expected = "a parameter of a mechanism or membrane, the temperature or a concentration in a fixed bath"
+            found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
+        else:
+            try:
+                values[path] = leaf.quantity.read(value, text=text)
+            except QuantityError as error:
+                found.append(Complaint(where, error.problem, error.expected, error.hint))
+    if not changes:
+        found.append(Complaint(at, "there is nothing to set", "dotted paths and their new values"))
+    return values, found
+
+
+def _refusal(scenario: Scenario, path: str) -> str:
+    """Why a value cannot change during a run; empty if it can."""
+    match path.split("."):
+        case ["compartments", name, *_] if scenario.compartments[name].fixed:
+            return ""
+        case ["compartments", name, *_]:
+            return f"it is where the free compartment `{name}` starts"
+        case ["membranes", _, "potential"]:
+            return "it is where the membrane starts (a clamp event holds a potential)"
+        case ["membranes", *_] | ["temperature"] | ["rt_over_f"]:
+            return ""
+        case ["species", *_]:
+            return "a charge number is part of what the species is"
+        case ["atp_free_energy"]:
+            return "it is one number for the energy budget of the whole run"
+    return "it is a setting of the run"
+
+
+def _in_clamp(scenario: Scenario, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
+    yield from _unknown_membrane(scenario, at, name)
+    where = (*at, "carrier")
+    charge = scenario.charge_of(carrier)
+    if charge is None:
+        known = list(scenario.charges())
+        yield Complaint(where, f"unknown species `{carrier}`", "one of " + ", ".join(known), suggestion(carrier, known))
+    elif charge == 0:
+        yield Complaint(where, f"`{carrier}` has charge 0 and carries no current", "a charged species")
+    elif (membrane := scenario.membranes.get(name)) is not None:
+        for side in (membrane.inside, membrane.outside):
+            compartment = scenario.compartments.get(side)
+            if compartment is not None and carrier not in compartment.concentrations:
+                problem = f"`{side}` does not list the carrier `{carrier}`"
+                yield Complaint(where, problem, "a species on both sides", f"add `{carrier}: 0 mM` there")
+
+
+def _unknown_membrane(scenario: Scenario, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
+    if name not in scenario.membranes:
+        known = ", ".join(scenario.membranes)
+        problem = f"unknown membrane {kind_of(name).removeprefix('the text ')}"
+        yield Complaint(at, problem, f"one of {known}", suggestion(name, scenario.membranes))

@@ -1,0 +1,57 @@
+"""Dotted paths: how any value of a scenario is named, e.g. ``membranes.plasma.capacitance``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.quantity import Quantity, quantity_of
+from simulator.records import Record
+
+__all__ = ["Leaf", "leaves", "plain"]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value of a scenario: where it is, what it is, and its unit and bounds if it is a number."""
+
+    path: tuple[str, ...]
+    value: Any
+    quantity: Quantity | None
+
+
+def leaves(record: Record) -> Iterator[Leaf]:
+    """Walk all values of a record in order; what is not given (None) has no path."""
+    for name, field in type(record).model_fields.items():
+        yield from _walk((name,), getattr(record, name), quantity_of(field))
+
+
+def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Iterator[Leaf]:
+    match value:
+        case None:
+            return
+        case Record():
+            for leaf in leaves(value):
+                yield Leaf(path + leaf.path, leaf.value, leaf.quantity)
+        case Mapping():
+            for key, item in value.items():
+                yield from _walk((*path, key), item, quantity)
+        case tuple():
+            for index, item in enumerate(value):
+                yield from _walk((*path, str(index)), item, quantity)
+        case _:
+            yield Leaf(path, value, None if isinstance(value, str) else quantity)
+
+
+def plain(value: Any) -> Any:
+    """A record as plain data (dict, list, text, number); what is not given is left out."""
+    match value:
+        case Record():
+            items = ((name, getattr(value, name)) for name in type(value).model_fields)
+            return {name: plain(item) for name, item in items if item is not None}
+        case Mapping():
+            return {key: plain(item) for key, item in value.items()}
+        case tuple():
+            return [plain(item) for item in value]
+    return value

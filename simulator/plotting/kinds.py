@@ -1,0 +1,238 @@
+"""What each kind of figure shows: an overview, and one kind for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.analysis import Analysis
+from simulator.notation import nernst_name, species_name
+from simulator.plotting.panels import Series
+from simulator.plotting.style import (
+    BANDS,
+    DASHED,
+    DOTTED,
+    GREEN,
+    MAIN,
+    PURPLE,
+    SOLID,
+    Look,
+    mechanism_looks,
+    species_looks,
+)
+from simulator.structure import MembraneStructure
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What goes into one panel: series, their SI unit, and what they are."""
+
+    title: str
+    series: tuple[Series, ...]
+    unit: str
+    quantity: str
+    signed: bool = False
+    from_zero: bool = False
+    notes: tuple[str, ...] = ()
+    digits: int = 3
+
+
+def _overview(analysis: Analysis) -> list[Panel]:
+    return [*_potentials(analysis), *_concentrations(analysis), *_volumes(analysis), *_power(analysis)]
+
+
+def _potentials(analysis: Analysis) -> list[Panel]:
+    """The membrane potential beside every Nernst potential, for each membrane."""
+    t = analysis.trajectory
+    looks = species_looks(t.labels["species"])
+    panels = []
+    for m in t.structure.membranes:
+        series = [Series("$V$", t.potential.sel(membrane=m.name), MAIN, width=2.8)]
+        for s, z in t.structure.charges:
+            values = analysis.nernst.sel(membrane=m.name, species=s)
+            if z and np.any(np.isfinite(values)):
+                series.append(Series(nernst_name(s, z), values, looks[s]))
+        neutral = [s for s, z in t.structure.charges if not z and s in t.structure.compartment(m.inside).species]
+        notes = [f"{s}: uncharged, so it has no Nernst potential" for s in neutral]
+        panels.append(
+            Panel(
+                _at(analysis, m, "Membrane potential and Nernst potentials"),
+                tuple(series),
+                "V",
+                "Potential",
+                notes=tuple(notes),
+            )
+        )
+    return panels
+
+
+def _concentrations(analysis: Analysis) -> list[Panel]:
+    """What each compartment holds, baths left out."""
+    t = analysis.trajectory
+    looks = species_looks(t.labels["species"])
+    panels = []
+    for c in t.structure.compartments:
+        if c.volume == "bath":
+            continue
+        series = [
+            Series(species_name(s, z), t.concentration.sel(compartment=c.name, species=s), looks[s])
+            for s, z in t.structure.charges
+            if s in c.species
+        ]
+        panels.append(Panel(f"Concentrations in {c.name}", tuple(series), "mol/m^3", "Concentration"))
+    return panels
+
+
+def _volumes(analysis: Analysis) -> list[Panel]:
+    """Volumes that change, if any do."""
+    t = analysis.trajectory
+    changing = [c for c in t.structure.compartments if c.volume in ("state", "osmotic")]
+    looks = [MAIN, *(Look(look.color, look.style) for look in species_looks(["cl", "k", "na", "ca"]).values())]
+    series = [
+        Series(c.name, t.volume[:, t.labels["compartment"].index(c.name)], look)
+        for c, look in zip(changing, looks * len(changing), strict=False)
+    ]
+    return [Panel("Volume", tuple(series), "m^3", "Volume")] if series else []
+
+
+def _power(analysis: Analysis) -> list[Panel]:
+    """Free energy that ATP gives against what is dissipated: at rest the two are equal."""
+    supply = _atp_power(analysis)
+    lost = _total(analysis.dissipation.values)
+    series = (
+        Series("from ATP", supply, Look(PURPLE, SOLID), width=4.0),
+        Series("dissipated", lost, Look(MAIN.color, DASHED)),
+    )
+    return [Panel("Free energy per second", series, "W", "Power", signed=bool(np.nanmin(lost) < 0.0))]
+
+
+def _fluxes(analysis: Analysis) -> list[Panel]:
+    """Influx and efflux of each mechanism, a panel for each species."""
+    t = analysis.trajectory
+    looks = mechanism_looks(t)
+    panels = []
+    for m in t.structure.membranes:
+        for s, z in t.structure.charges:
+            series: list[Series] = []
+            idle = []
+            for (owner, use, law), label in zip(analysis.mechanisms, t.labels["mechanism"], strict=True):
+                if owner.name != m.name or s not in law.stoichiometry(use.chosen):
+                    continue
+                found = _one_way(analysis, label, s, law.reversible, use.label, looks[label], len(series))
+                series += found
+                idle += [] if found else [f"{use.label}: nothing flows"]
+            if series or idle:
+                title = _at(analysis, m, f"One-way fluxes of {species_name(s, z)}")
+                panels.append(Panel(title, tuple(series), "mol/m^2/s", "Flux", from_zero=True, notes=tuple(idle)))
+    return panels
+
+
+def _one_way(
+    analysis: Analysis, label: str, species: str, reversible: bool, name: str, look: Look, rank: int
+) -> list[Series]:
+    """Influx and efflux of one species through one mechanism; the net flux of an irreversible one."""
+    # In the panel of Na, `na_leak` is the leak.
+    name = name.removeprefix(f"{species}_").replace("_", " ")
+    if reversible:
+        influx = analysis.influx.sel(mechanism=label, species=species)
+        efflux = analysis.efflux.sel(mechanism=label, species=species)
+        words = ("in", "out")
+    else:
+        net = analysis.net_flux.sel(mechanism=label, species=species)
+        influx, efflux = np.maximum(net, 0.0), np.maximum(-net, 0.0)
+        words = ("net in", "net out")
+    # A wide pale line below a narrow dark one: both are seen where they coincide.
+    pale = Look(look.tinted(0.5).color, BANDS[rank % len(BANDS)])
+    dark = Look(look.color, look.style if look.style != SOLID else DASHED)
+    pairs = ((words[0], influx, pale, 5.0), (words[1], efflux, dark, 2.2))
+    return [
+        Series(f"{name}, {word}", values, shade, width, ink=look.color)
+        for word, values, shade, width in pairs
+        if np.nanmax(np.abs(values), initial=0.0) > 0.0
+    ]
+
+
+def _currents(analysis: Analysis) -> list[Panel]:
+    """Current of each mechanism over the whole membrane, and their sum."""
+    t = analysis.trajectory
+    looks = mechanism_looks(t)
+    panels = []
+    for i, m in enumerate(t.structure.membranes):
+        here = [
+            (j, use, label)
+            for j, ((owner, use, _), label) in enumerate(zip(analysis.mechanisms, t.labels["mechanism"], strict=True))
+            if owner.name == m.name and analysis.charge_per_turnover[j]
+        ]
+        values = analysis.current.values * analysis.area.values[:, i, None]
+        series = [Series(use.label.replace("_", " "), values[:, j], looks[label]) for j, use, label in here]
+        if len(series) > 1:
+            series.append(Series("sum", _total(values[:, [j for j, _, _ in here]]), MAIN))
+        title = _at(analysis, m, "Currents, positive outward")
+        panels.append(Panel(title, tuple(series), "A", "Current", signed=True))
+    return panels
+
+
+def _energy(analysis: Analysis) -> list[Panel]:
+    """Where free energy comes from and goes to."""
+    t = analysis.trajectory
+    looks = mechanism_looks(t)
+    panels = []
+    for m in t.structure.membranes:
+        labels = [f"{m.name}.{use.label}" for use in m.mechanisms]
+        series = tuple(
+            Series(use.label.replace("_", " "), analysis.dissipation.sel(mechanism=label), looks[label])
+            for use, label in zip(m.mechanisms, labels, strict=True)
+        )
+        panels.append(Panel(_at(analysis, m, "Dissipation of each mechanism"), series, "W", "Power", signed=True))
+    atp = Series("ATP", _total(analysis.atp_rate.values), MAIN)
+    supply, lost = _atp_power(analysis), _total(analysis.dissipation.values)
+    balance = (*_power(analysis)[0].series, Series("stored", supply - lost, Look(GREEN, DOTTED)))
+    return [
+        *panels,
+        Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True),
+        Panel("Balance of free energy", balance, "W", "Power", signed=True),
+    ]
+
+
+def _driving_forces(analysis: Analysis) -> list[Panel]:
+    """V - E of each ion: zero is equilibrium."""
+    t = analysis.trajectory
+    looks = species_looks(t.labels["species"])
+    panels = []
+    for m in t.structure.membranes:
+        series = [
+            Series(species_name(s, z), analysis.driving_force.sel(membrane=m.name, species=s), looks[s])
+            for s, z in t.structure.charges
+            if z and np.any(np.isfinite(analysis.driving_force.sel(membrane=m.name, species=s)))
+        ]
+        title = _at(analysis, m, "Driving forces: zero is equilibrium")
+        panels.append(Panel(title, tuple(series), "V", "$V - E$", signed=True))
+    return panels
+
+
+def _at(analysis: Analysis, membrane: MembraneStructure, title: str) -> str:
+    """A title that names the membrane where there are several."""
+    return f"{title} ({membrane.name})" if len(analysis.trajectory.structure.membranes) > 1 else title
+
+
+def _atp_power(analysis: Analysis) -> np.ndarray:
+    return -_total(analysis.atp_rate.values) * analysis.trajectory.scenario.atp_free_energy
+
+
+def _total(values: np.ndarray) -> np.ndarray:
+    """Sum over mechanisms; undefined only where nothing is defined."""
+    return np.where(np.all(np.isnan(values), axis=-1), np.nan, np.nansum(values, axis=-1))
+
+
+#: What each kind of figure shows, the panels in order of importance.
+KINDS: dict[str, Callable[[Analysis], list[Panel]]] = {
+    "overview": _overview,
+    "potentials": _potentials,
+    "concentrations": _concentrations,
+    "fluxes": _fluxes,
+    "currents": _currents,
+    "driving_forces": _driving_forces,
+    "energy": _energy,
+}

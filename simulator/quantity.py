@@ -1,0 +1,169 @@
+"""A number of a scenario: its unit, its bounds, and what is said when it is out of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
+
+from simulator.complaints import complaint_error, kind_of, shown, suggestion
+from simulator.units import DIMENSION_WORDS, QuantityError, alternatives, describe, format_quantity, parse_quantity
+
+__all__ = ["Quantity", "SiNumber", "quantity_of"]
+
+
+class SiNumber(float):
+    """A number known to be SI although the scenario around it is read from text.
+
+    NaN marks a value that could not be read and was already complained about: every comparison with it
+    is false, so the other checks stay quiet about it.
+    """
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Annotation of a number in a scenario: its SI unit and its closed bounds.
+
+    Parameters
+    ----------
+    unit : str
+        SI unit; ``"1"`` for plain numbers.
+    minimum, maximum : float
+        Closed bounds in SI.
+    positive : bool
+        Whether 0 is excluded as a lower bound.
+    whole : bool
+        Whether only whole numbers will do (plain numbers only).
+    words : tuple of str
+        Words that may stand instead of the number.
+    """
+
+    unit: str
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    positive: bool = False
+    whole: bool = False
+    words: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        if self.unit != "1":
+            example = DIMENSION_WORDS[self.unit][1] if self.unit in DIMENSION_WORDS else self.unit
+            pattern = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*[A-Za-z/µμ°1].*$"
+            return {"type": "string", "pattern": pattern, "examples": [f"1 {example}"], "unit": self.unit}
+        number: dict[str, Any] = {"type": "integer" if self.whole else "number"}
+        if self.positive and self.minimum <= 0.0:
+            number["exclusiveMinimum"] = 0
+        elif math.isfinite(self.minimum):
+            number["minimum"] = self.minimum
+        if math.isfinite(self.maximum):
+            number["maximum"] = self.maximum
+        return {"anyOf": [number, {"enum": list(self.words)}]} if self.words else number
+
+    def _validate(self, value: object, info: core_schema.ValidationInfo) -> float | str:
+        text = bool(info.context and info.context.get("text"))
+        try:
+            return self.read(value, text=text)
+        except QuantityError as error:
+            raise complaint_error(error.problem, error.expected, error.hint) from None
+
+    def read(self, value: object, *, text: bool = False) -> float | str:
+        """Check a value and turn it into SI.
+
+        Parameters
+        ----------
+        value : object
+            Text with a unit, a number in SI, or one of the words.
+        text : bool
+            Whether the value was read from text, where a bare number has no unit.
+
+        Raises
+        ------
+        QuantityError
+            If it is not such a quantity or out of bounds.
+        """
+        if isinstance(value, SiNumber) and math.isnan(value):
+            return float(value)
+        if self.words and isinstance(value, str):
+            if value not in self.words:
+                raise QuantityError(f"`{shown(value)}` is not known here", self.expected, suggestion(value, self.words))
+            return value
+        number = self._number(value, text)
+        if not math.isfinite(number):
+            raise QuantityError(f"`{number}` is not a finite number", self.expected)
+        if not self.allows(number):
+            raise QuantityError(f"{self._quote(value, number)} is out of range", self.expected, self._intended(value))
+        return int(number) if self.whole else number
+
+    def allows(self, number: float) -> bool:
+        """Whether a number lies within the bounds."""
+        return self.minimum <= number <= self.maximum and not (self.positive and number <= 0.0)
+
+    @property
+    def expected(self) -> str:
+        """What is wanted, in words, with the bounds."""
+        words = DIMENSION_WORDS.get(self.unit, (f"a quantity in {self.unit}", ""))[0]
+        words = "a whole number" if self.whole else words
+        low, high = (format_quantity(bound, self.unit) for bound in (self.minimum, self.maximum))
+        if self.positive and self.minimum <= 0.0:
+            bounds = "above 0" if math.isinf(self.maximum) else f"above 0 and at most {high}"
+        elif math.isinf(self.maximum):
+            bounds = "" if math.isinf(self.minimum) else f"of at least {low}"
+        else:
+            bounds = f"from {low} to {high}" if math.isfinite(self.minimum) else f"of at most {high}"
+        options = "".join(f" or `{word}`" for word in self.words)
+        return f"{words} {bounds}".strip() + options
+
+    def _number(self, value: object, text: bool) -> float:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise QuantityError(f"this is {kind_of(value)}", describe(self.unit) if self.unit != "1" else self.expected)
+        if self.unit == "1":
+            if isinstance(value, str):
+                raise QuantityError(f"this is {kind_of(value)}", self.expected, "write a number without unit or quotes")
+            number = _as_float(value, self.expected)
+            if self.whole and number != int(number):
+                raise QuantityError(f"`{value}` is not whole", self.expected)
+            return number
+        if isinstance(value, str):
+            return parse_quantity(value, self.unit)
+        if text and not isinstance(value, SiNumber):
+            return parse_quantity(repr(value), self.unit)  # complains about the missing unit
+        return _as_float(value, describe(self.unit))
+
+    def _quote(self, value: object, number: float) -> str:
+        return f"`{shown(value)}`" if isinstance(value, str) else f"`{format_quantity(number, self.unit)}`"
+
+    def _intended(self, value: object) -> str:
+        if not isinstance(value, str):
+            return ""
+        likely = (f"did you mean `{other}`?" for other, number in alternatives(value, self.unit) if self.allows(number))
+        return next(likely, "")
+
+
+def _as_float(value: int | float, expected: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        raise QuantityError("this number is too large to compute with", expected) from None
+    if not math.isfinite(number):
+        raise QuantityError(f"`{number}` is not a finite number", expected)
+    return number
+
+
+def quantity_in(annotation: object) -> Quantity | None:
+    """The quantity inside a type annotation, e.g. in ``dict[Label, Annotated[float, Quantity("V")]]``."""
+    for metadata in getattr(annotation, "__metadata__", ()):
+        if isinstance(metadata, Quantity):
+            return metadata
+    return next(filter(None, map(quantity_in, reversed(get_args(annotation)))), None)
+
+
+def quantity_of(field: FieldInfo) -> Quantity | None:
+    """The quantity a field of a record holds, alone or in a mapping or list."""
+    own = next((m for m in field.metadata if isinstance(m, Quantity)), None)
+    return own or quantity_in(field.annotation)

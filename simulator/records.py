@@ -1,0 +1,148 @@
+"""Building blocks of a scenario: labels, unchangeable mappings, and records that explain their errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Never, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from simulator.complaints import Complaint, complaint_error, kind_of, refuse, shown, suggestion
+from simulator.quantity import quantity_of
+from simulator.units import DIMENSION_WORDS
+
+__all__ = ["Frozen", "FrozenDict", "Label", "Record"]
+
+K = TypeVar("K")
+Item = TypeVar("Item")
+
+_LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+class FrozenDict(dict[K, Item]):
+    """A dict that cannot be changed."""
+
+    def _unchangeable(self, *_args: object, **_kwargs: object) -> Never:
+        raise TypeError("a scenario cannot be changed; make another one")
+
+    __setitem__ = __delitem__ = __ior__ = _unchangeable  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _unchangeable  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type, tuple[dict[K, Item]]]:
+        return type(self), (dict(self),)
+
+
+def _check_label(value: object) -> object:
+    if isinstance(value, str) and not _LABEL.fullmatch(value):
+        problem = f"`{shown(value)}` is not a name"
+        expected = "a small letter, then small letters, digits or _, at most 41 in all"
+        lower = value.lower()
+        hint = f"did you mean `{lower}`?" if _LABEL.fullmatch(lower) else ""
+        raise complaint_error(problem, expected, hint)
+    return value
+
+
+#: A name a scenario gives: of a compartment, membrane, mechanism or species.
+Label = Annotated[
+    str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
+]
+
+#: Turns validated dicts into unchangeable ones.
+Frozen = AfterValidator(FrozenDict)
+
+
+class Record(BaseModel):
+    """A frozen part of a scenario that knows its keys and explains its errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    #: Fields that are unions: depth at which pydantic puts the branch's name into the location, and what to write.
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = {}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            refuse(cls.__name__, cls._complaints(error.errors(include_url=False)))
+
+    @classmethod
+    def _complaints(cls, errors: list[ErrorDetails]) -> list[Complaint]:
+        complaints, replaced = [], set()
+        missing = [str(error["loc"][0]) for error in errors if error["type"] == "missing" and len(error["loc"]) == 1]
+        for error in errors:
+            if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+                given = str(error["loc"][0])
+                hint = suggestion(given, missing) or suggestion(given, cls.model_fields)
+                replaced |= {name for name in missing if hint == f"did you mean `{name}`?"}
+                keys = "one of " + ", ".join(cls.model_fields)
+                complaints.append(Complaint(error["loc"], f"unknown key `{shown(given)}`", keys, hint))
+        for error in errors:
+            if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+                continue
+            if error["type"] == "missing" and error["loc"] and error["loc"][0] in replaced:
+                continue
+            complaints.append(_translated(error, cls._without_branch(error["loc"]), cls))
+        return complaints
+
+    @classmethod
+    def _without_branch(cls, location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        if not location or location[0] not in cls.branches:
+            return location
+        depth, _ = cls.branches[str(location[0])]
+        return location[:depth] + location[depth + 1 :]
+
+
+_KINDS = {
+    "model_type": "a block of `key: value` lines",
+    "model_attributes_type": "a block of `key: value` lines",
+    "dict_type": "a block of `key: value` lines",
+    "mapping_type": "a block of `key: value` lines",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "string_type": "a text",
+    "bool_type": "true or false",
+}
+
+
+def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: type[Record]) -> Complaint:
+    """One of pydantic's own errors in a user's words."""
+    context: Mapping[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "complaint":
+            location = location[:-1] if location and location[-1] == "[key]" else location
+            return Complaint(location, context["problem"], context["expected"], context["hint"])
+        case "missing":
+            field = record.model_fields.get(str(location[-1]))
+            meaning = field.description if field is not None and len(location) == 1 else ""
+            quantity = quantity_of(field) if field is not None else None
+            unit = DIMENSION_WORDS.get(quantity.unit, ("", ""))[1] if quantity is not None else ""
+            form = f" (with its unit, e.g. {unit})" if unit else ""
+            return Complaint(location, f"`{location[-1]}` is missing", f"{meaning or 'a value'}{form}")
+        case "literal_error":
+            words = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
+            hint = suggestion(error["input"], words) if isinstance(error["input"], str) else ""
+            return Complaint(location, f"this is {kind_of(error['input'])}", "one of " + ", ".join(words), hint)
+        case "union_tag_invalid":
+            words = [word.strip(" '") for word in context["expected_tags"].split(",")]
+            key, given = context["discriminator"].strip("'"), str(context["tag"])
+            where = (*location, key)
+            return Complaint(where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words))
+        case "union_tag_not_found":
+            key = context["discriminator"].strip("'").removesuffix("()")
+            problem = f"`{key}` is missing" if isinstance(error["input"], Mapping) else f"this is {kind_of(error['input'])}"
+            return Complaint(location, problem, record.branches.get(str(location[0]), (0, ""))[1])
+    expected = _KINDS.get(error["type"], error["msg"])
+    return Complaint(location, f"this is {kind_of(error['input'])}", expected)

@@ -1,0 +1,113 @@
+"""Two runs side by side: the sealed and the leaky bucket."""
+
+import math
+from pathlib import Path
+
+import pytest
+from simulator.config import load_scenario
+
+from simulator.compare import compare
+from simulator.integrate import run
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+@pytest.fixture(scope="module")
+def leaky():
+    return run(load_scenario(CONFIGS / "leaky_bucket.yaml"))
+
+
+@pytest.fixture(scope="module")
+def sugar():
+    return run(load_scenario(CONFIGS / "glucose.yaml"))
+
+
+@pytest.fixture(scope="module")
+def comparison(leaky):
+    return compare(run(load_scenario(CONFIGS / "sealed_bucket.yaml")), leaky)
+
+
+def value(comparison, group, label):
+    row = next(r for r in comparison.rows if (r.group, r.label) == (group, label))
+    return row.a, row.b
+
+
+def test_the_buckets_differ_in_the_pump_alone(comparison):
+    assert [d.path for d in comparison.differences] == ["membranes.plasma.mechanisms.pump.max_rate"]
+    assert comparison.differences[0].a.startswith("0 ")
+    assert "umol/m^2/s" in comparison.differences[0].b or "nmol/m^2/s" in comparison.differences[0].b
+
+
+def test_the_verdicts_are_equilibrium_and_steady_state(comparison):
+    assert [side.verdict.word for side in comparison.sides] == ["equilibrium", "steady_state"]
+
+
+def test_in_equilibrium_all_nernst_potentials_equal_the_membrane_potential(comparison):
+    v = value(comparison, "membrane potential", "plasma")[0]
+    for species in ("na", "k", "cl"):
+        assert value(comparison, "Nernst potential", f"plasma {species}")[0] == pytest.approx(v, abs=1e-8)
+
+
+def test_in_equilibrium_every_path_balances_by_itself(comparison):
+    for path in comparison.a.end.paths:
+        assert abs(path.net) <= 1e-6 * max(path.influx, path.efflux)
+
+
+def test_in_a_steady_state_only_sums_balance(comparison):
+    end = comparison.b.end
+    for species in ("na", "k"):
+        influx, efflux, net = end.total("plasma", species)
+        assert abs(net) < 1e-6 * influx
+        assert influx == pytest.approx(efflux, rel=1e-6)
+        assert all(abs(p.net) > 0.1 * influx for p in end.paths_of("plasma", species))
+
+
+def test_equilibrium_is_free_and_a_steady_state_is_paid_for(comparison):
+    assert value(comparison, "energy", "ATP use")[0] == 0.0
+    assert value(comparison, "energy", "ATP use")[1] > 0.0
+    assert value(comparison, "energy", "dissipation")[0] == pytest.approx(0.0, abs=1e-20)
+    assert value(comparison, "energy", "dissipation")[1] > 1e-13
+
+
+def test_net_is_influx_minus_efflux_on_every_path(comparison):
+    for side in comparison.sides:
+        for p in side.end.paths:
+            assert p.net == pytest.approx(p.influx - p.efflux, rel=1e-9, abs=1e-9 * max(p.influx, p.efflux))
+
+
+def test_an_irreversible_law_is_compared_by_its_net_flux_alone(comparison):
+    labels = {r.label for r in comparison.rows if r.group == "flux"}
+    assert "plasma na pump net" in labels
+    assert not labels & {"plasma na pump influx", "plasma na pump efflux"}
+
+
+def test_what_only_one_run_has_is_undefined_in_the_other(leaky, sugar):
+    rows = {(r.group, r.label): r for r in compare(leaky, sugar).rows}
+    assert math.isnan(rows["concentration", "cell glucose"].a)
+    assert rows["concentration", "cell glucose"].b > 0.0
+
+
+def test_a_run_does_not_differ_from_itself(leaky):
+    same = compare(leaky, leaky)
+    assert same.differences == ()
+    assert all(r.a == r.b or math.isnan(r.a) for r in same.rows)
+
+
+def test_the_two_sides_swap_with_their_order(comparison):
+    swapped = compare(comparison.b.trajectory, comparison.a.trajectory)
+    assert value(swapped, "membrane potential", "plasma") == value(comparison, "membrane potential", "plasma")[::-1]
+    assert [(d.b, d.a) for d in swapped.differences] == [(d.a, d.b) for d in comparison.differences]
+
+
+@pytest.mark.parametrize(("species", "direction"), [("na", "in"), ("k", "out"), ("cl", "none")])
+def test_an_open_channel_would_send_each_ion_down_its_gradient(comparison, species, direction):
+    found = {s.species: s.direction for s in comparison.b.end.species["plasma"]}
+    assert found[species] == direction
+
+
+def test_a_neutral_species_follows_its_concentration_alone(sugar):
+    from simulator.snapshot import snapshot
+
+    start = {s.species: s for s in snapshot(sugar, at=1).species["plasma"]}
+    assert start["glucose"].direction == "in"
+    assert math.isnan(start["glucose"].nernst)
