@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulator.config import load_scenario as load_scenario
     from simulator.integrate import run as run
     from simulator.scenario import Scenario as Scenario
+    from simulator.steady import steady_state as steady_state
     from simulator.storage import read as read
     from simulator.storage import write as write
     from simulator.trajectory import Trajectory as Trajectory
@@ -33,6 +34,7 @@ _HOMES = {
     "load_scenario": "config",
     "read": "storage",
     "run": "integrate",
+    "steady_state": "steady",
     "write": "storage",
 }
 

@@ -15,6 +15,7 @@ from simulator.conservation import Conservation, conservation
 from simulator.kernel.status import Status
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
+from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
@@ -73,6 +74,21 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
     found = _finite(record)
     assert isinstance(found, dict)
     return found
+
+
+def steady_record(found: SteadyState) -> dict[str, Any]:
+    """A rest point for ``steady --json``: the record of a run, with eigenvalues, residual and route."""
+    eigenvalues = [[float(v.real), float(v.imag)] for v in found.verdict.eigenvalues]
+    extra = {"eigenvalues": eigenvalues, "residual": found.residual, "route": found.route}
+    return run_record(found.trajectory, found.verdict) | extra
+
+
+def steady_text(found: SteadyState) -> str:
+    """A rest point, for a terminal."""
+    rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
+    rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
+    rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s"), ("route", found.route)]
+    return "\n".join([found.trajectory.scenario.name, *_definitions(rows)])
 
 
 def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which kind of rest a run has reached: dynamic equilibrium, steady state, or none yet.
 
-A state is *at rest* when its scaled Newton distance to a rest point is below :data:`REST`; the
+A state is *at rest* when its scaled Newton distance to a rest point is below :data:`simulator.rest.REST`; the
 Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
 drift. At rest it is an *equilibrium* when every conducting mechanism has an affinity below
 :data:`EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something flows, and free
@@ -11,24 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
 from simulator.analysis import Analysis
 from simulator.mechanisms import library
+from simulator.rest import REST, approach, eigenvalues
 from simulator.structure import CLAMP, concentration, voltage
 from simulator.trajectory import Trajectory
 
-#: Largest scaled distance to a rest point at which a state counts as at rest.
-REST = 1.0e-6
-
 #: Largest affinity, over RT, of a mechanism at equilibrium.
 EQUILIBRIUM = 1.0e-6
-
-#: Newton steps that may polish a rest point, and the size of the last that tells it has been found.
-POLISHING = 12
-POLISHED = 1.0e-11
 
 #: Codes of the words in data files.
 WORDS = ("equilibrium", "steady_state", "oscillation", "run_away", "not_converged")
@@ -116,7 +109,7 @@ def classify(trajectory: Trajectory) -> Verdict:
     state, parameters = _last(trajectory)
     equations = trajectory.equations
     size = np.maximum(np.abs(state), trajectory.model.scales())
-    distance, rest, jacobian = _approach(equations, state, parameters, size)
+    distance, rest, jacobian = approach(equations, state, parameters, size)
     at_rest = distance < REST and trajectory.status == "ok"
     judged = rest if at_rest else state
     with np.errstate(all="ignore"):
@@ -138,7 +131,7 @@ def classify(trajectory: Trajectory) -> Verdict:
         word=word,
         species=species,
         distance=distance,
-        eigenvalues=_eigenvalues(equations, jacobian),
+        eigenvalues=eigenvalues(equations, jacobian),
         affinity=affinity,
         dissipation=float(np.sum(analysis.dissipation.values[-1][free])),
         atp_rate=float(np.sum(analysis.atp_rate.values[-1])),
@@ -157,7 +150,7 @@ def first_rest(trajectory: Trajectory) -> int | None:
         size = np.maximum(np.abs(state), scales)
         if trajectory.time[i] <= last_event and last_event > 0.0:
             break
-        if not _approach(trajectory.equations, state, parameters, size, polish=False)[0] < REST:
+        if not approach(trajectory.equations, state, parameters, size, polish=False)[0] < REST:
             break
         found = i
     return found
@@ -165,75 +158,6 @@ def first_rest(trajectory: Trajectory) -> int | None:
 
 def _last(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
     return trajectory.states[-1], trajectory.parameters[-1]
-
-
-def _approach(
-    equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray, polish: bool = True
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Distance to the nearest rest point, that point, and the Jacobian there (independent states)."""
-    point = state.copy()
-    distance = np.inf
-    jacobian = np.empty((0, 0))
-    for attempt in range(POLISHING if polish else 1):
-        step, jacobian = _newton_step(equations, point, parameters, size)
-        length = float(np.max(np.abs(step) / size, initial=0.0))
-        if attempt == 0:
-            distance = length if np.isfinite(length) else np.inf
-        if not distance < REST or not np.isfinite(length):
-            return distance, state, jacobian
-        point = point + step
-        if length < POLISHED:
-            break
-    return distance, point, jacobian
-
-
-def _newton_step(
-    equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Newton step of all states towards rest at constant totals, and the Jacobian of the independent ones."""
-    basis = list(equations.BASIS)
-    with np.errstate(all="ignore"):
-        rate = np.array([float(v) for v in equations.derivative(state, parameters).values()])
-        jacobian = np.zeros((len(basis), len(basis)))
-        for place, value in equations.jacobian(state, parameters).items():
-            i, j = map(int, place.split(","))
-            jacobian[i, j] = value
-    moving = np.flatnonzero((rate != 0.0) | np.any(jacobian != 0.0, axis=1))
-    scale = size[basis][moving]
-    scaled = jacobian[np.ix_(moving, moving)] * scale / scale[:, None]
-    target = -rate[moving] / scale
-    step = np.zeros(len(basis))
-    if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(target))):
-        step[:] = np.nan
-    elif len(moving):
-        # Rows differ by the ratio of milliseconds to hours; each is brought to size one before solving.
-        rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
-        solution, _, rank, _ = np.linalg.lstsq(scaled / rows[:, None], target / rows, rcond=1e-13)
-        missing = np.abs(scaled @ solution - target) / rows
-        # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
-        step[moving] = solution * scale if rank == len(moving) or missing.max() < REST * 1e-3 else np.inf
-    full = np.zeros(len(state))
-    full[basis] = step
-    for name, combination in equations.DEPENDENT.items():
-        full[equations.STATES.index(name)] = sum(
-            weight * full[equations.STATES.index(s)] for s, weight in combination.items()
-        )
-    return full, jacobian
-
-
-def _eigenvalues(equations: ModuleType, jacobian: np.ndarray) -> np.ndarray:
-    """Eigenvalues [1/s], algebraic potentials eliminated, slowest first; isolated states left out."""
-    if not jacobian.size or not np.all(np.isfinite(jacobian)):
-        return np.empty(0, dtype=complex)
-    moving = np.any(jacobian != 0.0, axis=1)
-    differential = np.array(equations.DIFFERENTIAL, dtype=bool)
-    slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential & moving)
-    reduced = jacobian[np.ix_(slow, slow)]
-    if len(fast):
-        inner = np.linalg.lstsq(jacobian[np.ix_(fast, fast)], jacobian[np.ix_(fast, slow)], rcond=None)[0]
-        reduced = reduced - jacobian[np.ix_(slow, fast)] @ inner
-    values = np.linalg.eigvals(reduced).astype(complex)
-    return np.asarray(values[np.argsort(np.abs(values))])
 
 
 def _conducts(rates: Mapping[str, float], label: str) -> bool:

@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(running.run)
+app.command()(running.steady)
 app.command()(running.validate)
 app.command()(reading.compare)
 app.command()(reading.plot)

@@ -1,4 +1,4 @@
-"""Verbs that start from a scenario: ``run`` and ``validate``."""
+"""Verbs that start from a scenario: ``run``, ``steady`` and ``validate``."""
 
 from __future__ import annotations
 
@@ -47,11 +47,42 @@ def run(
         compiled = compiled or was_compiled
         records.append(_report(trajectory, target, as_json))
     if as_json and not dry_run:
-        from simulator.report import UNITS
+        from simulator.report import run_json
 
-        document = {"units": UNITS, "compiled": compiled, "elapsed": time.perf_counter() - begun, "runs": records}
-        print(json.dumps(document, indent=1, allow_nan=False))
+        print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
     return 3 if any(record["status"] != "ok" for record in records) else 0
+
+
+def steady(
+    configs: Configs,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> int:
+    """Find steady states without time stepping: residual, eigenvalues, verdict, and the route taken."""
+    from simulator.report import UNITS, steady_record, steady_text
+    from simulator.steady import NoSteadyState, steady_state
+
+    records: list[dict[str, Any]] = []
+    compiled: list[str] = []
+    begun = time.perf_counter()
+    missing = 0
+    for config in configs:
+        loaded = read_source(config, overrides)
+        warn(loaded)
+        try:
+            found = steady_state(loaded.scenario, compiled.append)
+        except NoSteadyState as none:
+            missing += 1
+            print(none, file=sys.stderr)
+            continue
+        records.append(steady_record(found))
+        if not as_json:
+            print(steady_text(found))
+    if as_json:
+        elapsed = time.perf_counter() - begun
+        document = {"units": UNITS, "compiled": bool(compiled), "elapsed": elapsed, "states": records}
+        print(json.dumps(document, indent=1, allow_nan=False))
+    return 3 if missing else 0
 
 
 def validate(

@@ -17,6 +17,7 @@ from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.driver import Rows
 from simulator.kernel.rodas4 import ERROR_ORDER, GAMMA, A, C, D
 from simulator.special import bern_symbol
+from simulator.structure import amount, potential
 
 BERN_VALUE = sp.Function("bern_value")
 BERN_SLOPE = sp.Function("bern_slope")
@@ -249,7 +250,7 @@ class KernelSource:
         dependent = {
             s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()
         }
-        lines += [f"DEPENDENT = {dependent!r}"]
+        lines += [f"DEPENDENT = {dependent!r}", f"NEUTRAL = {self._neutrality()!r}"]
         lines += self._array_function(
             "quantities", dict(equations.definitions), "Volumes, areas, concentrations, potentials by name."
         )
@@ -269,6 +270,19 @@ class KernelSource:
             "jacobian", jacobian, "Nonzero entries of the Jacobian of the independent states."
         )
         return "\n".join(lines) + "\n"
+
+    def _neutrality(self) -> dict[str, dict[str, float]]:
+        """Charge that each independent state brings to a compartment which must stay neutral, by its potential."""
+        charges = dict(self.equations.structure.charges)
+        found: dict[str, dict[str, float]] = {}
+        for c in self.equations.structure.compartments:
+            if potential(c.name) in self.states:
+                weights = dict.fromkeys(self.basis, 0.0)
+                for s in c.states:
+                    for name, part in self.dependent.get(amount(c.name, s), {amount(c.name, s): sp.Integer(1)}).items():
+                        weights[name] += float(part) * charges[s]
+                found[potential(c.name)] = {name: weight for name, weight in weights.items() if weight}
+        return found
 
     def _array_function(self, name: str, values: dict[str, sp.Expr], doc: str) -> list[str]:
         """A function of arrays ``state[..., i]`` and ``parameters[..., j]`` that returns a dictionary.

@@ -1,0 +1,72 @@
+"""Rest points found directly are those that time stepping reaches."""
+
+import numpy as np
+import pytest
+
+from simulator.config import load_scenario
+from simulator.integrate import run
+from simulator.kernel import load_arrays
+from simulator.model import Model
+from simulator.rest import eigenvalues, linearised
+from simulator.steady import NoSteadyState, steady_state
+from simulator.verdict import classify
+
+RATE = "membranes.plasma.mechanisms.pump.rate"
+CASES = [
+    ("leaky_bucket", {}, "steady_state"),
+    ("sealed_bucket", {}, "equilibrium"),
+    ("potassium_only", {}, "equilibrium"),
+    ("glucose", {}, "equilibrium"),
+    ("published/kay_2017", {}, "steady_state"),
+    ("reference/KAY2017-01", {"formulation": "electroneutral"}, "steady_state"),
+    ("reference/DONNAN-01", {}, "equilibrium"),
+    ("reference/DONNAN-02", {}, "equilibrium"),
+    ("reference/CLOSED2-01", {}, "equilibrium"),
+    ("reference/OSMO-01", {}, "equilibrium"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "word"), CASES)
+def test_direct_solution_is_where_the_run_ends(configs, name, change, word):
+    scenario = load_scenario(configs / f"{name}.yaml", change)
+    found, trajectory = steady_state(scenario), run(scenario)
+    assert found.verdict.word == classify(trajectory).word == word
+    assert found.residual < 1e-12
+    for field in ("potential", "concentration", "volume"):
+        direct, stepped = found.trajectory.fields()[field].values[-1], trajectory.fields()[field].values[-1]
+        assert direct == pytest.approx(stepped, rel=1e-8, abs=1e-11, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", ["leaky_bucket", "published/kay_2017", "reference/DONNAN-02"])
+def test_eigenvalues_agree_with_finite_differences(configs, name):
+    scenario = load_scenario(configs / f"{name}.yaml")
+    found = steady_state(scenario)
+    model = Model.of(scenario)
+    arrays, parameters = load_arrays(model.structure), model.parameters()
+    state = found.trajectory.states[-1]
+    basis = list(arrays.BASIS)
+    exact = linearised(arrays, state, parameters)[1]
+    differences = np.zeros_like(exact)
+    for j, i in enumerate(basis):
+        h = 1e-6 * max(abs(state[i]), model.scales()[i])
+        ends = []
+        for sign in (1, -1):
+            moved = state.copy()
+            moved[i] += sign * h
+            for name_, combination in arrays.DEPENDENT.items():
+                moved[arrays.STATES.index(name_)] += sign * h * combination.get(arrays.STATES[i], 0.0)
+            ends.append(linearised(arrays, moved, parameters)[0])
+        differences[:, j] = (ends[0] - ends[1]) / (2 * h)
+    assert eigenvalues(arrays, differences) == pytest.approx(found.verdict.eigenvalues, rel=1e-4)
+
+
+def test_a_cell_that_swells_without_end_has_no_steady_state(configs):
+    scenario = load_scenario(configs / "published" / "kay_2017.yaml", {RATE: "0 C/dm^2/s"})
+    with pytest.raises(NoSteadyState, match="swells"):
+        steady_state(scenario)
+
+
+def test_protocol_has_happened_before_the_steady_state(configs):
+    stopped = load_scenario(configs / "pump_stopped.yaml")
+    leaky = load_scenario(configs / "leaky_bucket.yaml")
+    assert steady_state(stopped).trajectory.states == pytest.approx(steady_state(leaky).trajectory.states, rel=1e-9)
