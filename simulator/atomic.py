@@ -118,9 +118,7 @@ def _storage_error(path: Path, needed: int, error: Exception) -> StorageError:
     code = error.errno if isinstance(error, OSError) else None
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason, hint = _REASONS.get(code or 0, (text, "choose another place"))
-    return StorageError(
-        path, f"cannot be written: {reason} ({needed} bytes needed, {_free(path)} free)", hint
-    )
+    return StorageError(path, f"cannot be written: {reason} ({needed} bytes needed, {_free(path)} free)", hint)
 
 
 def _free(path: Path) -> str:

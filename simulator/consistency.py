@@ -95,7 +95,9 @@ def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) ->
             sides[key] = scenario.compartments[name]
         else:
             expected = "one of " + ", ".join(scenario.compartments)
-            yield Complaint((*at, key), f"unknown compartment `{name}`", expected, suggestion(name, scenario.compartments))
+            yield Complaint(
+                (*at, key), f"unknown compartment `{name}`", expected, suggestion(name, scenario.compartments)
+            )
     if membrane.inside == membrane.outside:
         yield Complaint((*at, "outside"), f"both sides are `{membrane.inside}`", "two different compartments")
     if membrane.area is None and "inside" in sides and sides["inside"].geometry is None:
@@ -135,6 +137,7 @@ def _in_run(scenario: Scenario) -> Iterator[Complaint]:
     if run.save_every is not None and run.save_every > run.duration:
         problem = f"{format_quantity(run.save_every, 's')} is longer than the run"
         yield Complaint(("run", "save_every"), problem, f"at most the duration, {length}")
+    times: list[tuple[tuple[str | int, ...], float]]
     times = [(("run", "save_at", index), time) for index, time in enumerate(run.save_at or ())]
     times += [(("protocol", index, "at"), event.at) for index, event in enumerate(scenario.protocol)]
     for where, time in times:

@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.quantity import Quantity, quantity_of
 from simulator.records import Record
+from simulator.units import format_quantity
 
 __all__ = ["Leaf", "leaves", "plain"]
 
@@ -19,6 +20,12 @@ class Leaf:
     path: tuple[str, ...]
     value: Any
     quantity: Quantity | None
+
+    def text(self) -> str:
+        """The value with a readable unit, six significant digits."""
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
+        return str(self.value) if self.quantity is None else format_quantity(self.value, self.quantity.unit)
 
 
 def leaves(record: Record) -> Iterator[Leaf]:

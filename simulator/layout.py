@@ -95,6 +95,18 @@ def run_hash(resolved: str, kernel_hash: str) -> str:
     return hashlib.sha256(f"{kernel_hash}\n{resolved}".encode()).hexdigest()
 
 
+def digest(what: Contents) -> str:
+    """SHA-256 of all numbers, labels and texts; the checksums of chunks cannot see a chunk in another's place."""
+    found = hashlib.sha256(json.dumps([dict(what.texts), dict(what.facts)], sort_keys=True).encode())
+    for name, variable in sorted(what.variables.items()):
+        values = variable.values
+        kind = list(values) if isinstance(values, tuple) else [values.dtype.str, *values.shape]
+        found.update(json.dumps([name, variable.dims, kind]).encode())
+        if not isinstance(values, tuple):
+            found.update(np.ascontiguousarray(values).data)
+    return found.hexdigest()
+
+
 def contents(result: Trajectory, config_text: str) -> Contents:
     """All that is saved of a run.
 
@@ -105,7 +117,7 @@ def contents(result: Trajectory, config_text: str) -> Contents:
     """
     _require_plausible(result)
     resolved = json.dumps(result.scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
-    facts = {k: v for k, v in result.provenance.items() if k != CONFIG}
+    facts = {k: v for k, v in sorted(result.provenance.items()) if k != CONFIG}
     facts["run_hash"] = run_hash(resolved, facts.get("kernel_hash", ""))
     texts = {SCENARIO: resolved, CONFIG: config_text or result.provenance.get(CONFIG, "")}
     kept, verdict = conservation(result), classify(result)
@@ -204,13 +216,9 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
     evidence = json.dumps(saved.evidence, ensure_ascii=False, allow_nan=False)
     relative = "largest drift relative to the sum of magnitudes"
     outcome("status", STATUSES.index(result.status), CODE, "how the run ended", **_flags(STATUSES, CODE))
-    outcome(
-        "verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **_flags(WORDS, CODE), evidence=evidence
-    )
+    outcome("verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **_flags(WORDS, CODE), evidence=evidence)
     outcome("end_time", result.end_time, FLOAT, "time reached", units="s")
-    outcome(
-        "culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **_flags(states, INDEX)
-    )
+    outcome("culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **_flags(states, INDEX))
     outcome("conservation_charge", saved.drift["charge"], FLOAT, f"{relative}: charge", units="1")
     outcome(
         "conservation_species",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model
 
+from simulator.mechanisms import Mechanism, Parameter, library
 from simulator.quantity import Quantity
 from simulator.records import Label, Record
-from simulator.mechanisms import Mechanism, Parameter, library
 
 __all__ = ["AnyMechanism", "MechanismEntry"]
 

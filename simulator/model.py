@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
+from simulator.errors import IonfluxError
 from simulator.mechanisms import library
 from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.structure import (
@@ -47,7 +48,7 @@ TRACE_CONCENTRATION = 1.0e-4
 POTENTIAL_AGREES = 1.0e-6
 
 
-class ModelError(ValueError):
+class ModelError(IonfluxError):
     """A scenario whose numbers contradict each other.
 
     Attributes
@@ -57,6 +58,8 @@ class ModelError(ValueError):
     problem, expected, hint : str
         The parts of the message.
     """
+
+    exit_code = 2
 
     def __init__(self, key: str, problem: str, expected: str, hint: str = "") -> None:
         super().__init__(f"{key}: {problem}; expected {expected}" + (f"; {hint}" if hint else ""))
@@ -333,8 +336,7 @@ class Model:
             if membrane.potential is not None and np.any(np.abs(v - values[key]) > POTENTIAL_AGREES):
                 raise ModelError(
                     key,
-                    f"{1e3 * np.max(values[key]):.6g} mV contradicts the composition, which gives "
-                    f"{1e3 * np.max(v):.6g} mV",
+                    f"{_millivolts(values[key])} contradicts the composition, which gives {_millivolts(v)}",
                     "the two to agree within 1 uV",
                     f"leave out the potential, or write compartments.{inside}.impermeant.charge: auto",
                 )
@@ -361,6 +363,11 @@ class Model:
                 "a neutral composition in the electroneutral formulation",
                 "write charge: auto",
             )
+
+
+def _millivolts(potential: Any) -> str:
+    """A potential to the nanovolt, for messages."""
+    return f"{round(1e3 * float(np.max(potential)), 6):g} mV"
 
 
 def _stack(columns: list[Any]) -> np.ndarray:

@@ -27,6 +27,9 @@ __all__ = ["Frozen", "FrozenDict", "Label", "Record"]
 K = TypeVar("K")
 Item = TypeVar("Item")
 
+#: Unknown keys of one record that are reported; a suggestion takes time, and a file may hold 10^5 of them.
+MOST_UNKNOWN_KEYS = 20
+
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
@@ -36,8 +39,8 @@ class FrozenDict(dict[K, Item]):
     def _unchangeable(self, *_args: object, **_kwargs: object) -> Never:
         raise TypeError("a scenario cannot be changed; make another one")
 
-    __setitem__ = __delitem__ = __ior__ = _unchangeable  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _unchangeable  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _unchangeable
+    clear = pop = popitem = setdefault = update = _unchangeable
 
     def __reduce__(self) -> tuple[type, tuple[dict[K, Item]]]:
         return type(self), (dict(self),)
@@ -82,8 +85,8 @@ class Record(BaseModel):
     def _complaints(cls, errors: list[ErrorDetails]) -> list[Complaint]:
         complaints, replaced = [], set()
         missing = [str(error["loc"][0]) for error in errors if error["type"] == "missing" and len(error["loc"]) == 1]
-        for error in errors:
-            if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        unknown = [error for error in errors if error["type"] == "extra_forbidden" and len(error["loc"]) == 1]
+        for error in unknown[:MOST_UNKNOWN_KEYS]:
                 given = str(error["loc"][0])
                 hint = suggestion(given, missing) or suggestion(given, cls.model_fields)
                 replaced |= {name for name in missing if hint == f"did you mean `{name}`?"}
@@ -139,10 +142,14 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
             key, given = context["discriminator"].strip("'"), str(context["tag"])
             where = (*location, key)
-            return Complaint(where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words))
+            return Complaint(
+                where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words)
+            )
         case "union_tag_not_found":
             key = context["discriminator"].strip("'").removesuffix("()")
-            problem = f"`{key}` is missing" if isinstance(error["input"], Mapping) else f"this is {kind_of(error['input'])}"
+            problem = (
+                f"`{key}` is missing" if isinstance(error["input"], Mapping) else f"this is {kind_of(error['input'])}"
+            )
             return Complaint(location, problem, record.branches.get(str(location[0]), (0, ""))[1])
     expected = _KINDS.get(error["type"], error["msg"])
     return Complaint(location, f"this is {kind_of(error['input'])}", expected)

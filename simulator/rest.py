@@ -17,6 +17,9 @@ REST = 1.0e-6
 POLISHING = 12
 POLISHED = 1.0e-11
 
+#: Relative size of what rounding leaves of a rate or a slope that is zero.
+ROUNDING = 1.0e-15
+
 
 def approach(
     equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray, polish: bool = True
@@ -62,10 +65,10 @@ def newton_step(
         # Rows differ by the ratio of milliseconds to hours; each is brought to size one before solving.
         rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
         scaled, target = scaled / rows[:, None], -rate[moving] / rows
-        solution, _, rank, _ = np.linalg.lstsq(scaled, target, rcond=1e-13)
+        solution, _, rank, _ = np.linalg.lstsq(scaled, target, rcond=ROUNDING)
         missing = np.abs(scaled @ solution - target)
         # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
-        step[moving] = solution * scale if rank == len(moving) or missing.max() < REST * 1e-3 else np.inf
+        step[moving] = solution * scale if rank == len(moving) or missing.max() < 10.0 * ROUNDING else np.inf
     full = np.zeros(len(state))
     full[basis] = step
     for name, combination in equations.DEPENDENT.items():

@@ -32,6 +32,7 @@ from simulator.layout import (
     SavedRun,
     Variable,
     contents,
+    digest,
     restore,
     run_hash,
 )
@@ -44,7 +45,10 @@ PROVENANCE = "provenance"
 LIBVER = ("v110", "v110")
 
 #: Attribute with the digest of what HDF5 does not checksum.
-DIGEST = "heap_sha256"
+HEAP_DIGEST = "heap_sha256"
+
+#: Attribute with the digest of all that a file says.
+DIGEST = "contents_sha256"
 
 #: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
 CHUNK_BYTES = 1 << 20
@@ -97,9 +101,9 @@ def write(result: Trajectory, path: str | Path, *, config_text: str = "", overwr
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=LIBVER) as file:
         _fill(file, contents(result, config_text))
-    digest = heap_digest(buffer)
+    heap = heap_digest(buffer)
     with h5py.File(buffer, "r+", libver=LIBVER) as file:
-        _set_attributes(file, {DIGEST: digest})
+        _set_attributes(file, {HEAP_DIGEST: heap})
     place(path, buffer.getbuffer(), overwrite)
     return path
 
@@ -130,7 +134,10 @@ def describe(path: str | Path) -> SavedRun:
     """
     path = Path(path)
     with open_data_file(path) as stream, _opened(path, stream) as source:
-        return restore(source.contents())
+        found = source.contents()
+        saved = restore(found)
+        source.check_digest(found)
+        return saved
 
 
 # -- HDF5, writing --------------------------------------------------------------------------------
@@ -143,6 +150,7 @@ def _fill(file: h5py.File, what: Contents) -> None:
         "Conventions": "CF-1.11",
         "title": what.title,
         "source": f"ionflux {what.facts.get('ionflux_version', '')}".strip(),
+        DIGEST: digest(what),
     }
     _set_attributes(file, heading)
     group = file.create_group(PROVENANCE)
@@ -162,9 +170,7 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
     values = variable.values
     if isinstance(values, tuple):
         # Variable length, because h5netcdf cannot select by labels of fixed length.
-        dataset = group.create_dataset(
-            name, shape=(len(values),), dtype=h5py.string_dtype(), data=list(values)
-        )
+        dataset = group.create_dataset(name, shape=(len(values),), dtype=h5py.string_dtype(), data=list(values))
     elif not values.size:
         dataset = group.create_dataset(name, data=values)
     else:
@@ -236,6 +242,11 @@ class _Source:
         self.place = ""
         return Contents("", variables, texts, facts)
 
+    def check_digest(self, found: Contents) -> None:
+        """Raise unless the contents are as they were written; asked last, for it cannot say what differs."""
+        if self._text_attributes(self.file).get(DIGEST) != digest(found):
+            raise self.error("is damaged: its parts do not belong together")
+
     def error(self, problem: str) -> DataFileError:
         """An error at the current place."""
         return DataFileError(self.path, problem, self.place)
@@ -259,14 +270,12 @@ class _Source:
             raise DataFileError(self.path, "does not say which version of the format it has")
         version = int(self.file.attrs["format_version"])
         if version > FORMAT_VERSION:
-            problem = (
-                f"has format version {version}, from a later ionflux; this one knows up to {FORMAT_VERSION}"
-            )
+            problem = f"has format version {version}, from a later ionflux; this one knows up to {FORMAT_VERSION}"
             raise DataFileError(self.path, problem, hint="update ionflux")
         if version < 1:
             raise DataFileError(self.path, f"has the impossible format version {version}")
-        if marks.get(DIGEST) != heap_digest(stream):
-            raise DataFileError(self.path, "is damaged: the checksum of its labels does not match", "labels")
+        if marks.get(HEAP_DIGEST) != heap_digest(stream):
+            raise DataFileError(self.path, "is damaged: its checksum does not match", "labels")
 
     def _object(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
         self.place = f"{group.name}/{name}".strip("/")
@@ -282,9 +291,7 @@ class _Source:
             values: np.ndarray | tuple[str, ...] = tuple(self._labels(dataset))
         else:
             values = self._values(dataset, NUMBERS)
-        dims = (
-            (name,) if dataset.is_scale else tuple(self._dimension(dataset, i) for i in range(dataset.ndim))
-        )
+        dims = (name,) if dataset.is_scale else tuple(self._dimension(dataset, i) for i in range(dataset.ndim))
         return Variable(values, dims, self._text_attributes(dataset))
 
     def _dimension(self, dataset: h5py.Dataset, axis: int) -> str:
@@ -341,11 +348,7 @@ class _Source:
         found = {}
         for name in owner.attrs:
             attribute = owner.attrs.get_id(name)
-            if (
-                attribute.dtype.kind == "S"
-                and attribute.shape == ()
-                and attribute.dtype.itemsize <= self.size
-            ):
+            if attribute.dtype.kind == "S" and attribute.shape == () and attribute.dtype.itemsize <= self.size:
                 found[name] = bytes(owner.attrs[name]).decode()
         return found
 

@@ -106,8 +106,8 @@ DIMENSION_WORDS = {
 DISPLAY = {
     "V": ("mV", "uV", "nV", "V", "kV"),
     "mol/m^3": ("mM", "M", "uM", "nM", "pM"),
-    "m/s": ("m/s", "mm/s", "um/s", "nm/s", "pm/s"),
-    "mol/m^2/s": ("umol/m^2/s", "mol/m^2/s", "mmol/m^2/s", "nmol/m^2/s", "pmol/m^2/s"),
+    "m/s": ("m/s",),  # as tables of permeabilities are printed
+    "mol/m^2/s": ("umol/m^2/s",),
     "S/m^2": ("S/m^2", "mS/m^2", "uS/m^2", "nS/m^2"),
     "F/m^2": ("uF/cm^2",),
     "m": ("um", "m", "mm", "nm"),

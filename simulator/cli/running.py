@@ -123,7 +123,6 @@ def validate(
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
     """A scenario from YAML or from a data file, with ``--set`` applied and its numbers checked."""
     from simulator.config import from_resolved, read_config
-    from simulator.model import check
 
     if path.suffix in DATA:
         from simulator.storage import stored_scenario
@@ -133,8 +132,19 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
         loaded = from_resolved(stored_scenario(path))
     else:
         loaded = read_config(path, assignments(overrides))
-    check(loaded)
+    _check_numbers(loaded)
     return loaded
+
+
+def _check_numbers(loaded: Loaded) -> None:
+    """Raise if a scenario's composition and potentials contradict each other."""
+    from simulator.issues import ConfigError
+    from simulator.model import Model, ModelError
+
+    try:
+        Model.of(loaded.scenario).initial_state()
+    except ModelError as error:
+        raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
 
 
 def assignments(overrides: list[str] | None) -> dict[str, str]:

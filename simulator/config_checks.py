@@ -1,0 +1,96 @@
+"""From a tree of nodes to a scenario, or to every issue with its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from simulator.complaints import Complaint
+from simulator.config_tree import Node, Place, find_place
+from simulator.issues import Issue
+from simulator.quantity import SiNumber
+from simulator.scenario import Scenario
+
+__all__ = ["complaints_of", "empty_values", "issue_at", "position", "validated"]
+
+
+def validated(data: Any) -> tuple[Scenario | None, list[Complaint]]:
+    """The scenario, or everything wrong with it.
+
+    Checks across keys need a whole scenario. Where single values are wrong, they are replaced by NaN
+    (with which every comparison is false), unknown keys are dropped, and the checks run on the rest.
+    """
+    try:
+        return Scenario.model_validate(data, context={"text": True}), []
+    except ValidationError as error:
+        complaints = complaints_of(error)
+    wrong = {c.location for c in complaints}
+    todo = complaints
+    for _ in range(2):
+        for complaint in todo:
+            _patch(data, complaint)
+        collected: list[Complaint] = []
+        try:
+            Scenario.model_validate(data, context={"text": True, "collected": collected})
+        except ValidationError as error:
+            todo = complaints_of(error)
+            continue
+        complaints += [c for c in collected if c.location not in wrong and c not in complaints]
+        break
+    return None, complaints
+
+
+def complaints_of(error: ValidationError) -> list[Complaint]:
+    """What a validation error holds."""
+    return [
+        Complaint(e["loc"], e["ctx"]["problem"], e["ctx"]["expected"], e["ctx"]["hint"])
+        for e in error.errors(include_url=False)
+    ]
+
+
+def _patch(data: Any, complaint: Complaint) -> None:
+    *above, last = complaint.location or ("",)
+    for step in above:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(data, dict):
+        if complaint.problem.startswith("unknown key"):
+            data.pop(last, None)
+        else:
+            data[last] = SiNumber(math.nan)
+    elif isinstance(data, list) and isinstance(last, int) and last < len(data):
+        data[last] = SiNumber(math.nan)
+
+
+def issue_at(tree: Node | None, complaint: Complaint) -> Issue:
+    """A complaint with its place in the tree."""
+    key = ".".join(str(part) for part in complaint.location)
+    place = find_place(tree, complaint.location)[0] if tree is not None else Place("")
+    return Issue(place.file, place.line, place.column, key, complaint.problem, complaint.expected, complaint.hint)
+
+
+def position(issue: Issue) -> tuple[bool, str, int, int]:
+    """Order of issues: by file and line, those without a line last."""
+    return issue.line is None, issue.file, issue.line or 0, issue.column or 0
+
+
+def empty_values(node: Node, path: tuple[str, ...]) -> Iterator[Issue]:
+    """Issues about keys without a value, which would pass for their defaults."""
+    children: Any = node.content
+    if isinstance(children, list):
+        children = {str(index): child for index, child in enumerate(children)}
+    if not isinstance(children, dict):
+        return
+    for key, child in children.items():
+        if child.content is None:
+            place, name = node.place_of(key), ".".join((*path, key))
+            yield Issue(
+                place.file, place.line, place.column, name, "there is no value", "", "write one, or leave the key out"
+            )
+        else:
+            yield from empty_values(child, (*path, key))

@@ -1,0 +1,188 @@
+"""Events of a YAML parser -> a tree of nodes: core data only, bounded depth and expansion."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from simulator.config_tree import Node, Place
+from simulator.issues import ConfigError, Issue
+from simulator.quantity import SiNumber
+
+__all__ = ["Composer", "Event"]
+
+DEEPEST = 64
+MOST_NODES = 100_000
+
+_CORE = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", "")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a parser met: where, and for values their text, tag, anchor and whether they were unquoted."""
+
+    kind: Literal["document", "mapping", "list", "scalar", "alias", "close", "end"]
+    line: int
+    column: int
+    value: str = ""
+    tag: str | None = None
+    anchor: str | None = None
+    plain: bool = False
+
+
+class Composer:
+    """Builds nodes from a parser's events, within limits.
+
+    Parameters
+    ----------
+    events : iterator of Event
+        Everything from the start of the text to its end.
+    file : str
+        What the text is called.
+    issues : list of Issue
+        Gets the problems that do not stop the reading; the others raise :class:`ConfigError`.
+    """
+
+    def __init__(self, events: Iterator[Event], file: str, issues: list[Issue]) -> None:
+        self.events, self.file, self.issues = events, file, issues
+        self.anchors: dict[str, tuple[Node, int, int]] = {}  # node, number of values, levels
+        self.count = self.reached = 0
+
+    def document(self) -> Node:
+        """The one document of the text."""
+        while (event := next(self.events)).kind != "document":
+            if event.kind == "end":
+                raise self._refused(None, "the file holds only comments")
+        node = self._node(next(self.events), (), 0)
+        while (event := next(self.events)).kind != "end":
+            if event.kind == "document":
+                raise self._refused(event, "a second document starts here (`---`)", "one scenario per file")
+        return node
+
+    def _place(self, event: Event) -> Place:
+        return Place(self.file, event.line, event.column)
+
+    def _issue(
+        self, event: Event | None, path: tuple[str, ...], problem: str, expected: str = "", hint: str = ""
+    ) -> Issue:
+        place = self._place(event) if event is not None else Place(self.file)
+        return Issue(self.file, place.line, place.column, ".".join(path), problem, expected, hint)
+
+    def _refused(self, event: Event | None, problem: str, expected: str = "") -> ConfigError:
+        return ConfigError([*self.issues, self._issue(event, (), problem, expected)])
+
+    def _node(self, event: Event, path: tuple[str, ...], depth: int) -> Node:
+        """One node with all below it."""
+        if event.kind == "alias":
+            if event.anchor not in self.anchors:
+                raise self._refused(event, f"`*{event.anchor}` refers to nothing above it")
+            node, size, levels = self.anchors[event.anchor]
+            self._count(event, size)
+            self._reach(event, depth + levels)
+            return node
+        before, reached, self.reached = self.count, self.reached, depth
+        self._count(event, 1)
+        self._reach(event, depth)
+        place = self._place(event)
+        if event.kind == "mapping":
+            self._check_tag(event, path, "map")
+            node = self._mapping(place, path, depth)
+        elif event.kind == "list":
+            self._check_tag(event, path, "seq")
+            items: list[Node] = []
+            while (item := next(self.events)).kind != "close":
+                items.append(self._node(item, (*path, str(len(items))), depth + 1))
+            node = Node(items, place)
+        else:
+            node = Node(self._scalar(event, path), place)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (node, self.count - before, self.reached - depth)
+        self.reached = max(reached, self.reached)
+        return node
+
+    def _mapping(self, place: Place, path: tuple[str, ...], depth: int) -> Node:
+        content: dict[str, Node] = {}
+        keys: dict[str, Place] = {}
+        while (event := next(self.events)).kind != "close":
+            key = self._key(event, path, depth)
+            name = key if key is not None else "?"
+            value = self._node(next(self.events), (*path, name), depth + 1)
+            if key is None:
+                continue
+            if key in content:
+                problem = f"`{key}` stands here a second time; the first is in line {keys[key].line}"
+                self.issues.append(self._issue(event, (*path, key), problem, "", "keep one of them"))
+                continue
+            content[key], keys[key] = value, self._place(event)
+        return Node(content, place, keys)
+
+    def _key(self, event: Event, path: tuple[str, ...], depth: int) -> str | None:
+        """The key, or None if it is not one that a scenario can have."""
+        if event.kind != "scalar":
+            self._node(event, (*path, "?"), depth + 1)
+            self.issues.append(self._issue(event, path, "this key is not a plain word", "a key that is text"))
+            return None
+        self._count(event, 1)
+        self._check_tag(event, path, "str")
+        if event.value == "<<" and event.plain:
+            problem = "merge keys (`<<`) are not supported"
+            self.issues.append(self._issue(event, path, problem, "", "repeat the values, or use extends"))
+            return None
+        if event.plain and (_is_number(event.value) or event.value in _WORDS):
+            self.issues.append(self._issue(event, path, f"the key `{event.value}` is not text", "a key that is text"))
+            return None
+        return event.value
+
+    def _scalar(self, event: Event, path: tuple[str, ...]) -> Any:
+        value, tag = event.value, event.tag
+        if tag not in (None, "!"):
+            self._check_tag(event, path, "str", "int", "float", "bool", "null")
+        if not event.plain or tag in ("!", f"{_CORE}str"):
+            return value
+        if value in _WORDS:
+            return _WORDS[value]
+        if _NON_FINITE.fullmatch(value):
+            self.issues.append(self._issue(event, path, f"`{value}` is not a finite number", "a finite number"))
+            return SiNumber(math.nan)
+        if not _is_number(value):
+            return value
+        if _INTEGER.fullmatch(value) and len(value) <= 300:
+            return int(value, 0 if value.startswith("0") and value[1:2] in ("o", "x") else 10)
+        if len(value) > 300 or math.isinf(float(value)):
+            shown = value if len(value) < 40 else value[:37] + "..."
+            self.issues.append(self._issue(event, path, f"`{shown}` is too large to compute with", "a finite number"))
+            return SiNumber(math.nan)
+        return float(value)
+
+    def _check_tag(self, event: Event, path: tuple[str, ...], *allowed: str) -> None:
+        tag = event.tag
+        if tag not in (None, "!") and tag not in {_CORE + kind for kind in allowed}:
+            shown = tag.replace(_CORE, "!!")[:60]
+            self.issues.append(self._issue(event, path, f"the tag `{shown}` is not allowed", "plain data without tags"))
+
+    def _reach(self, event: Event, depth: int) -> None:
+        self.reached = max(self.reached, depth)
+        if depth > DEEPEST:
+            raise self._refused(event, f"more than {DEEPEST} levels inside each other", "a scenario needs 7 or so")
+
+    def _count(self, event: Event, nodes: int) -> None:
+        self.count += nodes
+        if self.count > MOST_NODES:
+            raise self._refused(
+                event, f"the file expands to more than {MOST_NODES} values", "no alias of alias of alias"
+            )
+
+
+def _is_number(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text))

@@ -1,0 +1,209 @@
+"""The parts of a scenario: compartments, membranes, events and the run's settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from simulator.mechanism_entries import AnyMechanism
+from simulator.quantity import Quantity
+from simulator.records import Frozen, Label, Record
+
+__all__ = [
+    "Clamp",
+    "ClampEvent",
+    "Compartment",
+    "Cylinder",
+    "Event",
+    "Geometry",
+    "Impermeant",
+    "Membrane",
+    "ReleaseEvent",
+    "Run",
+    "SetEvent",
+    "Species",
+    "Sphere",
+    "WaterPermeability",
+]
+
+#: 20 mol/L is above the solubility of any salt here; mistaking M for mM is not.
+Concentration = Annotated[float, Quantity("mol/m^3", 0.0, 20_000.0)]
+Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
+Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
+Instant = Annotated[float, Quantity("s", 0.0, 1e12)]
+Span = Annotated[float, Quantity("s", maximum=1e12, positive=True)]
+
+
+class Species(Record):
+    """A species that is not built in."""
+
+    charge: Annotated[int, Quantity("1", -20, 20, whole=True)] = Field(description="charge number")
+
+
+class Sphere(Record):
+    """A sphere."""
+
+    radius: Length = Field(description="radius")
+
+
+class Cylinder(Record):
+    """A cylinder; only its side counts as membrane, not its ends."""
+
+    radius: Length = Field(description="radius")
+    length: Length = Field(description="length")
+
+
+class Geometry(Record):
+    """The initial shape of a compartment, one of the two."""
+
+    sphere: Sphere | None = Field(None, description="a sphere")
+    cylinder: Cylinder | None = Field(None, description="a cylinder without ends")
+
+    @property
+    def volume(self) -> float:
+        """Volume [m3]."""
+        if self.sphere is not None:
+            return 4.0 / 3.0 * math.pi * self.sphere.radius**3
+        assert self.cylinder is not None
+        return math.pi * self.cylinder.radius**2 * self.cylinder.length
+
+    @property
+    def area(self) -> float:
+        """Membrane area [m2]."""
+        if self.sphere is not None:
+            return 4.0 * math.pi * self.sphere.radius**2
+        assert self.cylinder is not None
+        return 2.0 * math.pi * self.cylinder.radius * self.cylinder.length
+
+
+class Impermeant(Record):
+    """Charged molecules that never leave their compartment."""
+
+    concentration: Concentration = Field(description="concentration of the molecules")
+    charge: Annotated[float | Literal["auto"], Quantity("1", -1000.0, 1000.0, words=("auto",))] = Field(
+        description="mean charge number; auto closes the charge balance at the start"
+    )
+
+
+class Compartment(Record):
+    """A well-mixed solution; a fixed one never changes."""
+
+    fixed: bool = Field(False, description="whether concentrations never change (a bath)")
+    open_circuit: bool = Field(False, description="whether a fixed compartment's potential floats instead of being 0")
+    concentrations: Annotated[dict[Label, Concentration], Frozen] = Field(description="concentration by species")
+    volume: Annotated[float, Quantity("m^3", maximum=1.0, positive=True)] | None = Field(
+        None, description="initial volume of a free compartment, unless geometry says it"
+    )
+    geometry: Geometry | None = Field(None, description="initial shape of a free compartment")
+    impermeant: Impermeant | None = Field(None, description="molecules that cannot leave")
+
+    @property
+    def initial_volume(self) -> float | None:
+        """Volume at the start [m3], None in a fixed compartment."""
+        return self.geometry.volume if self.geometry is not None else self.volume
+
+
+class WaterPermeability(Record):
+    """Water that moves at a finite rate."""
+
+    permeability: Annotated[float, Quantity("m/s", 0.0, 1.0)] = Field(description="osmotic water permeability")
+
+
+def _water_branch(value: object) -> str:
+    return "flow" if isinstance(value, Mapping | WaterPermeability) else "word"
+
+
+Water = Annotated[
+    Annotated[Literal["fixed", "instant"], Tag("word")] | Annotated[WaterPermeability, Tag("flow")],
+    Discriminator(_water_branch),
+]
+
+
+class Membrane(Record):
+    """A membrane between two compartments; its potential is inside minus outside."""
+
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "mechanisms": (2, "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"),
+        "water": (1, "fixed, instant or {permeability: 50 um/s}"),
+    }
+
+    inside: Label = Field(description="compartment inside")
+    outside: Label = Field(description="compartment outside")
+    area: Annotated[float, Quantity("m^2", maximum=1e4, positive=True)] | None = Field(
+        None, description="membrane area, unless the geometry of the compartment inside says it"
+    )
+    capacitance: Annotated[float, Quantity("F/m^2", maximum=10.0, positive=True)] = Field(
+        0.01, description="capacitance per area (default 1 uF/cm^2)"
+    )
+    potential: Potential | None = Field(None, description="initial potential, inside minus outside")
+    water: Water = Field("fixed", description="fixed volume, instant osmotic balance, or a water permeability")
+    mechanisms: Annotated[dict[Label, AnyMechanism], Frozen] = Field(
+        default_factory=dict, description="transport mechanisms by label", validate_default=True
+    )
+
+
+class Clamp(Record):
+    """A voltage clamp."""
+
+    potential: Potential = Field(description="potential to hold, inside minus outside")
+    carrier: Label = Field(description="the charged species that carries the clamp current")
+
+
+class SetEvent(Record):
+    """Change parameters from a time on."""
+
+    at: Instant = Field(description="time of the event")
+    set: Annotated[dict[str, Any], Frozen] = Field(
+        description="new values by dotted path", json_schema_extra={"minProperties": 1}
+    )
+
+
+class ClampEvent(Record):
+    """Hold membranes at a potential from a time on."""
+
+    at: Instant = Field(description="time of the event")
+    clamp: Annotated[dict[Label, Clamp], Frozen] = Field(description="clamp by membrane")
+
+
+class ReleaseEvent(Record):
+    """End the clamp of membranes."""
+
+    at: Instant = Field(description="time of the event")
+    release: tuple[Label, ...] = Field(description="membranes to release", strict=False)
+
+
+def _event_branch(value: object) -> str | None:
+    keys = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Record) else ()
+    return next((name for name in ("set", "clamp", "release") if name in keys), None)
+
+
+Event = Annotated[
+    Annotated[SetEvent, Tag("set")] | Annotated[ClampEvent, Tag("clamp")] | Annotated[ReleaseEvent, Tag("release")],
+    Discriminator(
+        _event_branch,
+        custom_error_type="complaint",
+        custom_error_message="{problem}",
+        custom_error_context={
+            "problem": "this is not an event",
+            "expected": "a time `at` and one of set, clamp, release",
+            "hint": "e.g. {at: 2 h, set: {membranes.plasma.mechanisms.pump.max_rate: 0 umol/m^2/s}}",
+        },
+    ),
+]
+
+
+class Run(Record):
+    """How long to run, what to save, how accurately."""
+
+    duration: Span = Field(description="time to simulate")
+    until: Literal["end", "steady"] = Field("end", description="stop at the end, or once a steady state is reached")
+    save_every: Span | None = Field(None, description="time between saved points")
+    save_at: tuple[Instant, ...] | None = Field(None, description="times of saved points", strict=False)
+    save: Literal["trajectory", "final"] = Field("trajectory", description="save all points or the last state only")
+    rtol: Annotated[float, Quantity("1", 1e-12, 1e-2)] = Field(1e-6, description="relative tolerance")
+    max_steps: Annotated[int, Quantity("1", 1, 10**12, whole=True)] = Field(
+        100_000, description="steps after which a run is given up"
+    )

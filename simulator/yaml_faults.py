@@ -1,0 +1,85 @@
+"""What is wrong with broken YAML, in plain words and at the place where it should be mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Fault", "explain"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault at a line and column (from 1), with what to do about it."""
+
+    line: int
+    column: int
+    problem: str
+    hint: str = ""
+
+
+def explain(problem: str | None, context: str | None, at: Any, since: Any, text: str) -> Fault:
+    """Turn what the YAML parser says into a fault.
+
+    Parameters
+    ----------
+    problem, context : str or None
+        The parser's words.
+    at, since : mark or None
+        Where it stopped, and where what it was reading began; with ``line`` and ``column`` from 0.
+    text : str
+        The whole text.
+    """
+    problem, context = problem or "", context or ""
+    at = at or since
+    line, column = (at.line + 1, at.column + 1) if at is not None else (1, 1)
+    start = (since.line + 1, since.column + 1) if since is not None else (line, column)
+    if "'\\t'" in problem or _tab_indents(text, line):
+        return Fault(line, column, "there is a tab in the indentation", "YAML is indented with spaces only")
+    if "flow sequence" in context or "flow mapping" in context:
+        opened, closing = ("[", "]") if "sequence" in context else ("{", "}")
+        noticed = f"`{opened}` is not closed (noticed in line {line})"
+        if line == start[0] and "stream end" not in problem:
+            return Fault(line, column, f"there is a comma or `{closing}` missing here", "")
+        return Fault(*start, noticed, f"add `{closing}`")
+    if "quoted scalar" in context and "escape" not in problem:
+        return Fault(*start, "the quote that opens here is not closed", "add the closing quote")
+    if "could not find expected ':'" in problem:
+        return Fault(*start, "there is no colon after this key", "write `key: value`")
+    if "mapping values are not allowed" in problem:
+        return _misplaced_colon(line, column, text)
+    if "expected <block end>" in problem:
+        if "mapping start" in problem or "'?'" in problem or "'-'" in problem or "sequence start" in problem:
+            return Fault(line, column, "this line is not indented like the others of its block", "align it with them")
+        return Fault(line, column, "this does not belong here", "quote the text, or put it on a line of its own")
+    if "cannot start any token" in problem:
+        sign = text.splitlines()[line - 1][column - 1 : column] if line <= len(text.splitlines()) else ""
+        return Fault(line, column, f"a value cannot start with `{sign}`", "put it in quotes")
+    if "did not find expected" in problem or "expected the node content" in problem:
+        return Fault(line, column, "a value is missing here")
+    return Fault(line, column, f"this is not YAML: {problem or context}")
+
+
+def _tab_indents(text: str, line: int) -> bool:
+    """Whether the given line starts with white space that holds a tab."""
+    lines = text.split("\n")
+    if not 0 < line <= len(lines):
+        return False
+    shown = lines[line - 1]
+    return "\t" in shown[: len(shown) - len(shown.lstrip())]
+
+
+def _misplaced_colon(line: int, column: int, text: str) -> Fault:
+    """A colon where none can be: a line above without one, a line too far in, or two on one line."""
+    lines = text.split("\n")
+    own = lines[line - 1] if line <= len(lines) else ""
+    above = next((n for n in range(line - 1, 0, -1) if lines[n - 1].strip()), 0)
+    before = lines[above - 1] if above else ""
+    indent = len(own) - len(own.lstrip())
+    if above and ":" not in before.split(" #")[0].rstrip().removesuffix(":") and not before.rstrip().endswith(":"):
+        return Fault(
+            above, len(before) - len(before.lstrip()) + 1, "there is no colon after this key", "write `key: value`"
+        )
+    if own.count(": ") + own.rstrip().endswith(":") >= 2:
+        return Fault(line, column, "there are two colons in this line", "quote the text, or break the line")
+    return Fault(line, indent + 1, "this line is indented too far, or the line above has a value already", "align it")
