@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from simulator.config import load_scenario
 
+from simulator.config import load_scenario
 from simulator.constants import FARADAY
 from simulator.integrate import save_times
 from simulator.kernel import load_program

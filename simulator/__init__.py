@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.analysis import Analysis as Analysis
-    from simulator.compare import compare as compare
+    from simulator.comparison import compare as compare
     from simulator.config import load_scenario as load_scenario
     from simulator.integrate import run as run
     from simulator.scenario import Scenario as Scenario
@@ -30,7 +30,7 @@ _HOMES = {
     "Trajectory": "trajectory",
     "Verdict": "verdict",
     "classify": "verdict",
-    "compare": "compare",
+    "compare": "comparison",
     "load_scenario": "config",
     "read": "storage",
     "run": "integrate",

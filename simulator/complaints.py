@@ -48,7 +48,7 @@ def refuse(title: str, complaints: Iterable[Complaint]) -> Never:
 
 def suggestion(given: str, known: Iterable[str]) -> str:
     """``did you mean ...?`` if something known is close, else an empty text."""
-    close = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(given[:100], list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else ""
 
 

@@ -30,7 +30,7 @@ from ruamel.yaml.events import (
 
 from simulator.complaints import Complaint
 from simulator.config_checks import complaints_of, empty_values, issue_at, position, validated
-from simulator.config_composer import Composer, Event
+from simulator.config_composer import Composer, Event, scalar
 from simulator.config_files import read_text
 from simulator.config_tree import OVERRIDE, Node, Place, assigned, closest_path, find_place, merged, plain_data
 from simulator.issues import ConfigError, Issue
@@ -183,17 +183,23 @@ def _overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
 
 
 def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
+    """A node for a new value: text as after the colon in a file, numbers in SI."""
     place = Place(OVERRIDE)
     if isinstance(value, str):
         found: list[Issue] = []
-        try:
-            node = _composed(value, OVERRIDE, found)
-        except ConfigError as error:
-            found += error.issues
+        if value[:1] in ("[", "{", '"', "'"):
+            try:
+                node = _moved(_composed(value, OVERRIDE, found), place)
+            except ConfigError as error:
+                found += error.issues
+        else:
+            content, problem = scalar(value.strip())
+            node = Node(content, place)
+            found += [Issue(OVERRIDE, None, None, key, problem, "a finite number")] if problem else []
         if found:
             issues += [Issue(OVERRIDE, None, None, key, i.problem, i.expected, i.hint) for i in found]
             return Node(SiNumber(math.nan), place)
-        return _moved(node, place)
+        return node
     if isinstance(value, list | tuple):
         return Node([_override_value(item, key, issues) for item in value], place)
     if isinstance(value, bool) or value is None:
@@ -218,7 +224,8 @@ def _read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tupl
     """A file laid over the one it extends, and so on."""
     text, tree = _read_file(path, issues)
     if not isinstance(tree.content, dict):
-        problem = "the file holds a list" if isinstance(tree.content, list) else "the file holds a single value"
+        kinds = {list: "the file holds a list", type(None): "the file is empty"}
+        problem = kinds.get(type(tree.content), "the file holds a single value")
         raise ConfigError(
             [Issue(str(path), tree.place.line, tree.place.column, "", problem, "a scenario: `key: value` lines")]
         )

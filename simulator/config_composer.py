@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from simulator.complaints import shown
 from simulator.config_tree import Node, Place
 from simulator.issues import ConfigError, Issue
 from simulator.quantity import SiNumber
 
-__all__ = ["Composer", "Event"]
+__all__ = ["Composer", "Event", "scalar"]
 
 DEEPEST = 64
 MOST_NODES = 100_000
+LONGEST_NUMBER = 300
 
 _CORE = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -150,20 +152,10 @@ class Composer:
             self._check_tag(event, path, "str", "int", "float", "bool", "null")
         if not event.plain or tag in ("!", f"{_CORE}str"):
             return value
-        if value in _WORDS:
-            return _WORDS[value]
-        if _NON_FINITE.fullmatch(value):
-            self.issues.append(self._issue(event, path, f"`{value}` is not a finite number", "a finite number"))
-            return SiNumber(math.nan)
-        if not _is_number(value):
-            return value
-        if _INTEGER.fullmatch(value) and len(value) <= 300:
-            return int(value, 0 if value.startswith("0") and value[1:2] in ("o", "x") else 10)
-        if len(value) > 300 or math.isinf(float(value)):
-            shown = value if len(value) < 40 else value[:37] + "..."
-            self.issues.append(self._issue(event, path, f"`{shown}` is too large to compute with", "a finite number"))
-            return SiNumber(math.nan)
-        return float(value)
+        found, problem = scalar(value)
+        if problem:
+            self.issues.append(self._issue(event, path, problem, "a finite number"))
+        return found
 
     def _check_tag(self, event: Event, path: tuple[str, ...], *allowed: str) -> None:
         tag = event.tag
@@ -174,14 +166,30 @@ class Composer:
     def _reach(self, event: Event, depth: int) -> None:
         self.reached = max(self.reached, depth)
         if depth > DEEPEST:
-            raise self._refused(event, f"more than {DEEPEST} levels inside each other", "a scenario needs 7 or so")
+            problem = f"values lie more than {DEEPEST} levels inside each other"
+            raise self._refused(event, problem, "far fewer levels")
 
     def _count(self, event: Event, nodes: int) -> None:
         self.count += nodes
         if self.count > MOST_NODES:
-            raise self._refused(
-                event, f"the file expands to more than {MOST_NODES} values", "no alias of alias of alias"
-            )
+            problem = f"the file expands to more than {MOST_NODES} values"
+            raise self._refused(event, problem, "a scenario, with few aliases if any")
+
+
+def scalar(text: str) -> tuple[Any, str]:
+    """Value of an unquoted text, and what is wrong with it (then the value is NaN)."""
+    if text in _WORDS:
+        return _WORDS[text], ""
+    if _NON_FINITE.fullmatch(text):
+        return SiNumber(math.nan), f"`{text}` is not a finite number"
+    if not _is_number(text):
+        return text, ""
+    too_large = SiNumber(math.nan), f"`{shown(text)}` is too large to compute with"
+    if len(text) > LONGEST_NUMBER:
+        return too_large
+    if _INTEGER.fullmatch(text):
+        return int(text, 0 if text[1:2] in ("o", "x") else 10), ""
+    return too_large if math.isinf(float(text)) else (float(text), "")
 
 
 def _is_number(text: str) -> bool:

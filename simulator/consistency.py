@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from simulator.complaints import Complaint, complaint_error, kind_of, shown, suggestion
+from simulator.complaints import Complaint, complaint_error, shown, suggestion
 from simulator.constants import SPECIES_CHARGE
 from simulator.units import QuantityError, format_quantity
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["check_title", "complaints", "settled_protocol", "warnings"]
 
 LONGEST_TITLE = 100
+
+#: Label under which a clamped membrane's amplifier runs.
+CLAMP_LABEL = "voltage_clamp"
+
+#: Saved points of one run; more would not fit in memory.
+MOST_SAVES = 10_000_000
 
 
 def check_title(title: str) -> str:
@@ -50,6 +56,11 @@ def complaints(scenario: Scenario) -> Iterator[Complaint]:
 
 def warnings(scenario: Scenario) -> Iterator[Complaint]:
     """What is allowed but hardly meant."""
+    held = {name for event in scenario.protocol for name in getattr(event, "clamp", ())}
+    for index, event in enumerate(scenario.protocol):
+        for place, name in enumerate(getattr(event, "release", ())):
+            if name not in held:
+                yield Complaint(("protocol", index, "release", place), f"`{name}` is released but never clamped")
     used = {side for membrane in scenario.membranes.values() for side in (membrane.inside, membrane.outside)}
     for name in scenario.compartments:
         if name not in used:
@@ -121,6 +132,7 @@ def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, e
         if species == chosen and key == "ion" and scenario.charge_of(species) == 0:
             problem = f"`{species}` has charge 0, and {entry.law} moves ions"
             yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
+            continue
         for side in (membrane.inside, membrane.outside):
             compartment = scenario.compartments.get(side)
             if compartment is not None and species not in compartment.concentrations:
@@ -140,6 +152,9 @@ def _in_run(scenario: Scenario) -> Iterator[Complaint]:
     times: list[tuple[tuple[str | int, ...], float]]
     times = [(("run", "save_at", index), time) for index, time in enumerate(run.save_at or ())]
     times += [(("protocol", index, "at"), event.at) for index, event in enumerate(scenario.protocol)]
+    if run.save_every is not None and run.duration / run.save_every > MOST_SAVES:
+        problem = f"this saves {run.duration / run.save_every:.3g} points"
+        yield Complaint(("run", "save_every"), problem, f"at most {MOST_SAVES} saved points")
     for where, time in times:
         if time > run.duration:
             problem = f"{format_quantity(time, 's')} is after the end of the run"
@@ -148,7 +163,9 @@ def _in_run(scenario: Scenario) -> Iterator[Complaint]:
 
 def settled_protocol(scenario: Scenario, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
     """The protocol with its new values in SI, and what is wrong with it."""
-    events, found = [], []
+    events: list[Any] = []
+    found: list[Complaint] = []
+    carriers: dict[str, str] = {}
     for index, event in enumerate(scenario.protocol):
         at = ("protocol", index)
         if (changes := getattr(event, "set", None)) is not None:
@@ -157,6 +174,9 @@ def settled_protocol(scenario: Scenario, *, text: bool) -> tuple[tuple[Any, ...]
             event = event.model_copy(update={"set": type(changes)(values)})
         for name, clamp in (getattr(event, "clamp", None) or {}).items():
             found += _in_clamp(scenario, (*at, "clamp", name), name, clamp.carrier)
+            if carriers.setdefault(name, clamp.carrier) != clamp.carrier:
+                problem = f"an earlier event clamps `{name}` with `{carriers[name]}`"
+                found.append(Complaint((*at, "clamp", name, "carrier"), problem, "one carrier for all of a run"))
         for place, name in enumerate(getattr(event, "release", None) or ()):
             found += _unknown_membrane(scenario, (*at, "release", place), name)
         events.append(event)
@@ -209,6 +229,9 @@ def _refusal(scenario: Scenario, path: str) -> str:
 
 def _in_clamp(scenario: Scenario, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
     yield from _unknown_membrane(scenario, at, name)
+    if name in scenario.membranes and CLAMP_LABEL in scenario.membranes[name].mechanisms:
+        label = ("membranes", name, "mechanisms", CLAMP_LABEL)
+        yield Complaint(label, "this label is taken by the clamp of the protocol", "another label")
     where = (*at, "carrier")
     charge = scenario.charge_of(carrier)
     if charge is None:
@@ -227,5 +250,6 @@ def _in_clamp(scenario: Scenario, at: tuple[str | int, ...], name: str, carrier:
 def _unknown_membrane(scenario: Scenario, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
     if name not in scenario.membranes:
         known = ", ".join(scenario.membranes)
-        problem = f"unknown membrane {kind_of(name).removeprefix('the text ')}"
-        yield Complaint(at, problem, f"one of {known}", suggestion(name, scenario.membranes))
+        yield Complaint(
+            at, f"unknown membrane `{shown(name)}`", f"one of {known}", suggestion(name, scenario.membranes)
+        )

@@ -83,19 +83,20 @@ class Record(BaseModel):
 
     @classmethod
     def _complaints(cls, errors: list[ErrorDetails]) -> list[Complaint]:
-        complaints, replaced = [], set()
-        missing = [str(error["loc"][0]) for error in errors if error["type"] == "missing" and len(error["loc"]) == 1]
-        unknown = [error for error in errors if error["type"] == "extra_forbidden" and len(error["loc"]) == 1]
+        missing = {str(e["loc"][0]) for e in errors if e["type"] == "missing" and len(e["loc"]) == 1}
+        unknown = [e for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1]
+        complaints = []
         for error in unknown[:MOST_UNKNOWN_KEYS]:
-                given = str(error["loc"][0])
-                hint = suggestion(given, missing) or suggestion(given, cls.model_fields)
-                replaced |= {name for name in missing if hint == f"did you mean `{name}`?"}
-                keys = "one of " + ", ".join(cls.model_fields)
-                complaints.append(Complaint(error["loc"], f"unknown key `{shown(given)}`", keys, hint))
+            given = str(error["loc"][0])
+            hint = suggestion(given, missing) or suggestion(given, cls.model_fields)
+            missing -= {name for name in missing if f"`{name}`" in hint}  # one complaint for the two is enough
+            keys = "one of " + ", ".join(cls.model_fields)
+            complaints.append(Complaint(error["loc"], f"unknown key `{shown(given)}`", keys, hint))
         for error in errors:
-            if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+            at_this_record = len(error["loc"]) == 1
+            if at_this_record and error["type"] == "extra_forbidden":
                 continue
-            if error["type"] == "missing" and error["loc"] and error["loc"][0] in replaced:
+            if at_this_record and error["type"] == "missing" and error["loc"][0] not in missing:
                 continue
             complaints.append(_translated(error, cls._without_branch(error["loc"]), cls))
         return complaints
@@ -152,4 +153,5 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             )
             return Complaint(location, problem, record.branches.get(str(location[0]), (0, ""))[1])
     expected = _KINDS.get(error["type"], error["msg"])
-    return Complaint(location, f"this is {kind_of(error['input'])}", expected)
+    scalar = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
+    return Complaint(location, f"this is {kind_of(error['input'])}", expected, "put it in quotes" if scalar else "")

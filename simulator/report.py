@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from simulator.compare import Comparison, Row
+from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
 from simulator.kernel.status import Status
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit

@@ -29,6 +29,9 @@ GOOD_ENOUGH = 1.0e-9
 #: Largest factor by which one Newton step may change an amount or a volume.
 LARGEST_FACTOR = 4.0
 
+#: A volume this many times the initial one is beyond any cell: the search has run away, not arrived.
+LARGEST_SWELLING = 1.0e3
+
 #: Times [s] of pseudo-transient continuation, one after the other.
 TRANSIENTS = (1.0e3, 1.0e5, 1.0e7, 1.0e9)
 
@@ -100,6 +103,7 @@ def _newton(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarr
     equations, scales = load_arrays(model.structure), model.scales()
     positive = np.array([name.startswith(("n_", "w_")) for name in model.structure.states])
     electric = ~positive
+    largest = LARGEST_SWELLING * _volumes(model, state, parameters)
     length = np.inf
     for _ in range(ITERATIONS):
         size = np.maximum(np.abs(state), scales)
@@ -113,10 +117,19 @@ def _newton(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarr
         # A potential may move by one thermal voltage at a time.
         shrink = min([shrink, *(scales[electric] / np.maximum(np.abs(step[electric]), 1e-300))])
         state = state + shrink * step
+        if np.any(_volumes(model, state, parameters) > largest):
+            return None
         previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
         if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
             return state if np.all(state[positive] >= 0.0) else None
     return None
+
+
+def _volumes(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Volumes [m3] that can change."""
+    derived = load_arrays(model.structure).quantities(state, parameters)
+    own = [v for name, v in zip(model.structure.states, state, strict=True) if name.startswith("w_")]
+    return np.array([*own, *(v for name, v in derived.items() if name.startswith("w_"))])
 
 
 def _continued(

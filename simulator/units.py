@@ -221,14 +221,14 @@ def describe(unit: str) -> str:
 def alternatives(text: str, unit: str) -> Iterator[tuple[str, float]]:
     """Yield quantities of the wanted dimension that differ from the text by one likely slip.
 
-    A slip is the case of one letter (``MV`` for ``mV``, ``mm`` for ``mM``) or ``degC`` for ``K``.
+    A slip is the case of one letter (``MV`` for ``mV``, ``mm`` for ``mM``) or the wrong one of K, degC, C.
     """
     try:
         number, given = _split(text, unit)
     except QuantityError:
         return
     swaps = [given[:i] + given[i].swapcase() + given[i + 1 :] for i in range(len(given)) if given[i].isalpha()]
-    swaps += {"degC": ["K"], "K": ["degC"]}.get(given, [])
+    swaps += {"degC": ["K"], "K": ["degC"], "C": ["degC"]}.get(given, [])
     for swap in swaps:
         try:
             yield f"{number} {swap}", _converted(number, swap, unit)

@@ -70,16 +70,23 @@ def _tab_indents(text: str, line: int) -> bool:
 
 
 def _misplaced_colon(line: int, column: int, text: str) -> Fault:
-    """A colon where none can be: a line above without one, a line too far in, or two on one line."""
+    """A colon where none can be: two in one line, a line above without one, or a line too far in or out."""
     lines = text.split("\n")
     own = lines[line - 1] if line <= len(lines) else ""
-    above = next((n for n in range(line - 1, 0, -1) if lines[n - 1].strip()), 0)
-    before = lines[above - 1] if above else ""
-    indent = len(own) - len(own.lstrip())
-    if above and ":" not in before.split(" #")[0].rstrip().removesuffix(":") and not before.rstrip().endswith(":"):
-        return Fault(
-            above, len(before) - len(before.lstrip()) + 1, "there is no colon after this key", "write `key: value`"
-        )
-    if own.count(": ") + own.rstrip().endswith(":") >= 2:
-        return Fault(line, column, "there are two colons in this line", "quote the text, or break the line")
-    return Fault(line, indent + 1, "this line is indented too far, or the line above has a value already", "align it")
+    if own.count(": ") + own.rstrip().endswith(":") >= 2 and "{" not in own:
+        return Fault(line, column, "there are two colons in this line", "put the text in quotes, or break the line")
+    written = [n for n in range(1, line) if lines[n - 1].strip() and not lines[n - 1].lstrip().startswith("#")]
+    above = written[-1] if written else line
+    before = lines[above - 1].split(" #")[0].rstrip()
+    start = _indent(before) + 1
+    if ":" not in before:
+        return Fault(above, start, "there is no colon after this key", "write `key: value`")
+    if ": " not in before and not before.endswith(":"):
+        return Fault(above, before.index(":") + 1, "there is no space after this colon", "write `key: value`")
+    if len(written) > 1 and _indent(lines[written[-2] - 1]) == _indent(own) != _indent(before):
+        return Fault(above, start, "this line is not indented like the others of its block", "align it with them")
+    return Fault(line, _indent(own) + 1, "this line is indented too far, or the line above has a value already")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -138,7 +138,15 @@ def test_export_writes_a_table_with_units(saved):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("equations", KAY), ("kernel", KAY), ("mechanisms",), ("mechanisms", "leak_ghk"), ("examples",), ("schema",), ("doctor",)],
+    [
+        ("equations", KAY),
+        ("kernel", KAY),
+        ("mechanisms",),
+        ("mechanisms", "leak_ghk"),
+        ("examples",),
+        ("schema",),
+        ("doctor",),
+    ],
 )
 def test_verbs_that_show_what_is_inside_print_to_stdout(arguments, tmp_path):
     done = ionflux(*arguments, folder=tmp_path)

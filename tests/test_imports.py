@@ -42,11 +42,7 @@ def imported(node: ast.AST) -> list[str]:
         return [alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
         return [node.module.partition(".")[0]]
-    if (
-        isinstance(node, ast.Call)
-        and node.args
-        and ast.unparse(node.func).endswith(("import_module", "__import__"))
-    ):
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).endswith(("import_module", "__import__")):
         name = node.args[0]
         return [str(name.value).partition(".")[0]] if isinstance(name, ast.Constant) else []
     return []
@@ -91,9 +87,7 @@ def test_slow_libraries_are_imported_inside_functions(library):
 def test_the_command_starts_without_slow_libraries():
     slow = {"sympy", "scipy", "numba", "matplotlib", "h5py", "pint", "xarray"}
     show = f"import simulator.cli, sys; print(*sorted({slow} & set(sys.modules)))"
-    result = subprocess.run(
-        [sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
 
 
@@ -104,9 +98,7 @@ def test_every_module_is_named_after_what_lives_in_it():
 
 def test_physical_constants_are_written_in_one_file():
     sources = [*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
-    written = {
-        str(path.relative_to(ROOT)) for path in sources if PHYSICAL_CONSTANT.search(path.read_text("utf-8"))
-    }
+    written = {str(path.relative_to(ROOT)) for path in sources if PHYSICAL_CONSTANT.search(path.read_text("utf-8"))}
     assert written == {"simulator/constants.py"}
 
 

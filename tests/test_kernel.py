@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-from simulator.config import load_scenario
 
+from simulator.config import load_scenario
 from simulator.integrate import run, save_times
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from simulator.config import load_scenario
 
 from simulator.analysis import Analysis
+from simulator.config import load_scenario
 from simulator.conservation import conservation
 from simulator.constants import FARADAY
 from simulator.integrate import run

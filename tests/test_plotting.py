@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from simulator.config import load_scenario
 
-from simulator.compare import compare
+from simulator.comparison import compare
+from simulator.config import load_scenario
 from simulator.integrate import run
 from simulator.plotting import FORMATS, kinds, plot_comparison, plot_trajectory, save
 from simulator.plotting.end_labels import spread

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulator.config import load_scenario
 
-from simulator.compare import compare
+from simulator.comparison import compare
+from simulator.config import load_scenario
 from simulator.integrate import run
 from simulator.notation import duration, pretty_number, readable, species_name, with_unit
 from simulator.report import UNITS, WIDTH, comparison_text, info_text, run_json, run_record, run_text, summary_rows

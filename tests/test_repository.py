@@ -13,7 +13,10 @@ import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
-SCENARIOS = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
+SCENARIOS = sorted(
+    path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml") if path.parent.name != "reference"
+)
+CASES = sorted(path.stem for path in (CONFIGS / "reference").glob("*.yaml") if not path.stem.endswith(".expected"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -46,6 +49,13 @@ def test_there_are_shipped_scenarios():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_shipped_scenario_is_listed_in_the_readme_of_configs(scenario):
     assert scenario in (CONFIGS / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_reference_case_has_expected_numbers_and_a_line_in_their_readme(case):
+    folder = CONFIGS / "reference"
+    assert (folder / f"{case}.expected.yaml").is_file()
+    assert case in (folder / "README.md").read_text("utf-8")
 
 
 def test_unreleased_changes_have_a_physics_heading():

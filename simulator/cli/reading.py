@@ -20,7 +20,7 @@ def compare(
     output: Figure = None,
 ) -> None:
     """Hold two saved runs side by side: verdicts, potentials, one-way fluxes, ATP, dissipation."""
-    from simulator.compare import compare as hold
+    from simulator.comparison import compare as hold
     from simulator.report import comparison_text
     from simulator.storage import read
 
@@ -61,6 +61,7 @@ def export(
     file: DataFile,
     to: Annotated[str, typer.Option("--to", help="csv or netcdf.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a saved run in another format."""
     from simulator.export import to_csv, to_netcdf
@@ -71,5 +72,5 @@ def export(
         raise UsageError(f"cannot export to {to!r}", f"formats: {', '.join(writers)}")
     write, suffix = writers[to]
     target = output or file.with_suffix(suffix)
-    write(read(file), target)
+    write(read(file), target, overwrite=overwrite)
     print(f"written: {target}", file=sys.stderr)

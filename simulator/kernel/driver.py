@@ -216,11 +216,16 @@ def _reject(work, rows, task, lane, step):
 @compiled
 def _fault(work, rows, lane):
     """What was wrong with an attempted step, and with which state."""
-    for i in range(rows.new):
-        if not (abs(work[(rows.new + i) * LANES + lane]) < np.inf):
-            return NONFINITE, float(i)
     error = work[rows.error * LANES + lane]
     if not (error < np.inf):
+        # A rate that is no number because something has run out is better told as such.
+        for i in range(rows.amounts):
+            left = work[(rows.state + i) * LANES + lane] * work[rows.rtol * LANES + lane]
+            if 0.0 < left < work[(rows.scale + i) * LANES + lane]:
+                return NEGATIVE_AMOUNT, float(i)
+        for i in range(rows.new):
+            if not (abs(work[(rows.new + i) * LANES + lane]) < np.inf):
+                return NONFINITE, float(i)
         return NONFINITE, NOBODY
     if error <= 1.0:
         for i in range(rows.amounts):

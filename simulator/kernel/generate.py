@@ -329,7 +329,7 @@ class KernelSource:
         n = len(self.basis)
         filled = set(self.jacobian) | {(i, i) for i in range(n)}
         lines: list[str] = []
-        for i, s in enumerate(self.basis):
+        for i in range(n):
             for j in range(n):
                 if (i, j) in filled:
                     lines.append(f"    w_{i}_{j} = {self._entry(i, j)}")
@@ -350,7 +350,9 @@ class KernelSource:
     def _entry(self, i: int, j: int) -> str:
         """Text of one entry of W before factorisation."""
         diagonal = "per_step" if i == j and self.differential[self.basis[i]] else ""
-        return (f"{diagonal} - j_{i}_{j}" if diagonal else f"-j_{i}_{j}") if (i, j) in self.jacobian else diagonal or "0.0"
+        return (
+            (f"{diagonal} - j_{i}_{j}" if diagonal else f"-j_{i}_{j}") if (i, j) in self.jacobian else diagonal or "0.0"
+        )
 
     def _factors(self) -> list[str]:
         filled, _ = self._pattern()
@@ -477,7 +479,7 @@ class KernelSource:
         return [
             "",
             "",
-            '@nb.njit(**OPTIONS, nogil=True, cache=True)',
+            "@nb.njit(**OPTIONS, nogil=True, cache=True)",
             "def advance(work, task, attempts):",
             '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
             "    busy = 1",

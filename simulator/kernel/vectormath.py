@@ -77,9 +77,8 @@ def _log(x):
     q = q * z + 2.8571428570799784e-01
     q = q * z + 4.0000000000000885e-01
     q = q * z + 6.6666666666666660e-01
-    value = k * LN2_HIGH + (2.0 * s + (s * z * q + k * LN2_LOW))
-    value += x - x
-    value = -np.inf if x == 0.0 else value
+    finite = k * LN2_HIGH + (2.0 * s + (s * z * q + k * LN2_LOW)) + (x - x)
+    value = -np.inf if x == 0.0 else finite
     return np.nan if x < 0.0 else value
 
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 
 from simulator.analysis import Analysis
-from simulator.compare import Comparison, Side
+from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
 from simulator.notation import duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
 from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
@@ -47,7 +47,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
     Parameters
     ----------
     comparison : Comparison
-        What :func:`simulator.compare.compare` gave.
+        What :func:`simulator.comparison.compare` gave.
 
     Returns
     -------

@@ -4,9 +4,9 @@ import math
 from pathlib import Path
 
 import pytest
-from simulator.config import load_scenario
 
-from simulator.compare import compare
+from simulator.comparison import compare
+from simulator.config import load_scenario
 from simulator.integrate import run
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
