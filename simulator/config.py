@@ -7,7 +7,6 @@ core ones, no merge keys, bounded size, depth and expansion.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from simulator.config_composer import Composer, Event, scalar
 from simulator.config_files import read_text
 from simulator.config_tree import OVERRIDE, Node, Place, assigned, closest_path, find_place, merged, plain_data
 from simulator.issues import ConfigError, Issue
-from simulator.quantity import SiNumber
+from simulator.quantity import UNREADABLE, SiNumber
 from simulator.scenario import Scenario
 from simulator.yaml_faults import explain
 
@@ -122,7 +121,7 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
     for key, value in (overrides or {}).items():
         tree = _overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
-    data = plain_data(tree)
+    data = plain_data(tree, UNREADABLE)
     if "sweep" in data:
         issues.append(issue_at(tree, Complaint(("sweep",), "sweeps cannot be run by this version", "one scenario")))
         del data["sweep"]
@@ -198,7 +197,7 @@ def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
             found += [Issue(OVERRIDE, None, None, key, problem, "a finite number")] if problem else []
         if found:
             issues += [Issue(OVERRIDE, None, None, key, i.problem, i.expected, i.hint) for i in found]
-            return Node(SiNumber(math.nan), place)
+            return Node(UNREADABLE, place)
         return node
     if isinstance(value, list | tuple):
         return Node([_override_value(item, key, issues) for item in value], place)

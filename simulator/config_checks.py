@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from simulator.complaints import Complaint
 from simulator.config_tree import Node, Place, find_place
 from simulator.issues import Issue
-from simulator.quantity import SiNumber
+from simulator.quantity import UNREADABLE
 from simulator.scenario import Scenario
 
 __all__ = ["complaints_of", "empty_values", "issue_at", "position", "validated"]
@@ -62,9 +61,9 @@ def _patch(data: Any, complaint: Complaint) -> None:
         if complaint.problem.startswith("unknown key"):
             data.pop(last, None)
         else:
-            data[last] = SiNumber(math.nan)
+            data[last] = UNREADABLE
     elif isinstance(data, list) and isinstance(last, int) and last < len(data):
-        data[last] = SiNumber(math.nan)
+        data[last] = UNREADABLE
 
 
 def issue_at(tree: Node | None, complaint: Complaint) -> Issue:

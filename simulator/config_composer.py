@@ -11,7 +11,7 @@ from typing import Any, Literal
 from simulator.complaints import shown
 from simulator.config_tree import Node, Place
 from simulator.issues import ConfigError, Issue
-from simulator.quantity import SiNumber
+from simulator.quantity import UNREADABLE
 
 __all__ = ["Composer", "Event", "scalar"]
 
@@ -181,10 +181,10 @@ def scalar(text: str) -> tuple[Any, str]:
     if text in _WORDS:
         return _WORDS[text], ""
     if _NON_FINITE.fullmatch(text):
-        return SiNumber(math.nan), f"`{text}` is not a finite number"
+        return UNREADABLE, f"`{text}` is not a finite number"
     if not _is_number(text):
         return text, ""
-    too_large = SiNumber(math.nan), f"`{shown(text)}` is too large to compute with"
+    too_large = UNREADABLE, f"`{shown(text)}` is too large to compute with"
     if len(text) > LONGEST_NUMBER:
         return too_large
     if _INTEGER.fullmatch(text):

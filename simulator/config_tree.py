@@ -58,13 +58,13 @@ class Node:
         return self.keys.get(name) or (child.place if child is not None else self.place)
 
 
-def plain_data(node: Node) -> Any:
-    """The tree as dicts, lists and scalars."""
+def plain_data(node: Node, empty: Any = None) -> Any:
+    """The tree as dicts, lists and scalars, with `empty` where there is no value."""
     if isinstance(node.content, dict):
-        return {key: plain_data(child) for key, child in node.content.items()}
+        return {key: plain_data(child, empty) for key, child in node.content.items()}
     if isinstance(node.content, list):
-        return [plain_data(child) for child in node.content]
-    return node.content
+        return [plain_data(child, empty) for child in node.content]
+    return empty if node.content is None else node.content
 
 
 def find_place(node: Node, path: Sequence[str | int]) -> tuple[Place, bool]:

@@ -33,6 +33,10 @@ class MechanismEntry(Record):
         """The law's parameters by name [SI]."""
         return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.mechanism.parameters}
 
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        # The classes of the entries are made when this module loads; pickle cannot find them by name.
+        return _restored, ({name: getattr(self, name) for name in type(self).model_fields},)
+
 
 _CHOICES = {"ion": "the ion that moves (a charged species)", "species": "the species that moves"}
 
@@ -53,8 +57,13 @@ def _entry(name: str, mechanism: Mechanism) -> type[MechanismEntry]:
     return create_model(title, __base__=MechanismEntry, __doc__=mechanism.title, **fields)
 
 
+_ENTRIES = {name: _entry(name, mechanism) for name, mechanism in library().items()}
+
 if TYPE_CHECKING:
     AnyMechanism = MechanismEntry
 else:
-    _ENTRIES = tuple(_entry(name, mechanism) for name, mechanism in library().items())
-    AnyMechanism = Annotated[Union[_ENTRIES], Field(discriminator="law")]  # noqa: UP007 - made from a tuple
+    AnyMechanism = Annotated[Union[tuple(_ENTRIES.values())], Field(discriminator="law")]  # noqa: UP007 - from a tuple
+
+
+def _restored(data: dict[str, Any]) -> MechanismEntry:
+    return _ENTRIES[data["law"]].model_validate(data)

@@ -12,15 +12,16 @@ from pydantic_core import core_schema
 from simulator.complaints import complaint_error, kind_of, shown, suggestion
 from simulator.units import DIMENSION_WORDS, QuantityError, alternatives, describe, format_quantity, parse_quantity
 
-__all__ = ["Quantity", "SiNumber", "quantity_of"]
+__all__ = ["UNREADABLE", "Quantity", "SiNumber", "quantity_of"]
 
 
 class SiNumber(float):
-    """A number known to be SI although the scenario around it is read from text.
+    """A number known to be SI although the scenario around it is read from text."""
 
-    NaN marks a value that could not be read and was already complained about: every comparison with it
-    is false, so the other checks stay quiet about it.
-    """
+
+#: Stands for a value that could not be read and was complained about already. Every comparison with NaN
+#: is false, so the other checks stay quiet about it. Other NaNs are refused.
+UNREADABLE = SiNumber("nan")
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Quantity:
         QuantityError
             If it is not such a quantity or out of bounds.
         """
-        if isinstance(value, SiNumber) and math.isnan(value):
-            return float(value)
+        if value is UNREADABLE:
+            return math.nan
         if self.words and isinstance(value, str):
             if value not in self.words:
                 raise QuantityError(f"`{shown(value)}` is not known here", self.expected, suggestion(value, self.words))

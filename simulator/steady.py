@@ -86,10 +86,11 @@ def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _:
     events = model.events()
     parameters = events[-1].parameters if events else model.parameters()
     state, route = model.initial_state(), "newton"
-    solution = _newton(model, state, parameters)
+    largest = LARGEST_SWELLING * _volumes(model, state, parameters)
+    solution = _newton(model, state, parameters, largest)
     if solution is None:
         route = "pseudo-transient, newton"
-        solution = _continued(model, state, parameters, announce)
+        solution = _continued(model, state, parameters, largest, announce)
     if solution is None:
         raise NoSteadyState(
             f"{scenario.name}: no steady state found from the initial state, neither by Newton's method nor after "
@@ -98,12 +99,11 @@ def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _:
     return _described(model, solution, parameters, route)
 
 
-def _newton(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarray | None:
-    """Damped Newton iteration; None if it does not arrive."""
+def _newton(model: Model, state: np.ndarray, parameters: np.ndarray, largest: np.ndarray) -> np.ndarray | None:
+    """Damped Newton iteration; None if it does not arrive, or runs away beyond the `largest` volumes."""
     equations, scales = load_arrays(model.structure), model.scales()
     positive = np.array([name.startswith(("n_", "w_")) for name in model.structure.states])
     electric = ~positive
-    largest = LARGEST_SWELLING * _volumes(model, state, parameters)
     length = np.inf
     for _ in range(ITERATIONS):
         size = np.maximum(np.abs(state), scales)
@@ -133,7 +133,11 @@ def _volumes(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndar
 
 
 def _continued(
-    model: Model, state: np.ndarray, parameters: np.ndarray, announce: Callable[[str], None]
+    model: Model,
+    state: np.ndarray,
+    parameters: np.ndarray,
+    largest: np.ndarray,
+    announce: Callable[[str], None],
 ) -> np.ndarray | None:
     """Newton's method after ever longer pseudo-transients."""
     program = load_program(model.structure, announce)
@@ -145,7 +149,7 @@ def _continued(
         if run.status[0] != 0:
             return None
         state = run.final[0]
-        solution = _newton(model, state, parameters)
+        solution = _newton(model, state, parameters, largest)
         if solution is not None:
             return solution
     return None

@@ -85,7 +85,7 @@ def _misplaced_colon(line: int, column: int, text: str) -> Fault:
         return Fault(above, before.index(":") + 1, "there is no space after this colon", "write `key: value`")
     if len(written) > 1 and _indent(lines[written[-2] - 1]) == _indent(own) != _indent(before):
         return Fault(above, start, "this line is not indented like the others of its block", "align it with them")
-    return Fault(line, _indent(own) + 1, "this line is indented too far, or the line above has a value already")
+    return Fault(line, _indent(own) + 1, "this line is indented too far; the line above has a value already")
 
 
 def _indent(line: str) -> int:

@@ -205,6 +205,21 @@ def test_changed_law_or_constant_with_old_file_times_changes_the_next_run(tmp_pa
 
 
 @pytest.mark.slow
+def test_a_warm_run_needs_no_linear_algebra_and_leaves_numbas_intact(tmp_path):
+    code = (
+        FINAL
+        + """
+import sys
+assert not {"sympy", "scipy.linalg", "scipy.integrate", "pint", "matplotlib"} & set(sys.modules)
+import numba, numpy
+assert numba.njit(lambda a: a @ a)(numpy.eye(2)).trace() == 2.0
+"""
+    )
+    in_a_copy(tmp_path, FINAL, tmp_path / "cache")
+    in_a_copy(tmp_path, code, tmp_path / "cache")
+
+
+@pytest.mark.slow
 def test_damaged_cache_is_built_again(tmp_path):
     cache = tmp_path / "cache"
     before = in_a_copy(tmp_path, FINAL, cache)

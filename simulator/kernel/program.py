@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +75,8 @@ class Program:
         program = cls(module, compiled=False)
         n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
         nothing = np.empty((0, n))
-        program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
+        with _linear_algebra_put_off():
+            program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
         return cls(module, compiled=not module.advance.stats.cache_hits)
 
     def integrate(
@@ -127,3 +131,24 @@ class Program:
         return Integration(
             saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
         )
+
+
+@contextmanager
+def _linear_algebra_put_off() -> Iterator[None]:
+    """Keep numba from importing SciPy's linear algebra when it first loads compiled code.
+
+    It only asks whether there is any, which takes longer than a run; there is, since SciPy is required.
+    """
+    name = "scipy.linalg.cython_blas"
+    modules: dict[str, Any] = sys.modules
+    if name in modules:
+        yield
+        return
+    modules[name] = None
+    try:
+        yield
+    finally:
+        del modules[name]
+        asked = modules.get("numba.np.arraymath")
+        if asked is not None:
+            asked._HAVE_BLAS = True

@@ -1,0 +1,576 @@
+"""Reading scenario files: every refusal has its place and a hint, and no bytes show a traceback."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simulator.config import ConfigError, from_resolved, load_scenario, read_config, read_plain
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+TEXT = """\
+name: cell
+temperature: 37 degC
+compartments:
+  bath:
+    fixed: true
+    concentrations: {na: 145 mM, k: 4.5 mM, cl: 149.5 mM}
+  cell:
+    volume: 4.19 pL
+    concentrations: {na: 15 mM, k: 140 mM, cl: 13 mM}
+    impermeant: {concentration: 131 mM, charge: auto}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 1257 um^2
+    capacitance: 1 uF/cm^2
+    potential: -60 mV
+    mechanisms:
+      k_leak: {law: leak_ghk, ion: k, permeability: 4.0e-9 m/s}
+      pump: {law: na_k_pump_hill, max_rate: 0.6 umol/m^2/s, k_na: 10 mM, k_k: 1.5 mM}
+run: {duration: 48 h, save_every: 5 min}
+"""
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Write a file, read it, and return what was wrong with it."""
+
+    def read(content, overrides=None):
+        path = tmp_path / "cell.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(ConfigError) as error:
+            read_config(path, overrides)
+        assert error.value.exit_code == 2
+        return error.value.issues
+
+    return read
+
+
+def replaced(old, new):
+    assert old in TEXT
+    return TEXT.replace(old, new)
+
+
+def place(issue):
+    return issue.line, issue.column
+
+
+def at(text, part):
+    """Line and column (from 1) of a part of a text."""
+    before = text[: text.index(part)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+# -- T01 to T06: what the values say ---------------------------------------------------------------
+
+
+def test_mistyped_keys_and_a_wrong_type_are_reported_together(refused):
+    text = replaced("permeability", "permeabillity").replace("capacitance", "capacitence").replace("37 degC", "true")
+    issues = refused(text)
+    assert [(i.key, place(i)) for i in issues] == [
+        ("temperature", at(text, "temperature")),
+        ("membranes.plasma.capacitence", at(text, "capacitence")),
+        ("membranes.plasma.mechanisms.k_leak.permeabillity", at(text, "permeabillity")),
+    ]
+    assert "this is `true`" in issues[0].problem
+    assert issues[1].hint == "did you mean `capacitance`?"
+    assert issues[2].hint == "did you mean `permeability`?"
+
+
+def test_wrong_values_do_not_hide_what_does_not_fit_together(refused):
+    text = replaced("37 degC", "true").replace("capacitance", "capacitence").replace("inside: cell", "inside: sell")
+    assert [i.key for i in refused(text)] == [
+        "temperature",
+        "membranes.plasma.inside",
+        "membranes.plasma.capacitence",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem", "expected"),
+    [
+        ("37 degC", "true", "temperature", "this is `true`", "a temperature"),
+        ("48 h", '"ten"', "run.duration", "`ten` does not start with a number", "a time"),
+        ("{na: 15 mM, k: 140 mM, cl: 13 mM}", "[1, 2]", "compartments.cell.concentrations", "a list", "key: value"),
+        ("fixed: true", "fixed: 1", "compartments.bath.fixed", "the number `1`", "true or false"),
+        ("48 h", "48", "run.duration", "`48` has no unit", "a time"),
+        ("inside: cell", "inside: {a: b}", "membranes.plasma.inside", "a block of keys", "a text"),
+        ("4.19 pL", "", "compartments.cell.volume", "there is no value", ""),
+        ("37 degC", "~", "temperature", "there is no value", ""),
+    ],
+)
+def test_wrong_types_name_what_was_given_and_what_was_expected(refused, old, new, key, problem, expected):
+    [issue] = refused(replaced(old, new))
+    assert issue.key == key
+    assert problem in issue.problem
+    assert expected in issue.expected
+
+
+def test_a_key_that_stands_twice_is_shown_with_both_lines(refused):
+    text = replaced("      pump:", "      k_leak: {law: leak_ghk, ion: k, permeability: 1.0e-9 m/s}\n      pump:")
+    [issue] = refused(text)
+    assert (issue.line, issue.key) == (20, "membranes.plasma.mechanisms.k_leak")
+    assert "line 19" in issue.problem
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1e400", "1e400 mV", "nan mM", "inf mV", "9" * 400])
+def test_numbers_that_are_not_finite_are_refused_at_their_key(refused, value):
+    [issue] = refused(replaced("-60 mV", value))
+    assert issue.key == "membranes.plasma.potential"
+    assert "not a finite number" in issue.problem or "too large" in issue.problem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem", "hint"),
+    [
+        ("-60 mV", "-70 mM", "is an amount concentration", ""),
+        ("-60 mV", "-70 MV", "out of range", "did you mean `-70 mV`?"),
+        ("k: 140 mM", "k: 140 mm", "is a length", "did you mean `140 mM`?"),
+        ("37 degC", "310 degC", "out of range", "did you mean `310 K`?"),
+        ("37 degC", "37 K", "out of range", "did you mean `37 degC`?"),
+    ],
+)
+def test_wrong_units_are_named_with_the_likely_one(refused, old, new, problem, hint):
+    [issue] = refused(replaced(old, new))
+    assert problem in issue.problem
+    assert issue.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "bound"),
+    [
+        ("k: 140 mM", "k: -1 mM", "from 0 mM"),
+        ("4.19 pL", "0 pL", "above 0"),
+        ("1 uF/cm^2", "0 uF/cm^2", "above 0"),
+        ("37 degC", "-1 K", "from 250 K"),
+        ("ghk, ion: k, permeability: 4.0e-9 m/s", "ohmic, ion: k, conductance: -1 S/m^2", "at least 0"),
+        ("48 h", "0 s", "above 0"),
+        ("5 min", "50 h", "at most the duration"),
+        ("{law: leak_ghk, ion: k,", "{law: leak_ghk, ion: glucose,", "a charged species"),
+    ],
+)
+def test_impossible_physics_is_refused_with_its_bound(refused, old, new, bound):
+    [issue] = refused(replaced(old, new))
+    assert bound in issue.expected
+    assert issue.line
+
+
+# -- T07 to T11, T14: what the file is -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "words"),
+    [
+        ("    fixed: true", "\tfixed: true", "\tfixed", "tab"),
+        ("    inside: cell", "  \tinside: cell", None, "tab"),
+        ("cl: 149.5 mM}", "cl: 149.5 mM", "{na: 145", "`{` is not closed"),
+        ("48 h, save_every: 5 min}", "48 h, save_at: [1 h, 2 h}", None, "`]` missing"),
+        ("    outside: bath", "  outside: bath", "outside", "not indented like the others"),
+        ("    volume: 4.19", "   volume: 4.19", "concentrations: {na: 15", "the line above has a value already"),
+        ("    outside: bath", "      outside: bath", "outside", "indented too far"),
+        ("    inside: cell", "    inside cell", "inside cell", "no colon"),
+        ("temperature: 37", "temperature 37", "temperature", "no colon"),
+        ("  plasma:", "  plasma", "plasma", "no colon"),
+        ("    inside: cell", "    inside:cell", ":cell", "no space after this colon"),
+        ("name: cell", "name: 'cell", "'cell", "quote that opens here"),
+        ("name: cell", 'name: "cell', '"cell', "quote that opens here"),
+        ("name: cell", "name: my: cell", ": cell", "two colons"),
+        ("name: cell", "name: @cell", "@cell", "cannot start with `@`"),
+        ("cl: 149.5 mM}", "cl: 149.5 mM}}", None, "does not belong here"),
+        ("na: 145 mM, k", "na: 145 mM k", None, "comma"),
+    ],
+)
+def test_broken_yaml_is_explained_where_it_is_to_be_mended(refused, old, new, fault, words):
+    text = replaced(old, new)
+    [issue] = refused(text)
+    assert words in issue.problem
+    assert issue.line == at(text, new.splitlines()[0].strip(" \t")[:6])[0] if fault is None else True
+    if fault is not None:
+        assert place(issue) == at(text, fault)
+
+
+def test_tags_are_refused_and_run_nothing(refused, tmp_path):
+    sentinel = tmp_path / "sentinel"
+    [issue] = refused(f'{TEXT}description: !!python/object/apply:os.system ["touch {sentinel}"]\n')
+    assert "tag `!!python/object/apply:os.system` is not allowed" in issue.problem
+    assert issue.key == "description"
+    assert not sentinel.exists()
+
+
+def limited(path):
+    """Validate a file in a process of its own with 200 MB beyond what the import takes; seconds and answer."""
+    code = (
+        "import sys, resource, time, simulator.config as c\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "begun = time.perf_counter()\n"
+        "try: c.read_config(sys.argv[1])\n"
+        "except c.ConfigError as e: print(e)\n"
+        "print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=CONFIGS.parent, check=True
+    )
+    *answer, last = result.stdout.splitlines()
+    seconds, kilobytes = map(float, last.split())
+    return "\n".join(answer), seconds, kilobytes / 1024 / (1 if sys.platform != "darwin" else 1024)
+
+
+def test_an_alias_bomb_is_refused_quickly_and_small(tmp_path):
+    path = tmp_path / "bomb.yaml"
+    names = "abcdefghi"
+    lines = [f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]" for a, b in pairwise(names)]
+    path.write_text("\n".join(["a: &a [x,x,x,x,x,x,x,x,x]", *lines]))
+    answer, seconds, megabytes = limited(path)
+    assert "expands to more than" in answer
+    assert (seconds < 2.0, megabytes < 100.0) == (True, True)
+
+
+def test_a_few_anchors_still_work(tmp_path):
+    path = tmp_path / "cell.yaml"
+    path.write_text(replaced("k: 4.5 mM", "k: &k 4.5 mM").replace("k: 140 mM", "k: *k"))
+    assert load_scenario(path).compartments["cell"].concentrations["k"] == 4.5
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "a: " + "{a: " * 5000, "- " * 5000, "\n".join(" " * i + "a:" for i in range(300))]
+)
+def test_deep_nesting_is_refused_quickly(tmp_path, text):  # fmt: skip
+    path = tmp_path / "deep.yaml"
+    path.write_text(text)
+    answer, seconds, _ = limited(path)
+    assert "levels inside each other" in answer
+    assert seconds < 2.0
+
+
+def test_depth_counts_through_aliases(refused):
+    lines = ["x0: &x0 1"] + [f"x{i}: &x{i} {'[' * 40}*x{i - 1}{']' * 40}" for i in range(1, 60)]
+    [issue] = refused("\n".join(lines))
+    assert "levels inside each other" in issue.problem
+
+
+def test_odd_files_have_different_and_correct_messages(tmp_path):
+    contents = {
+        "is empty": b"",
+        "only comments": b"# hello\n# there\n",
+        "second document": b"name: a\n---\nname: b\n",
+        "holds a list": b"- name: a\n",
+        "UTF-16": TEXT.encode("utf-16"),
+        "not UTF-8 text": "name: caf\u00e9".encode("latin-1"),
+        "control character": b"name: a\0b\n",
+        "larger than 1 MiB": b"#" * 50_000_000,
+        "a single value": b"hello",
+    }
+    messages = set()
+    for number, (words, content) in enumerate(contents.items()):
+        path = tmp_path / f"{number}.yaml"
+        path.write_bytes(content)
+        messages.add(message := refusal(path, words))
+        assert str(path) in message
+    messages.add(refusal(tmp_path, "a directory"))
+    messages.add(refusal(tmp_path / "absent.yaml", "no such file"))
+    messages.add(refusal(Path("a\0b.yaml"), "no such file"))
+    assert len({m.split(": ", 1)[1] for m in messages}) == len(contents) + 2
+
+
+def refusal(path, words):
+    with pytest.raises(ConfigError, match=words) as error:
+        read_config(path)
+    assert len(error.value.issues) == 1
+    return str(error.value)
+
+
+def test_a_near_file_name_is_suggested():
+    assert "did you mean `leaky_bucket.yaml`?" in refusal(CONFIGS / "leeky_bucket.yaml", "no such file")
+
+
+def test_devices_and_pipes_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    refusal(tmp_path / "pipe.yaml", "not a regular file")
+    refusal(Path("/dev/zero"), "not a regular file")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", '"a\\0b"', "x" * 300, "..", "''", '"a\\nb"', "5"])
+def test_names_that_could_escape_are_refused(refused, name):
+    [issue] = refused(replaced("name: cell", f"name: {name}"))
+    assert issue.key == "name"
+
+
+@pytest.mark.parametrize("label", ["../x", "A", "x" * 42, "9", "a-b", "a b", "\u00e9"])
+def test_labels_follow_their_pattern(refused, label):
+    issues = refused(replaced("      pump:", f"      {label}:"))
+    assert any("not a name" in i.problem or "not text" in i.problem for i in issues)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("1: 2", "not text"),
+        ("true: 2", "not text"),
+        ("? [a, b]\n: 2", "not a plain word"),
+        ("<<: {name: x}", "merge keys"),
+        ("description: *nothing", "refers to nothing"),
+        ("description: &a [*a]", "refers to nothing"),
+        ("sweep: {mode: grid}", "sweeps cannot be run"),
+    ],
+)
+def test_other_things_of_yaml_are_refused_by_name(refused, line, words):
+    assert words in refused(f"{TEXT}{line}\n")[0].problem
+
+
+def test_byte_order_mark_and_windows_line_ends_are_harmless(tmp_path):
+    path = tmp_path / "cell.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
+    assert load_scenario(path).name == "cell"
+
+
+# -- extends, --set, origins -----------------------------------------------------------------------
+
+
+def family(tmp_path, **files):
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def test_a_file_is_laid_over_the_one_it_extends(tmp_path):
+    over = "extends: base.yaml\nname: over\nmembranes: {plasma: {potential: -70 mV, mechanisms: {pump: {k_k: 2 mM}}}}\n"
+    loaded = read_config(family(tmp_path, base=TEXT, over=over) / "over.yaml")
+    plasma = loaded.scenario.membranes["plasma"]
+    assert (loaded.scenario.name, plasma.potential) == ("over", -0.07)
+    assert plasma.mechanisms["pump"].values() == {"max_rate": 6e-7, "k_na": 10.0, "k_k": 2.0}
+    assert loaded.origins["membranes.plasma.potential"] == f"{tmp_path / 'over.yaml'}:3"
+    assert loaded.origins["membranes.plasma.area"] == f"{tmp_path / 'base.yaml'}:15"
+    assert loaded.origins["membranes.plasma.water"] == "default"
+
+
+def test_an_extending_file_can_take_away_and_replace(tmp_path):
+    over = (
+        "extends: base.yaml\nmembranes:\n  plasma:\n    mechanisms:\n      k_leak:\n"
+        "      pump: {law: na_k_pump_constant, rate: 1 umol/m^2/s}\n"
+    )
+    scenario = load_scenario(family(tmp_path, base=TEXT, over=over) / "over.yaml")
+    assert list(scenario.membranes["plasma"].mechanisms) == ["pump"]
+    assert scenario.membranes["plasma"].mechanisms["pump"].values() == {"rate": 1e-6}
+
+
+def test_errors_of_a_base_are_placed_in_the_base(tmp_path):
+    base = replaced("-60 mV", "-60 mM")
+    with pytest.raises(ConfigError) as error:
+        read_config(family(tmp_path, base=base, over="extends: base.yaml\nnam: x\n") / "over.yaml")
+    places = [(Path(i.file).name, i.line, i.key) for i in error.value.issues]
+    assert sorted(places) == [("base.yaml", 17, "membranes.plasma.potential"), ("over.yaml", 2, "nam")]
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("/etc/passwd.yaml", "absolute"),
+        ("~/x.yaml", "absolute"),
+        ("cell.txt", "not a YAML file"),
+        ("over.yaml", "in turn"),
+        ("ring.yaml", "in turn"),
+        ("[a]", "not a file name"),
+        ("absent.yaml", "no such file"),
+        ("c0.yaml", "more than 8 files"),
+    ],
+)
+def test_bases_that_cannot_be_are_refused(tmp_path, base, words):
+    chain = {f"c{i}": f"extends: c{i + 1}.yaml\n" for i in range(12)}
+    folder = family(tmp_path, over=f"extends: {base}\n", ring="extends: over.yaml\n", **chain)
+    with pytest.raises(ConfigError, match=words):
+        read_config(folder / "over.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("membranes.plasma.mechanisms.pump.max_rate", "1 umol/m^2/s", 1e-6),
+        ("membranes.plasma.mechanisms.pump.max_rate", 1e-6, 1e-6),
+        ("membranes.plasma.mechanisms.pump.max_rate", 0, 0.0),
+        ("run.rtol", "1e-7", 1e-7),
+        ("run.max_steps", 50, 50),
+        ("atp_free_energy", "-50 kJ/mol", -50e3),
+        ("membranes.plasma.area", 1e-9, 1e-9),
+    ],
+)
+def test_values_are_set_by_dotted_path_in_text_or_si(tmp_path, key, value, expected):
+    loaded = read_config(family(tmp_path, cell=TEXT) / "cell.yaml", {key: value})
+    assert loaded.scenario.quantities()[key] == expected
+    assert loaded.origins[key] == "--set"
+
+
+def test_list_items_and_keys_with_dots_can_be_set(tmp_path):
+    protocol = "protocol:\n  - {at: 2 h, set: {membranes.plasma.mechanisms.pump.max_rate: 0 umol/m^2/s}}\n"
+    changes = {
+        "protocol.0.at": "3 h",
+        "protocol.0.set.membranes.plasma.mechanisms.pump.max_rate": "2 umol/m^2/s",
+        "run.save_every": "1 h",
+        "description": "a: b",
+    }
+    scenario = load_scenario(family(tmp_path, cell=TEXT + protocol) / "cell.yaml", changes)
+    assert scenario.protocol[0].at == 10800.0
+    assert scenario.protocol[0].set == {"membranes.plasma.mechanisms.pump.max_rate": 2e-6}
+    assert scenario.description == "a: b"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("membranes.plasma.mechanisms.pmp.max_rate", "1 mM", "`membranes.plasma.mechanisms.pump.max_rate`"),
+        ("membranes.plasma.mechanisms.pump.max_rat", "1 mM", "did you mean `max_rate`?"),
+        ("membranes.plasma.potential", "-70", "has no unit"),
+        ("membranes.plasma.potential", "", "there is no value"),
+        ("membranes.plasma.potential", ".nan", "not a finite number"),
+        ("membranes.plasma.potential", float("nan"), "not a finite number"),
+        ("membranes.plasma.potential", "[", "missing"),
+        ("run.max_steps", True, "this is `true`"),
+        ("run", "5", "key: value"),
+        ("", "5", "unknown key"),
+        ("a..b", "5", "nothing of this name"),
+        ("protocol.0.at", "5 s", "nothing of this name"),
+    ],
+)
+def test_values_that_cannot_be_set_are_refused_with_their_key(refused, key, value, words):
+    [issue] = refused(TEXT, {key: value})
+    assert (issue.file, issue.line, issue.key) == ("--set", None, key)
+    assert words in str(issue)
+    assert str(issue).startswith("--set: ")
+
+
+def test_an_issue_reads_as_one_line_and_as_a_record(refused):
+    [issue] = refused(replaced("-60 mV", "-70 MV"))
+    assert str(issue).endswith(
+        "cell.yaml:17:5: membranes.plasma.potential: `-70 MV` is out of range; expected a voltage from -1 V to 1 V; "
+        "did you mean `-70 mV`?"
+    )
+    keys = ["file", "line", "column", "key", "problem", "expected", "hint", "text"]
+    assert list(issue.record()) == keys
+
+
+def test_every_value_is_listed_with_its_origin():
+    loaded = read_config(CONFIGS / "pump_stopped.yaml", {"run.rtol": 1e-7})
+    rows = {path: (text, Path(origin).name) for path, text, origin in loaded.rows()}
+    assert rows["run.rtol"] == ("1e-07", "--set")
+    assert rows["run.max_steps"] == ("100000", "default")
+    assert rows["compartments.bath.fixed"][0] == "true"
+    assert rows["membranes.plasma.potential"][0] == "-60 mV"
+    assert rows["membranes.plasma.potential"][1].startswith("leaky_bucket.yaml:")
+    assert rows["protocol.0.at"][1].startswith("pump_stopped.yaml:")
+    assert list(rows) == list(loaded.scenario.leaves())
+
+
+def test_warnings_have_places(tmp_path):
+    path = family(tmp_path, cell=f"{TEXT}species: {{anion: {{charge: -1}}}}\n") / "cell.yaml"
+    [warning] = read_config(path).warnings
+    assert (warning.key, warning.line) == ("species.anion", 22)
+
+
+def test_a_stored_scenario_reads_back_and_a_damaged_one_is_refused():
+    scenario = load_scenario(CONFIGS / "pump_stopped.yaml")
+    text = json.dumps(scenario.resolved())
+    assert from_resolved(text).scenario == scenario
+    for damaged in ("", "{", "[]", "5", text.replace("48", '"x"'), text.replace("duration", "d"), "[" * 100_000, "NaN"):
+        if damaged != text:
+            with pytest.raises(ConfigError):
+                from_resolved(damaged)
+
+
+def test_plain_files_have_the_same_limits(tmp_path):
+    path = family(tmp_path, plain="a: [1, 2.5, x, true, null, 0x10, 1e3, '5', 007]\n") / "plain.yaml"
+    assert read_plain(path) == {"a": [1, 2.5, "x", True, None, 16, 1000.0, "5", 7]}
+    path.write_text("a: !!python/none x")
+    with pytest.raises(ConfigError):
+        read_plain(path)
+
+
+def test_a_small_scenario_loads_fast(configs):
+    load_scenario(configs / "leaky_bucket.yaml")
+    begun = time.perf_counter()
+    load_scenario(configs / "leaky_bucket.yaml")
+    assert time.perf_counter() - begun < 0.06
+
+
+# -- any bytes at all ------------------------------------------------------------------------------
+
+ANY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+
+
+def survives(path, content):
+    path.write_bytes(content)
+    issues = []
+    try:
+        scenario = load_scenario(path)
+    except ConfigError as error:
+        issues = error.issues
+    else:
+        assert from_resolved(json.dumps(scenario.resolved(), allow_nan=False)).scenario == scenario
+        return
+    assert issues
+    assert all(issue.problem and "\n" not in str(issue) for issue in issues)
+
+
+@ANY
+@given(content=st.binary(max_size=300))
+def test_arbitrary_bytes_are_refused_without_a_traceback(tmp_path, content):
+    survives(tmp_path / "x.yaml", content)
+
+
+@ANY
+@given(content=st.text(alphabet="ab:- \n\t[]{},&*!|>'\"%@#?<=~0.e", max_size=60))
+def test_arbitrary_yaml_like_text_is_refused_without_a_traceback(tmp_path, content):
+    survives(tmp_path / "x.yaml", content.encode())
+
+
+@ANY
+@given(data=st.data())
+def test_mutated_scenarios_are_read_or_refused_without_a_traceback(tmp_path, data):
+    text = TEXT + "protocol:\n  - {at: 2 h, set: {membranes.plasma.mechanisms.pump.max_rate: 0 umol/m^2/s}}\n"
+    content = bytearray(text.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        end = start + data.draw(st.integers(0, 12))
+        content[start:end] = data.draw(
+            st.binary(max_size=6) | st.sampled_from([b": ", b"\n", b"{", b"- ", b"1e999", b"k"])
+        )
+    survives(tmp_path / "x.yaml", bytes(content))
+
+
+@ANY
+@given(data=st.data())
+def test_swapped_parts_of_a_scenario_are_read_or_refused_without_a_traceback(tmp_path, data):
+    """Valid YAML with values in the wrong places reaches the checks behind the parser."""
+    stored = data.draw(st.booleans())
+    protocol = read_plain(CONFIGS / "pump_stopped.yaml")["protocol"]
+    tree = read_plain(CONFIGS / "leaky_bucket.yaml") | {"protocol": protocol}
+    tree = load_scenario(CONFIGS / "pump_stopped.yaml").resolved() if stored else tree
+    parts = list(walk(tree))
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder, key, _ = data.draw(st.sampled_from(parts))
+        _, _, other = data.draw(st.sampled_from(parts))
+        holder[key] = data.draw(
+            st.sampled_from([json.loads(json.dumps(other)), None, True, -1, "1 mM", "5 min", [], {}, "k", 1e300])
+        )
+    text = json.dumps(tree)
+    if not stored:
+        survives(tmp_path / "x.yaml", text.encode())
+        return
+    with contextlib.suppress(ConfigError):
+        assert from_resolved(text).scenario.resolved()
+
+
+def walk(value):
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in list(items):
+        yield value, key, item
+        yield from walk(item)
