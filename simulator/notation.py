@@ -109,10 +109,16 @@ def time_scale(span: float) -> Scale:
     return Scale(SECONDS[unit], unit)
 
 
+#: Power [W] of one thermal energy kT per second, about: less than this is no dissipation to speak of.
+THERMAL_POWER = 4.0e-21
+
+
 def with_unit(value: float, unit: str, digits: int = 4) -> str:
     """A value [SI] in a readable ASCII unit, e.g. ``-67.21 mV``; ``-`` where there is none."""
     if math.isnan(value):
         return "-"
+    if unit == "W" and abs(value) < THERMAL_POWER:
+        value = 0.0
     scale = readable(abs(value), unit)
     return f"{scale.write(value, digits)} {scale.text}".strip()
 

@@ -24,7 +24,12 @@ ROOMS = {
 
 #: Who may import a slow library when the module loads; everybody else imports it inside a function.
 EAGER = {
-    "sympy": ["simulator/printing.py", "simulator/equations.py", "simulator/kernel/generate.py"],
+    "sympy": [
+        "simulator/printing.py",
+        "simulator/equations.py",
+        "simulator/kernel/generate.py",
+        "simulator/kernel/statements.py",
+    ],
     "matplotlib": ROOMS["matplotlib"],
     "scipy": [],
     "pint": [],

@@ -7,7 +7,8 @@ import sympy as sp
 
 from simulator.constants import FARADAY, SPECIES_CHARGE
 from simulator.equations import Equations, symbol
-from simulator.kernel.generate import KernelSource, numeric_form
+from simulator.kernel.generate import KernelSource
+from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
 from simulator.special import bern_slope, bern_value
 from simulator.structure import (

@@ -43,6 +43,7 @@ SOURCES = (
     "kernel/generate.py",
     "kernel/program.py",
     "kernel/rodas4.py",
+    "kernel/statements.py",
     "kernel/status.py",
     "kernel/vectormath.py",
 )

@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
 
 from simulator.constants import FARADAY
 from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.driver import Rows
 from simulator.kernel.rodas4 import ERROR_ORDER, GAMMA, A, C, D
-from simulator.special import bern_symbol
+from simulator.kernel.statements import PRINTER, statements
 from simulator.structure import amount, potential
-
-BERN_VALUE = sp.Function("bern_value")
-BERN_SLOPE = sp.Function("bern_slope")
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
@@ -51,151 +47,6 @@ from simulator.special import bern_slope, bern_value
 
 FARADAY = {faraday!r}
 '''
-
-
-class KernelPrinter(PythonCodePrinter):
-    """Prints expressions with multiplications for small powers and this project's function names."""
-
-    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
-        base, power = expr.as_base_exp()
-        if power.is_Integer and 1 < abs(int(power)) <= 8:
-            factor = self.parenthesize(base, sp.printing.precedence.PRECEDENCE["Pow"])
-            product = "*".join([factor] * abs(int(power)))
-            return f"({product})" if power > 0 else f"(1.0/({product}))"
-        if power == -1:
-            return f"(1.0/{self.parenthesize(base, sp.printing.precedence.PRECEDENCE['Pow'])})"
-        return f"exp({self._print(power)}*log({self._print(base)}))"
-
-    def _print_exp(self, expr: sp.exp) -> str:
-        return f"exp({self._print(expr.args[0])})"
-
-    def _print_log(self, expr: sp.log) -> str:
-        return f"log({self._print(expr.args[0])})"
-
-    def _print_Integer(self, expr: sp.Integer) -> str:
-        return f"{int(expr)}.0"
-
-    def _print_Rational(self, expr: sp.Rational) -> str:
-        return f"({expr.p}.0/{expr.q}.0)"
-
-    def _print_Half(self, expr: sp.Rational) -> str:
-        return "0.5"
-
-    def _print_Pi(self, expr: sp.Expr) -> str:
-        return repr(float(sp.pi))
-
-
-PRINTER = KernelPrinter(
-    {
-        "fully_qualified_modules": False,
-        "user_functions": {"bern_value": "bern_value", "bern_slope": "bern_slope"},
-    }
-)
-
-
-def numeric_form(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """Rewrite special functions as the numeric ones, with as few exponentials as there can be."""
-    bern = bern_symbol()
-    arguments = {f.args[0] for e in expressions for f in e.atoms(bern)}
-    replaced: dict[sp.Expr, sp.Expr] = {}
-    for x in sorted(arguments, key=sp.default_sort_key):
-        mirrored = -x in arguments and x.could_extract_minus_sign()
-        base = -x if mirrored else x
-        value = BERN_VALUE(base, sp.exp(base))
-        slope = BERN_SLOPE(base, value)
-        if mirrored:  # B(-x) = e^x B(x), which cancels nowhere
-            value, slope = sp.exp(base) * value, -sp.exp(base) * (value + slope)
-        replaced[bern(x, 0)] = value
-        replaced[bern(x, 1)] = slope
-    out = [e.xreplace(replaced) for e in expressions]
-    return _share_exponentials(out)
-
-
-def _share_exponentials(expressions: list[sp.Expr]) -> list[sp.Expr]:
-    """Write ``exp(-x)``, ``exp(2 x)`` as powers of ``exp(x)`` wherever that occurs."""
-    powers: dict[sp.Expr, set[sp.Rational]] = {}
-    for e in expressions:
-        for f in e.atoms(sp.exp):
-            number, rest = f.args[0].as_coeff_Mul()
-            powers.setdefault(rest, set()).add(number)
-    replaced: dict[sp.Expr, sp.Expr] = {}
-    for rest, numbers in powers.items():
-        base = min(numbers, key=lambda c: (abs(c), -c))
-        if len(numbers) > 1 and all((c / base).is_Integer for c in numbers):
-            replaced |= {
-                sp.exp(c * rest): sp.Pow(sp.exp(base * rest), c / base, evaluate=False) for c in numbers if c != base
-            }
-    for _ in range(2):  # exponentials inside exponentials are not expected beyond one level
-        expressions = [e.xreplace(replaced) for e in expressions]
-    return expressions
-
-
-def hoist(expressions: list[sp.Expr], constants: set[str]) -> tuple[dict[str, sp.Expr], list[sp.Expr]]:
-    """Take out what depends on constants only, so that a division by a parameter is done once a step."""
-    names: dict[sp.Expr, sp.Symbol] = {}
-
-    def is_constant(e: sp.Expr) -> bool:
-        return all(s.name in constants for s in e.free_symbols)
-
-    def named(e: sp.Expr) -> sp.Expr:
-        if e.is_Atom or e.could_extract_minus_sign():
-            return -named(-e) if e.could_extract_minus_sign() and not e.is_Atom else e
-        return names.setdefault(e, sp.Symbol(f"p{len(names)}", positive=True))
-
-    def walk(e: sp.Expr) -> sp.Expr:
-        if e.is_Atom:
-            return e
-        if is_constant(e):
-            return named(e)
-        if e.is_Mul:
-            number, factors = e.as_coeff_mul()
-            fixed = [f for f in factors if is_constant(f)]
-            return sp.Mul(number, named(sp.Mul(*fixed)), *(walk(f) for f in factors if f not in fixed))
-        return e.func(*map(walk, e.args))
-
-    rewritten = [walk(e) for e in expressions]
-    return {symbol.name: e for e, symbol in names.items()}, rewritten
-
-
-def straight_line(
-    definitions: dict[str, sp.Expr], expressions: Sequence[sp.Expr], names: Sequence[str], constants: set[str]
-) -> list[str]:
-    """Statements that compute `expressions` into `names`, the definitions they use first.
-
-    Subexpressions that occur several times, or that only depend on the names in `constants`, get a
-    temporary name.
-    """
-    needed: dict[str, sp.Expr] = {}
-    wanted = {s.name for e in expressions for s in e.free_symbols}
-    for name in reversed(definitions):
-        if name in wanted:
-            needed[name] = definitions[name]
-            wanted |= {s.name for s in definitions[name].free_symbols}
-    needed = dict(reversed(needed.items()))
-    hoisted, rewritten = hoist(numeric_form([*needed.values(), *expressions]), constants)
-    temporaries, reduced = sp.cse([*hoisted.values(), *rewritten], symbols=sp.numbered_symbols("t"), order="canonical")
-    needed = dict.fromkeys([*hoisted, *needed], sp.Integer(0))
-    values = dict(zip([*needed, *names], reduced, strict=True))
-    lines: list[str] = []
-    # A temporary is written just before its first use, so that definitions come first where they can.
-    pending = {t.name: value for t, value in temporaries}
-
-    def write(name: str, value: sp.Expr) -> None:
-        for used in sorted(s.name for s in value.free_symbols):
-            if used in pending:
-                write(used, pending.pop(used))
-            elif used in unwritten:
-                unwritten.remove(used)
-                write(used, values[used])
-        lines.append(f"    {name} = {PRINTER.doprint(value)}")
-
-    unwritten = list(needed)
-    while unwritten:
-        name = unwritten.pop(0)
-        write(name, values[name])
-    for name in names:
-        write(name, values[name])
-    return lines
 
 
 def function(name: str, arguments: Iterable[str], body: list[str], returns: Iterable[str], doc: str) -> list[str]:
@@ -293,7 +144,7 @@ class KernelSource:
         lines = ["", "", f"def {name}(state, parameters, given={{}}):", f'    """{doc}"""']
         lines += [f"    {s} = state[..., {i}]" for i, s in enumerate(self.states)]
         lines += [f"    {p} = parameters[..., {i}]" for i, p in enumerate(self.parameters)]
-        for line in straight_line(self.equations.definitions, list(values.values()), out, set()):
+        for line in statements(self.equations.definitions, list(values.values()), out, set()):
             lines.append(line)
             assigned = line.split(" = ")[0].strip()
             if assigned.startswith("v_") and assigned in self.equations.definitions:
@@ -308,14 +159,14 @@ class KernelSource:
 
     def _derivative(self) -> list[str]:
         out = [f"d_{s}" for s in self.basis]
-        body = straight_line(
+        body = statements(
             self.equations.definitions, [self.equations.derivative[s] for s in self.basis], out, set(self.parameters)
         )
         return function("derivative", self._arguments(), body, out, "Rates of change of the independent states.")
 
     def _linearisation(self) -> list[str]:
         out = [f"d_{s}" for s in self.basis] + [f"j_{i}_{j}" for i, j in self.jacobian]
-        body = straight_line(
+        body = statements(
             self.equations.definitions,
             [self.equations.derivative[s] for s in self.basis] + list(self.jacobian.values()),
             out,

@@ -15,7 +15,7 @@ from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from simulator.analysis import Analysis
 from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
-from simulator.notation import duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
+from simulator.notation import THERMAL_POWER, duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
 from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
 from simulator.plotting.end_labels import label_ends
 from simulator.plotting.panels import Series, draw_lines
@@ -31,9 +31,6 @@ CLAIMS = {
     "run_away": "Nothing balances",
     "not_converged": "Not balanced yet",
 }
-
-#: Power [W] of one thermal energy kT per second, about: less than this is no dissipation to speak of.
-THERMAL_POWER = 4.0e-21
 
 # Inches. A page with one membrane, up to four species and two paths for each is a slide of 16 to 9.
 WIDTH, SPECIES_ON_SLIDE = 13.33, 4
