@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simulator.scenario import Scenario, differences
+from simulator.scenario import differences
 from simulator.snapshot import Snapshot, snapshot
 from simulator.trajectory import Trajectory
-from simulator.units import format_quantity
 from simulator.verdict import Verdict, classify
 
 
@@ -93,21 +92,9 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
         The runs; they may differ in anything, their labels included.
     """
     left, right = (Side(t, classify(t), snapshot(t)) for t in (a, b))
-    changed = (
-        Difference(path, _text(a.scenario, path, x), _text(b.scenario, path, y))
-        for path, x, y in differences(a.scenario, b.scenario)
-    )
+    changed = (Difference(*item) for item in differences(a.scenario, b.scenario))
     rows = _merged(_quantities(left.end), _quantities(right.end))
     return Comparison(left, right, tuple(d for d in changed if d.path != "name"), rows)
-
-
-def _text(scenario: Scenario, path: str, value: object) -> str:
-    """A configured value as a user would write it."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return format_quantity(value, scenario.unit_of(path))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 #: A quantity's group, label and SI unit.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.complaints import Complaint, complaint_error, shown, suggestion
 from simulator.constants import SPECIES_CHARGE
+from simulator.mechanisms import CLAMP
 from simulator.units import QuantityError, format_quantity
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["check_title", "complaints", "settled_protocol", "warnings"]
 
 LONGEST_TITLE = 100
-
-#: Label under which a clamped membrane's amplifier runs.
-CLAMP_LABEL = "voltage_clamp"
 
 #: Saved points of one run; more would not fit in memory.
 MOST_SAVES = 10_000_000
@@ -229,8 +227,8 @@ def _refusal(scenario: Scenario, path: str) -> str:
 
 def _in_clamp(scenario: Scenario, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
     yield from _unknown_membrane(scenario, at, name)
-    if name in scenario.membranes and CLAMP_LABEL in scenario.membranes[name].mechanisms:
-        label = ("membranes", name, "mechanisms", CLAMP_LABEL)
+    if name in scenario.membranes and CLAMP in scenario.membranes[name].mechanisms:
+        label = ("membranes", name, "mechanisms", CLAMP)
         yield Complaint(label, "this label is taken by the clamp of the protocol", "another label")
     where = (*at, "carrier")
     charge = scenario.charge_of(carrier)

@@ -19,11 +19,10 @@ import numpy as np
 
 from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.errors import IonfluxError
-from simulator.mechanisms import library
+from simulator.mechanisms import CLAMP, library
 from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.structure import (
     ATP_ENERGY,
-    CLAMP,
     Structure,
     amount,
     charge,

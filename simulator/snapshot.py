@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.structure import CLAMP, MembraneStructure
+from simulator.mechanisms import CLAMP
+from simulator.structure import MembraneStructure
 from simulator.trajectory import Trajectory
 
 #: Driving force, over RT, below which an open channel would send an ion nowhere (about 3 uV).

@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from simulator.mechanisms import library
+from simulator.mechanisms import CLAMP, library
 from simulator.scenario import ClampEvent, Scenario
-
-#: Label of the mechanism that a protocol's ``clamp`` adds to a membrane.
-CLAMP = "voltage_clamp"
 
 #: Parameter: free energy of ATP hydrolysis over RT, in models with a mechanism that uses ATP.
 ATP_ENERGY = "atp_energy_over_rt"
@@ -179,7 +176,7 @@ def structure_of(scenario: Scenario) -> Structure:
     for name, m in scenario.membranes.items():
         mechanisms = [MechanismStructure(label, use.law, use.chosen) for label, use in m.mechanisms.items()]
         if name in clamped:
-            mechanisms.append(MechanismStructure(CLAMP, "voltage_clamp", clamped[name]))
+            mechanisms.append(MechanismStructure(CLAMP, CLAMP, clamped[name]))
         water = m.water if isinstance(m.water, str) else "finite"
         membranes.append(MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms)))
     names = list(scenario.compartments)

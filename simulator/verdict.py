@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.mechanisms import library
+from simulator.mechanisms import CLAMP, library
 from simulator.rest import REST, approach, eigenvalues
-from simulator.structure import CLAMP, concentration, voltage
+from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.

@@ -31,6 +31,9 @@ from typing import Any
 #: Placeholder in a stoichiometry for the species a scenario chooses (``ion:`` or ``species:``).
 CHOSEN = "*"
 
+#: Law that a protocol's ``clamp`` puts on a membrane, and the label it gets there.
+CLAMP = "voltage_clamp"
+
 Rate = Callable[..., Any]
 
 
