@@ -125,7 +125,7 @@ DISPLAY = {
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
 _FACTOR = re.compile(r"\s*([*/]?)\s*(?:([A-Za-z]+)(?:\^?([+-]?[0-9]+))?|(1)(?=\s*/))")
 _NON_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b", re.IGNORECASE)
-_LONGEST_NUMBER, _LONGEST_UNIT, _LARGEST_POWER = 60, 60, 9
+_LONGEST_NUMBER, _LONGEST_UNIT, _LARGEST_POWER = 60, 60, 12
 _LOOKALIKES = str.maketrans(
     {"\u00b5": "u", "\u03bc": "u", "\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*", "\u207b": "-"}
     | {"\u00b9": "1", "\u00b2": "2", "\u00b3": "3", "\u00a0": " ", "\u202f": " "}

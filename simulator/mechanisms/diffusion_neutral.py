@@ -15,5 +15,5 @@ MECHANISM = Mechanism(
     rate=forward,
     reversible=True,
     chooses="species",
-    source="Fick's first law across a thin membrane; Weiss 1996, Cellular Biophysics vol. 1, section 3.3",
+    source="Fick's first law across a thin membrane; Weiss 1996, Cellular Biophysics vol. 1, chapter 3",
 )
