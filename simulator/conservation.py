@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulator.constants import FARADAY
 from simulator.mechanisms import library
-from simulator.structure import Structure
+from simulator.structure import Structure, connected
 from simulator.trajectory import Trajectory
 
 
@@ -36,9 +36,26 @@ class Conservation:
 
 
 def conservation(trajectory: Trajectory) -> Conservation:
-    """Measure what drifted in a run."""
+    """Measure what drifted in a run since its start, whether or not the start was saved."""
+    trajectory = _with_start(trajectory)
     drift = {s: _species_drift(trajectory, s) for s in trajectory.labels["species"]}
     return Conservation(_charge_drift(trajectory), drift)
+
+
+def _with_start(trajectory: Trajectory) -> Trajectory:
+    """The trajectory with its state at t = 0 in front."""
+    if len(trajectory.time) and trajectory.time[0] == 0.0:
+        return trajectory
+    model = trajectory.model
+    start = Trajectory.from_states(model, np.zeros(1), model.initial_state()[None])
+    return replace(
+        trajectory,
+        time=np.append(start.time, trajectory.time),
+        amount=np.concatenate([start.amount, trajectory.amount]),
+        charge=np.concatenate([start.charge, trajectory.charge]),
+        volume=np.concatenate([start.volume, trajectory.volume]),
+        compartment_potential=np.concatenate([start.compartment_potential, trajectory.compartment_potential]),
+    )
 
 
 def _charge_drift(trajectory: Trajectory) -> float:
@@ -56,22 +73,24 @@ def _charge_drift(trajectory: Trajectory) -> float:
 
 def _species_drift(trajectory: Trajectory, species: str) -> float | None:
     names = trajectory.labels["compartment"]
-    group = closed_group(trajectory.structure, species)
-    if not group:
-        return None
-    amounts = trajectory.amount[:, [names.index(c) for c in group], trajectory.labels["species"].index(species)]
-    return _drift(amounts.sum(axis=1), np.abs(amounts).sum(axis=1))
+    worst = None
+    for group in closed_groups(trajectory.structure, species):
+        amounts = trajectory.amount[:, [names.index(c) for c in group], trajectory.labels["species"].index(species)]
+        drift = _drift(amounts.sum(axis=1), np.abs(amounts).sum(axis=1))
+        worst = drift if worst is None else max(worst, drift)
+    return worst
 
 
-def closed_group(structure: Structure, species: str) -> tuple[str, ...]:
-    """Compartments that share a conserved total of a species; empty if a bath takes part or nothing moves it."""
-    group: set[str] = set()
-    for m in structure.membranes:
-        if any(species in library()[use.law].stoichiometry(use.chosen) for use in m.mechanisms):
-            group |= {m.inside, m.outside}
-    if any(structure.compartment(c).volume == "bath" for c in group):
-        return ()
-    return tuple(c.name for c in structure.compartments if c.name in group)
+def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
+    """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
+    movers = [
+        (m.inside, m.outside)
+        for m in structure.membranes
+        if any(species in library()[use.law].stoichiometry(use.chosen) for use in m.mechanisms)
+    ]
+    joined = connected([c.name for c in structure.compartments], movers)
+    baths = {c.name for c in structure.compartments if c.volume == "bath"}
+    return tuple(group for group in joined if len(group) > 1 and not baths & set(group))
 
 
 def _drift(total: np.ndarray, magnitude: np.ndarray) -> float:

@@ -49,6 +49,8 @@ def complaints(scenario: Scenario) -> Iterator[Complaint]:
         yield Complaint(("membranes",), "there is no membrane", "at least one membrane")
     for name, membrane in scenario.membranes.items():
         yield from _in_membrane(scenario, ("membranes", name), membrane)
+    yield from _shared_geometry(scenario)
+    yield from _water_paths(scenario)
     yield from _in_run(scenario)
 
 
@@ -118,6 +120,42 @@ def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) ->
         yield from _in_mechanism(scenario, (*at, "mechanisms", label), membrane, entry)
 
 
+def _shared_geometry(scenario: Scenario) -> Iterator[Complaint]:
+    """Several membranes cannot each have the whole surface of one compartment."""
+    borrowed: dict[str, list[str]] = {}
+    for name, membrane in scenario.membranes.items():
+        if membrane.area is None:
+            borrowed.setdefault(membrane.inside, []).append(name)
+    for inside, names in borrowed.items():
+        for name in names[1:]:
+            problem = f"`{names[0]}` has the whole surface of `{inside}` already"
+            yield Complaint(("membranes", name), problem, "an area for each membrane", "e.g. area: 1257 um^2")
+
+
+def _water_paths(scenario: Scenario) -> Iterator[Complaint]:
+    """Water that moves at once leaves no room for another pace, nor for two opinions about its balance."""
+    at_once: dict[str, set[str]] = {}
+    for membrane in scenario.membranes.values():
+        if membrane.water == "instant":
+            joined = {membrane.inside, membrane.outside}
+            for name in list(joined):
+                joined |= at_once.get(name, set())
+            at_once |= dict.fromkeys(joined, joined)
+    for name, membrane in scenario.membranes.items():
+        where = ("membranes", name, "water")
+        sides = (membrane.inside, membrane.outside)
+        free = [side for side in sides if side in scenario.compartments and not scenario.compartments[side].fixed]
+        if not isinstance(membrane.water, str) and any(side in at_once for side in free):
+            problem = "water crosses another membrane of the same compartment at once"
+            yield Complaint(where, problem, "one pace for a compartment: all instant, or all with a permeability")
+        if membrane.water == "instant":
+            group = at_once[membrane.inside]
+            baths = sorted(n for n in group if n in scenario.compartments and scenario.compartments[n].fixed)
+            if len(baths) > 1:
+                problem = f"water would balance against several baths at once: {', '.join(baths)}"
+                yield Complaint(where, problem, "one bath", "give these membranes a permeability instead")
+
+
 def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, entry: Any) -> Iterator[Complaint]:
     chosen, key = entry.chosen, entry.mechanism.chooses
     for species in entry.mechanism.stoichiometry(chosen):
@@ -131,9 +169,19 @@ def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, e
             problem = f"`{species}` has charge 0, and {entry.law} moves ions"
             yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
             continue
+        if species == chosen and key == "species" and scenario.charge_of(species) != 0:
+            problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
+            yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
+            continue
         for side in (membrane.inside, membrane.outside):
             compartment = scenario.compartments.get(side)
-            if compartment is not None and species not in compartment.concentrations:
+            if compartment is None:
+                continue
+            if entry.mechanism.takes_logarithm and compartment.concentrations.get(species) == 0.0:
+                problem = f"{entry.law} takes the logarithm of concentrations, and `{side}` has no `{species}`"
+                hint = "give a trace, e.g. 1 nM, or use a law that allows none, e.g. leak_ghk"
+                yield Complaint(where, problem, f"some `{species}` on both sides", hint)
+            if species not in compartment.concentrations:
                 problem = f"{entry.law} moves `{species}`, which `{side}` does not list"
                 hint = f"add `{species}: 0 mM` to compartments.{side}.concentrations"
                 yield Complaint(where, problem, "the species on both sides", hint)

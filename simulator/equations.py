@@ -212,29 +212,16 @@ class Equations:
     @cached_property
     def derivative(self) -> dict[str, sp.Expr]:
         """Right-hand side by state; for an electroneutral potential the net inward current over F."""
-        flow: dict[tuple[str, str], sp.Expr] = {}
-        for m in self.structure.membranes:
-            for use in m.mechanisms:
-                turnover = self.turnovers[m.name, use.label]
-                rate = symbol(f"area_{m.name}") * turnover.net
-                for s, n in turnover.stoichiometry.items():
-                    flow[m.inside, s] = flow.get((m.inside, s), sp.Integer(0)) + n * rate
-                    flow[m.outside, s] = flow.get((m.outside, s), sp.Integer(0)) - n * rate
-        found: dict[str, sp.Expr] = {}
-        for c in self.structure.compartments:
-            for s in c.states:
-                found[amount(c.name, s)] = flow.get((c.name, s), sp.Integer(0))
-        for c in self.structure.compartments:
-            if c.potential == "free":
-                current = sp.Add(*(self.charges[s] * v for (name, s), v in flow.items() if name == c.name))
-                if self.structure.formulation == "electroneutral":
-                    found[potential(c.name)] = current
-                else:
-                    found[charge(c.name)] = FARADAY_SYMBOL * current
-        for c in self.structure.compartments:
-            if c.volume == "state":
-                found[volume(c.name)] = self._water_inflow(c.name)
-        return {name: found[name] for name in self.structure.states}
+        rates = {
+            f"{m.name}.{use.label}": symbol(f"area_{m.name}") * self.turnovers[m.name, use.label].net
+            for m in self.structure.membranes
+            for use in m.mechanisms
+        } | self.water_flows
+        found = {}
+        for name, row in self.flows.items():
+            size = FARADAY_SYMBOL if name.startswith("q_") else sp.Integer(1)
+            found[name] = size * sp.Add(*(n * rates[column] for column, n in row.items()))
+        return found
 
     @cached_property
     def water_flows(self) -> dict[str, sp.Expr]:
@@ -246,13 +233,6 @@ class Equations:
             for m in self.structure.membranes
             if m.water == "finite"
         }
-
-    def _water_inflow(self, compartment: str) -> sp.Expr:
-        total = sp.Integer(0)
-        for m in self.structure.membranes:
-            if m.name in self.water_flows and compartment in (m.inside, m.outside):
-                total += (1 if compartment == m.inside else -1) * self.water_flows[m.name]
-        return total
 
     @cached_property
     def differential(self) -> tuple[bool, ...]:
@@ -267,9 +247,9 @@ class Equations:
         dependent state by that very combination of the others' increments, so what is conserved is
         conserved to rounding, and its linear algebra shrinks.
         """
-        columns, rows = self._flow_matrix()
-        names = list(rows)
-        matrix = sp.Matrix([[rows[name].get(c, 0) for c in columns] for name in names])
+        names = [n for n, differential in zip(self.structure.states, self.differential, strict=True) if differential]
+        columns = list(dict.fromkeys(column for name in names for column in self.flows[name]))
+        matrix = sp.Matrix([[self.flows[name].get(c, 0) for c in columns] for name in names])
         if not columns or not names:
             return {}
         # Columns of the transposed matrix that are not pivots are combinations of earlier pivots.
@@ -285,29 +265,29 @@ class Equations:
             if j not in pivots
         }
 
-    def _flow_matrix(self) -> tuple[list[str], dict[str, dict[str, int]]]:
-        """Integer coefficients of the elementary flows in each differential state (charges over F)."""
-        columns: list[str] = []
-        rows: dict[str, dict[str, int]] = {
-            n: {} for n, d in zip(self.structure.states, self.differential, strict=True) if d
-        }
+    @cached_property
+    def flows(self) -> dict[str, dict[str, int]]:
+        """How often each elementary flow (a mechanism, or a membrane's water) counts in each state.
+
+        For a charge, or the condition on an electroneutral potential, that is in units of F.
+        """
+        rows: dict[str, dict[str, int]] = {name: {} for name in self.structure.states}
+
+        def count(state: str, column: str, number: int) -> None:
+            if state in rows and number:
+                rows[state][column] = rows[state].get(column, 0) + number
+
         for m in self.structure.membranes:
-            for use in m.mechanisms:
-                column = f"{m.name}.{use.label}"
-                columns.append(column)
-                for s, n in self.turnovers[m.name, use.label].stoichiometry.items():
-                    for c, sign in ((m.inside, 1), (m.outside, -1)):
-                        if amount(c, s) in rows:
-                            rows[amount(c, s)][column] = sign * n
-                        if charge(c) in rows:
-                            row = rows[charge(c)]
-                            row[column] = row.get(column, 0) + sign * n * self.charges[s]
-            if m.water == "finite":
-                columns.append(m.name)
-                for c, sign in ((m.inside, 1), (m.outside, -1)):
-                    if volume(c) in rows:
-                        rows[volume(c)][m.name] = sign
-        return columns, rows
+            for c, sign in ((m.inside, 1), (m.outside, -1)):
+                for use in m.mechanisms:
+                    for s, n in self.turnovers[m.name, use.label].stoichiometry.items():
+                        column = f"{m.name}.{use.label}"
+                        count(amount(c, s), column, sign * n)
+                        count(charge(c), column, sign * n * self.charges[s])
+                        count(potential(c), column, sign * n * self.charges[s])
+                if m.name in self.water_flows:
+                    count(volume(c), m.name, sign)
+        return rows
 
 
 def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:

@@ -64,10 +64,13 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
     status = Status(int(result.status[0]))
     end = float(result.time[0])
     saved = result.saved[0]
-    keep = times <= end if status is not Status.OK else np.ones(len(times), dtype=bool)
-    times, saved = times[keep], saved[keep]
-    if status is not Status.OK and (not len(times) or times[-1] < end):
-        times, saved = np.append(times, end), np.vstack([saved, result.final[:1]])
+    if status is not Status.OK:
+        # What was saved, and then the last good state; a run that failed at once keeps the state it was given.
+        reached = np.all(np.isfinite(saved), axis=1)
+        last = result.final[0] if np.all(np.isfinite(result.final[0])) else state
+        times, saved = times[reached], saved[reached]
+        if not len(times) or times[-1] < end:
+            times, saved = np.append(times, end), np.vstack([saved, last])
     culprit = int(result.culprit[0])
     trajectory = Trajectory.from_states(
         model,
@@ -80,12 +83,16 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
     )
     if status is Status.OK and conservation(trajectory).worst > CONSERVATION_LIMIT:
         trajectory = replace(trajectory, status=Status.CONSERVATION_VIOLATED.word)
-    return _until_rest(trajectory) if scenario.run.until == "steady" else trajectory
+    if scenario.run.until == "steady":
+        trajectory = _until_rest(trajectory)
+        if scenario.run.save == "final":
+            trajectory = _rows(trajectory, slice(-1, None))
+    return trajectory
 
 
 def save_times(run: Run) -> np.ndarray:
     """Times [s] at which a run's states are saved, the start and the end always among them."""
-    if run.save == "final":
+    if run.save == "final" and run.until == "end":
         return np.array([run.duration])
     if run.save_at is not None:
         return np.unique([0.0, *run.save_at, run.duration])
@@ -102,9 +109,11 @@ def save_times(run: Run) -> np.ndarray:
 def _until_rest(trajectory: Trajectory) -> Trajectory:
     """Cut a trajectory after the first saved state from which on it is at rest."""
     last = first_rest(trajectory)
-    if last is None:
-        return trajectory
-    keep = slice(0, last + 1)
+    return trajectory if last is None else _rows(trajectory, slice(0, last + 1))
+
+
+def _rows(trajectory: Trajectory, keep: slice) -> Trajectory:
+    """Some of the saved states, the last of which is the end."""
     return replace(
         trajectory,
         time=trajectory.time[keep],
@@ -112,5 +121,5 @@ def _until_rest(trajectory: Trajectory) -> Trajectory:
         charge=trajectory.charge[keep],
         volume=trajectory.volume[keep],
         compartment_potential=trajectory.compartment_potential[keep],
-        end_time=float(trajectory.time[last]),
+        end_time=float(trajectory.time[keep][-1]),
     )

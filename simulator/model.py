@@ -19,6 +19,7 @@ import numpy as np
 
 from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.errors import IonfluxError
+from simulator.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.mechanisms import CLAMP, library
 from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.structure import (
@@ -42,6 +43,9 @@ CLAMP_TIME = 1.0e-9
 
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4
+
+#: Relative change of a given volume that is not worth a warning.
+UNNOTICED = 1.0e-3
 
 #: Disagreement [V] between given potential and given composition that is still rounding.
 POTENTIAL_AGREES = 1.0e-6
@@ -98,6 +102,19 @@ class Model:
         """Every number of the scenario by dotted path, SI."""
         return self.scenario.quantities()
 
+    def adjustments(self) -> dict[str, str]:
+        """What the start differs in from what was given, by key: volumes that water balances at once."""
+        found = {}
+        for c in self.structure.compartments:
+            if c.volume == "osmotic":
+                given, balanced = self._volume(self.values, c.name), self.initial_volume(c.name)
+                if abs(balanced / given - 1.0) > UNNOTICED:
+                    found[f"compartments.{c.name}"] = (
+                        f"water crosses at once, so the volume starts at {balanced / given:.4g} times the one given, "
+                        f"and the concentrations at {given / balanced:.4g} times"
+                    )
+        return found
+
     def parameters(self, values: Values | None = None) -> np.ndarray:
         """Parameter vector at t = 0.
 
@@ -138,6 +155,7 @@ class Model:
             When composition and potential contradict each other.
         """
         values = self.values if values is None else values
+        self._check_solute(values)
         amounts = {
             amount(c.name, s): self._amount(values, c.name, s) for c in self.structure.compartments for s in c.states
         }
@@ -160,28 +178,28 @@ class Model:
         """
         values = self.values if values is None else values
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
-        rows, right = [], []
-        laplacian = self._laplacian(values, free)
-        unused = {name: m.potential for name, m in self.scenario.membranes.items() if m.potential is not None}
-        by_composition = [name for name in free if self._composition_is_complete(name)]
-        for name in (n for n in free if n not in by_composition):
-            given = next((m for m in unused if name in self._sides(m)), None)
-            if given is None:
-                by_composition.append(name)
-                continue
-            inside, outside = self._sides(given)
-            rows.append([float(c == inside) - float(c == outside) for c in free])
-            right.append(values[f"membranes.{given}.potential"])
-            unused.pop(given)
-        if self.structure.formulation == "electroneutral":
-            for name in by_composition:
-                self._check_neutral(values, name)
-                rows.append([float(c == name) for c in free])
-                right.append(next((unused[m] for m in unused if self._sides(m)[0] == name), 0.0))
-        else:
-            for name in by_composition:
-                rows.append(laplacian[free.index(name)])
-                right.append(self._composition_charge(values, name))
+        rows: list[list[Any]] = []
+        right: list[Any] = []
+        # One equation each ties a compartment to the ground, directly or through others that are tied already.
+        tied = {c.name: c.name if c.potential == "free" else "" for c in self.structure.compartments}
+
+        def tie(one: str, other: str, row: list[Any], value: Any) -> None:
+            if tied[one] != tied.get(other, ""):
+                kept, dropped = sorted((tied[one], tied.get(other, "")))
+                tied.update({name: kept for name, root in tied.items() if root == dropped})
+                rows.append(row)
+                right.append(value)
+
+        for name in free:
+            if self._composition_is_complete(name):
+                tie(name, "", *self._composition_equation(values, free, name))
+        for name, m in self.scenario.membranes.items():
+            if m.potential is not None:
+                row = [float(c == m.inside) - float(c == m.outside) for c in free]
+                tie(m.inside, m.outside, row, values[f"membranes.{name}.potential"])
+        for name in free:
+            if tied[name]:
+                tie(name, "", *self._composition_equation(values, free, name))
         solution = _solve(rows, right)
         potentials = dict(zip(free, solution, strict=True))
         if self.structure.formulation == "capacitive":
@@ -261,10 +279,10 @@ class Model:
     def _volume(self, values: Values, compartment: str) -> Any:
         key = f"compartments.{compartment}"
         if f"{key}.geometry.sphere.radius" in values:
-            return 4.0 / 3.0 * math.pi * values[f"{key}.geometry.sphere.radius"] ** 3
+            return sphere_volume(values[f"{key}.geometry.sphere.radius"])
         if f"{key}.geometry.cylinder.radius" in values:
             shape = f"{key}.geometry.cylinder"
-            return math.pi * values[f"{shape}.radius"] ** 2 * values[f"{shape}.length"]
+            return cylinder_volume(values[f"{shape}.radius"], values[f"{shape}.length"])
         return values[f"{key}.volume"]
 
     def _area(self, values: Values, membrane: str) -> Any:
@@ -272,8 +290,38 @@ class Model:
             return values[f"membranes.{membrane}.area"]
         key = f"compartments.{self.scenario.membranes[membrane].inside}.geometry"
         if f"{key}.sphere.radius" in values:
-            return 4.0 * math.pi * values[f"{key}.sphere.radius"] ** 2
-        return 2.0 * math.pi * values[f"{key}.cylinder.radius"] * values[f"{key}.cylinder.length"]
+            return sphere_area(values[f"{key}.sphere.radius"])
+        return cylinder_area(values[f"{key}.cylinder.radius"], values[f"{key}.cylinder.length"])
+
+    def initial_volume(self, compartment: str, values: Values | None = None) -> Any:
+        """Volume [m3] at t = 0: as given, or where water that crosses at once has balanced the contents."""
+        values = self.values if values is None else values
+        given = self._volume(values, compartment)
+        if self.structure.compartment(compartment).volume != "osmotic":
+            return given
+        group = next(g for g in self.structure.osmotic_groups if compartment in g)
+        baths = [c for c in group if self.structure.compartment(c).volume == "bath"]
+        solute = {c: self._solute(values, c) for c in group}
+        if baths:
+            return solute[compartment] / solute[baths[0]]
+        return solute[compartment] / sum(solute.values()) * sum(self._volume(values, c) for c in group)
+
+    def _solute(self, values: Values, compartment: str) -> Any:
+        """All solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
+        bath = self.structure.compartment(compartment).volume == "bath"
+        size = 1.0 if bath else self._volume(values, compartment)
+        listed = self.structure.compartment(compartment).species
+        dissolved = sum(values[f"compartments.{compartment}.concentrations.{s}"] for s in listed) * size
+        return dissolved + self._impermeant(values, compartment)
+
+    def _initial_area(self, values: Values, membrane: str) -> Any:
+        """Area [m2] at t = 0, after water that crosses at once has moved."""
+        m = next(m for m in self.structure.membranes if m.name == membrane)
+        area = self._area(values, membrane)
+        if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
+            return area
+        swollen = self.initial_volume(m.inside, values) / self._volume(values, m.inside)
+        return area * swollen ** (2.0 / 3.0 if m.area == "sphere" else 0.5)
 
     def _amount(self, values: Values, compartment: str, species: str) -> Any:
         return values[f"compartments.{compartment}.concentrations.{species}"] * self._volume(values, compartment)
@@ -294,12 +342,24 @@ class Model:
 
     # -- charge and potential at t = 0 ----------------------------------------------------------
 
+    def _composition_equation(self, values: Values, free: list[str], name: str) -> tuple[list[Any], Any]:
+        """Equation for the potentials of the free compartments that the contents of one of them give."""
+        if self.structure.formulation == "electroneutral":
+            self._check_neutral(values, name)
+            guesses = [
+                values.get(f"membranes.{m}.potential") for m in self.scenario.membranes if self._sides(m)[0] == name
+            ]
+            return [float(c == name) for c in free], next((g for g in guesses if g is not None), 0.0)
+        return self._laplacian(values, free)[free.index(name)], self._composition_charge(values, name)
+
     def _composition_is_complete(self, compartment: str) -> bool:
         spec = self.scenario.compartments[compartment].impermeant
         return spec is not None and spec.charge != "auto"
 
     def _composition_charge(self, values: Values, compartment: str) -> Any:
-        """Charge [C] of everything a free compartment holds."""
+        """Charge [C] of everything a compartment holds; a floating bath starts uncharged."""
+        if self.structure.compartment(compartment).volume == "bath":
+            return 0.0
         held = sum(z * self._amount(values, compartment, s) for s, z in self._charges_in(compartment).items())
         if self._composition_is_complete(compartment):
             number = values[f"compartments.{compartment}.impermeant.charge"]
@@ -310,7 +370,7 @@ class Model:
         """Matrix that turns potentials of the free compartments into their charges."""
         matrix: list[list[Any]] = [[0.0] * len(free) for _ in free]
         for name in self.scenario.membranes:
-            c = values[f"membranes.{name}.capacitance"] * self._area(values, name)
+            c = values[f"membranes.{name}.capacitance"] * self._initial_area(values, name)
             ends = [free.index(side) if side in free else None for side in self._sides(name)]
             for i, j in (ends, ends[::-1]):
                 if i is not None:
@@ -346,6 +406,16 @@ class Model:
                     f"{np.max(np.abs(v)):.3g} V",
                     "less than 1 V",
                     f"give this potential, or an impermeant with charge: auto in compartments.{inside}",
+                )
+
+    def _check_solute(self, values: Values) -> None:
+        for c in self.structure.compartments:
+            if c.volume == "osmotic" and np.any(self.initial_volume(c.name, values) <= 0.0):
+                raise ModelError(
+                    f"compartments.{c.name}.concentrations",
+                    f"{c.name} holds no solute, so water that crosses at once would leave it empty",
+                    "some solute inside",
+                    "give concentrations or an impermeant",
                 )
 
     def _check_neutral(self, values: Values, compartment: str) -> None:

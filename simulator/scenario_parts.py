@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -62,22 +61,6 @@ class Geometry(Record):
     sphere: Sphere | None = Field(None, description="a sphere")
     cylinder: Cylinder | None = Field(None, description="a cylinder without ends")
 
-    @property
-    def volume(self) -> float:
-        """Volume [m3]."""
-        if self.sphere is not None:
-            return 4.0 / 3.0 * math.pi * self.sphere.radius**3
-        assert self.cylinder is not None
-        return math.pi * self.cylinder.radius**2 * self.cylinder.length
-
-    @property
-    def area(self) -> float:
-        """Membrane area [m2]."""
-        if self.sphere is not None:
-            return 4.0 * math.pi * self.sphere.radius**2
-        assert self.cylinder is not None
-        return 2.0 * math.pi * self.cylinder.radius * self.cylinder.length
-
 
 class Impermeant(Record):
     """Charged molecules that never leave their compartment."""
@@ -99,11 +82,6 @@ class Compartment(Record):
     )
     geometry: Geometry | None = Field(None, description="initial shape of a free compartment")
     impermeant: Impermeant | None = Field(None, description="molecules that cannot leave")
-
-    @property
-    def initial_volume(self) -> float | None:
-        """Volume at the start [m3], None in a fixed compartment."""
-        return self.geometry.volume if self.geometry is not None else self.volume
 
 
 class WaterPermeability(Record):

@@ -108,7 +108,7 @@ class Structure:
     @cached_property
     def osmotic_groups(self) -> tuple[tuple[str, ...], ...]:
         """Compartments that share one osmolarity because water crosses between them at once."""
-        return _groups(
+        return connected(
             [c.name for c in self.compartments],
             [(m.inside, m.outside) for m in self.membranes if m.water == "instant"],
         )
@@ -180,7 +180,7 @@ def structure_of(scenario: Scenario) -> Structure:
         water = m.water if isinstance(m.water, str) else "finite"
         membranes.append(MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms)))
     names = list(scenario.compartments)
-    groups = _groups(names, [(m.inside, m.outside) for m in membranes if m.water == "instant"])
+    groups = connected(names, [(m.inside, m.outside) for m in membranes if m.water == "instant"])
     group_of = {name: group for group in groups for name in group}
     fixed = {name: c.fixed for name, c in scenario.compartments.items()}
     grounds = _grounds(scenario)
@@ -216,13 +216,13 @@ def _grounds(scenario: Scenario) -> set[str]:
     """Compartments at potential 0: every short-circuited bath, else one compartment of each island."""
     grounds = {n for n, c in scenario.compartments.items() if c.fixed and not c.open_circuit}
     inner = {m.inside for m in scenario.membranes.values()}
-    for island in _groups(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):
+    for island in connected(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):
         if not grounds & set(island):
             grounds.add(next((n for n in island if n not in inner), island[-1]))
     return grounds
 
 
-def _groups(names: list[str], links: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+def connected(names: list[str], links: list[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
     """Connected sets of names, in order of first appearance."""
     group = {name: {name} for name in names}
     for a, b in links:

@@ -16,12 +16,16 @@ import numpy as np
 
 from simulator.analysis import Analysis
 from simulator.mechanisms import CLAMP, library
+from simulator.model import TRACE_CONCENTRATION
 from simulator.rest import REST, approach, eigenvalues
 from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.
 EQUILIBRIUM = 1.0e-6
+
+#: A mechanism with less traffic than this, relative to that of a trace of its species, has nothing to carry.
+EMPTY = 1.0e-3
 
 #: Codes of the words in data files.
 WORDS = ("equilibrium", "steady_state", "oscillation", "run_away", "not_converged")
@@ -44,7 +48,7 @@ class Verdict:
     affinity : mapping of str to float
         Affinity over RT of each conducting mechanism at the rest point (at the final state, if not at rest).
     dissipation : float
-        Free energy dissipated at the final state [W], clamps left out.
+        Free energy dissipated at the final state [W] by mechanisms that have something to carry, clamps left out.
     atp_rate : float
         ATP used at the final state [mol/s].
     isolated : tuple of str
@@ -112,38 +116,39 @@ def classify(trajectory: Trajectory) -> Verdict:
     distance, rest, jacobian = approach(equations, state, parameters, size)
     at_rest = distance < REST and trajectory.status == "ok"
     judged = rest if at_rest else state
-    with np.errstate(all="ignore"):
-        rates = {k: float(v) for k, v in equations.rates(judged, parameters).items()}
+    rates, probed = _rates(trajectory, judged, parameters), _probed_rates(trajectory, judged, parameters)
     affinity = {
         label: rates[f"{label}.affinity"]
         for label in trajectory.labels["mechanism"]
-        if not label.endswith(f".{CLAMP}") and _conducts(rates, label)
+        if not label.endswith(f".{CLAMP}") and _traffic(rates, label) > EMPTY * _traffic(probed, label)
     }
     water = _water_affinities(trajectory, judged, parameters)
-    species = _species_words(trajectory, rates, judged, parameters, at_rest)
+    species = _species_words(trajectory, probed, judged, parameters, at_rest)
     balanced = all(abs(a) < EQUILIBRIUM for a in (*affinity.values(), *water.values()))
     word = "equilibrium" if balanced else "steady_state"
-    if not at_rest or not (affinity or water):  # where nothing can move, rest proves nothing
+    open_paths = any(_traffic(probed, label) for label in trajectory.labels["mechanism"]) or water
+    if not at_rest or not open_paths:  # where nothing can move, rest proves nothing
         word = "not_converged"
     analysis = Analysis(trajectory)
-    free = [not label.endswith(f".{CLAMP}") for label in trajectory.labels["mechanism"]]
+    carrying = [label in affinity for label in trajectory.labels["mechanism"]]
     return Verdict(
         word=word,
         species=species,
         distance=distance,
         eigenvalues=eigenvalues(equations, jacobian),
         affinity=affinity,
-        dissipation=float(np.sum(analysis.dissipation.values[-1][free])),
+        dissipation=float(np.sum(analysis.dissipation.values[-1][carrying])),
         atp_rate=float(np.sum(analysis.atp_rate.values[-1])),
         isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
-        left_out=_left_out(trajectory, rates),
+        left_out=_left_out(trajectory, probed),
     )
 
 
 def first_rest(trajectory: Trajectory) -> int | None:
     """Index of the first saved state from which on the run stays at rest, None if it does not end so."""
     scales = trajectory.model.scales()
-    last_event = max((e.time for e in trajectory.model.events()), default=0.0)
+    duration = trajectory.scenario.run.duration
+    last_event = max((e.time for e in trajectory.model.events() if e.time < duration), default=0.0)
     found = None
     for i in range(len(trajectory.time) - 1, -1, -1):
         state, parameters = trajectory.states[i], trajectory.parameters[i]
@@ -160,10 +165,26 @@ def _last(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
     return trajectory.states[-1], trajectory.parameters[-1]
 
 
-def _conducts(rates: Mapping[str, float], label: str) -> bool:
-    """Whether anything passes through a mechanism, in either direction."""
-    one_way = (rates.get(f"{label}.{kind}", 0.0) for kind in ("net", "forward", "backward"))
-    return any(value != 0.0 for value in one_way)
+def _rates(trajectory: Trajectory, state: np.ndarray, parameters: np.ndarray) -> dict[str, float]:
+    with np.errstate(all="ignore"):
+        return {name: float(rate) for name, rate in trajectory.equations.rates(state, parameters).items()}
+
+
+def _probed_rates(trajectory: Trajectory, state: np.ndarray, parameters: np.ndarray) -> dict[str, float]:
+    """Rates with a trace of every species on both sides: whether a path is open, not whether something is there."""
+    structure = trajectory.structure
+    amounts = np.array([name.startswith("n_") for name in structure.states], dtype=bool)
+    baths = np.array([name.startswith("c_") for name in structure.parameters], dtype=bool)
+    probe, surroundings = state.copy(), parameters.copy()
+    probe[amounts] = np.maximum(probe[amounts], trajectory.model.scales()[amounts])
+    surroundings[baths] = np.maximum(surroundings[baths], TRACE_CONCENTRATION)
+    return _rates(trajectory, probe, surroundings)
+
+
+def _traffic(rates: Mapping[str, float], label: str) -> float:
+    """Size of what passes through a mechanism, in either direction; 0 if it is shut."""
+    one_way = (abs(rates.get(f"{label}.{kind}", 0.0)) for kind in ("net", "forward", "backward"))
+    return max(value for value in one_way if not np.isnan(value))
 
 
 def _water_affinities(trajectory: Trajectory, state: np.ndarray, parameters: np.ndarray) -> dict[str, float]:
@@ -195,7 +216,7 @@ def _species_words(
             if not all(s in structure.compartment(side).species for side in (m.inside, m.outside)):
                 continue
             movers = [u for u in m.mechanisms if s in library()[u.law].stoichiometry(u.chosen) and u.label != CLAMP]
-            if not any(_conducts(rates, f"{m.name}.{u.label}") for u in movers):
+            if not any(_traffic(rates, f"{m.name}.{u.label}") for u in movers):
                 words[s] = "isolated"
             elif not at_rest:
                 words[s] = "not_converged"
@@ -203,7 +224,8 @@ def _species_words(
                 inside, outside = (numbers[concentration(c, s)] for c in (m.inside, m.outside))
                 with np.errstate(divide="ignore", invalid="ignore"):
                     force = np.log(inside / outside) + z * numbers[voltage(m.name)] / numbers["rt_over_f"]
-                words[s] = "equilibrium" if abs(force) < EQUILIBRIUM or inside == outside == 0.0 else "steady_state"
+                nothing = max(inside, outside) < EMPTY * TRACE_CONCENTRATION
+                words[s] = "equilibrium" if nothing or abs(force) < EQUILIBRIUM else "steady_state"
         found[m.name] = words
     return found
 
@@ -213,7 +235,7 @@ def _left_out(trajectory: Trajectory, rates: Mapping[str, float]) -> tuple[str, 
     clamped = [
         f"{m.name} (potential clamped)"
         for m in trajectory.structure.membranes
-        if any(u.label == CLAMP and _conducts(rates, f"{m.name}.{CLAMP}") for u in m.mechanisms)
+        if any(u.label == CLAMP and _traffic(rates, f"{m.name}.{CLAMP}") for u in m.mechanisms)
     ]
     return (*fixed, *clamped)
 

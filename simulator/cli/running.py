@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ def run(
     configs: Configs,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File, or directory for several.")] = None,
     overrides: Overrides = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads for sweeps; one run takes one.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
@@ -36,17 +38,21 @@ def run(
     records: list[dict[str, Any]] = []
     begun = time.perf_counter()
     compiled = False
+    plans: list[dict[str, Any]] = []
     for config in configs:
         loaded = read_source(config, overrides)
         target = _target(config, output, several=len(configs) > 1)
         if dry_run:
-            _describe(loaded, target)
+            plans.append(_plan(loaded, target))
             continue
         warn(loaded)
         trajectory, was_compiled = _existing_or_new(loaded, target, overwrite)
         compiled = compiled or was_compiled
         records.append(_report(trajectory, target, as_json))
-    if as_json and not dry_run:
+    if dry_run:
+        lines = (f"{p['name']}: {p['duration']} s, {p['saved']} saved states -> {p['file']}" for p in plans)
+        print(json.dumps({"planned": plans}, indent=1) if as_json else "\n".join(lines))
+    elif as_json:
         from simulator.report import run_json
 
         print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
@@ -132,19 +138,21 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
         loaded = from_resolved(stored_scenario(path))
     else:
         loaded = read_config(path, assignments(overrides))
-    _check_numbers(loaded)
-    return loaded
+    return _with_numbers_checked(loaded)
 
 
-def _check_numbers(loaded: Loaded) -> None:
-    """Raise if a scenario's composition and potentials contradict each other."""
+def _with_numbers_checked(loaded: Loaded) -> Loaded:
+    """The same, with warnings of what the start changes; raises if composition and potentials contradict each other."""
     from simulator.issues import ConfigError
     from simulator.model import Model, ModelError
 
+    model = Model.of(loaded.scenario)
     try:
-        Model.of(loaded.scenario).initial_state()
+        model.initial_state()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
+    more = tuple(loaded.issue(key, problem) for key, problem in model.adjustments().items())
+    return replace(loaded, warnings=(*loaded.warnings, *more))
 
 
 def assignments(overrides: list[str] | None) -> dict[str, str]:
@@ -185,14 +193,17 @@ def _target(config: Path, output: Path | None, several: bool) -> Path:
     return output
 
 
-def _describe(loaded: Loaded, target: Path) -> None:
+def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
+    """What a run would do."""
     from simulator.integrate import save_times
-    from simulator.units import format_quantity
 
-    scenario = loaded.scenario
-    saves = len(save_times(scenario.run))
-    length = format_quantity(scenario.run.duration, "s")
-    print(f"{scenario.name}: {length}, {saves} saved states -> {target}")
+    run = loaded.scenario.run
+    return {
+        "name": loaded.scenario.name,
+        "duration": run.duration,
+        "saved": len(save_times(run)),
+        "file": str(target),
+    }
 
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:

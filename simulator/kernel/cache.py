@@ -31,8 +31,12 @@ from simulator.structure import Structure
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-#: Source files that every kernel depends on, beside the laws it uses.
+#: Source files that a kernel, and the numbers handed to it, depend on, beside the laws it uses: together with
+#: the resolved scenario they make a run the same run.
 SOURCES = (
+    "integrate.py",
+    "model.py",
+    "geometry.py",
     "constants.py",
     "equations.py",
     "special.py",

@@ -48,13 +48,14 @@ NOBODY = -1.0
 #: compiler turn the step into vector code. State, new state, the two arrays of dense output and the scale
 #: have a row per state. ``good`` tells whether the step just attempted may stand, ``accepted`` whether the
 #: next attempt starts from the new state. From ``run`` on: which run a lane has, what it is doing, how many
-#: saves, events and attempts are behind it, whether the last step was rejected, the time reached, the step
+#: saves, events and attempts are behind it, whether the last step was rejected, the time reached and that
+#: of the last event or the start, the step
 #: planned, the time of the next event or end, and the next time at which anything at all is due. The last
 #: two are not rows: they count the amounts (first states) and volumes (last states) that must stay positive.
 Rows = namedtuple(
     "Rows",
     "state new dense_c dense_d scale parameters step error good suggested accepted rtol "
-    "run phase saves events attempts rejected time planned target due end_of_rows amounts volumes",
+    "run phase saves events attempts rejected time begun planned target due end_of_rows amounts volumes",
 )
 
 #: What is to be computed and where the results go. Few arrays, for the compiler's sake:
@@ -169,7 +170,10 @@ def _arrive(work, rows, algebraic, task, lane, step):
             new = work[(rows.new + i) * LANES + lane]
             c = work[(rows.dense_c + i) * LANES + lane]
             d = work[(rows.dense_d + i) * LANES + lane]
-            task.saved[run, save, i] = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
+            value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
+            if value < 0.0 and i < rows.amounts:  # the cubic may dip below nothing between two good states
+                value = (1.0 - theta) * old + theta * new
+            task.saved[run, save, i] = value
         save += 1
     work[rows.saves * LANES + lane] = save
     work[rows.time * LANES + lane] = time
@@ -205,7 +209,8 @@ def _reject(work, rows, task, lane, step):
     work[rows.rejected * LANES + lane] = 1.0
     work[rows.planned * LANES + lane] = shorter
     time = work[rows.time * LANES + lane]
-    if shorter <= TIME_RESOLUTION * (time + FIRST_STEP):
+    # Since the last event: a clamp late in a long run needs steps that no longer move the clock.
+    if shorter <= TIME_RESOLUTION * (time - work[rows.begun * LANES + lane] + FIRST_STEP):
         _finish(work, rows, task, lane, fault, culprit)
     elif work[rows.attempts * LANES + lane] >= task.max_steps:
         _finish(work, rows, task, lane, MAX_STEPS, culprit)
@@ -261,6 +266,7 @@ def _load(work, rows, algebraic, task, lane):
 def _begin(work, rows, algebraic, task, lane):
     """Start afresh after loading or an event."""
     _look_ahead(work, rows, task, lane)
+    work[rows.begun * LANES + lane] = work[rows.time * LANES + lane]
     work[rows.rejected * LANES + lane] = 0.0
     if algebraic[0] < algebraic[1]:
         work[rows.phase * LANES + lane] = PROJECTING

@@ -346,7 +346,7 @@ class KernelSource:
         n = len(self.states)
         step = 5 * n + len(self.parameters)
         amounts, volumes = (sum(s.startswith(letter) for s in self.states) for letter in ("n_", "w_"))
-        return Rows._make([*range(0, 6 * n, n), *range(step, step + 17), amounts, volumes])
+        return Rows._make([*range(0, 6 * n, n), *range(step, step + 18), amounts, volumes])
 
     def _algebraic(self) -> tuple[int, int]:
         places = [i for i, s in enumerate(self.states) if not self.differential[s]]

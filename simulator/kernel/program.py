@@ -54,7 +54,6 @@ class Program:
     """A generated kernel, ready to integrate."""
 
     module: ModuleType
-    compiled: bool
 
     @classmethod
     def load(cls, path: Path, announce: Callable[[str], None]) -> Program:
@@ -67,17 +66,18 @@ class Program:
         try:
             return cls._ready(cache.load_module(path))
         except Exception:
+            announce("the compiled kernel cannot be loaded; building it anew")
             cache.forget_module(path)
             return cls._ready(cache.load_module(path))
 
     @classmethod
     def _ready(cls, module: ModuleType) -> Program:
-        program = cls(module, compiled=False)
+        program = cls(module)
         n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
         nothing = np.empty((0, n))
         with _linear_algebra_put_off():
             program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
-        return cls(module, compiled=not module.advance.stats.cache_hits)
+        return program
 
     def integrate(
         self,

@@ -84,9 +84,11 @@ class Mechanism:
     source : str
         Where the law comes from: author, year, equation, DOI.
     chooses : str or None
-        Scenario key under which the species is chosen: ``"ion"`` (charged), ``"species"`` (any) or None.
+        Scenario key under which the species is chosen: ``"ion"`` (charged), ``"species"`` (neutral) or None.
     atp : int
         ATP hydrolysed per turnover.
+    takes_logarithm : bool
+        Whether the rate contains the logarithm of concentrations, so that none may be zero.
     """
 
     title: str
@@ -97,6 +99,7 @@ class Mechanism:
     source: str
     chooses: str | None = None
     atp: int = 0
+    takes_logarithm: bool = False
     arguments: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ MECHANISM = Mechanism(
     moves={CHOSEN: 1},
     rate=forward,
     reversible=True,
+    takes_logarithm=True,
     chooses="ion",
     source="Hodgkin & Huxley 1952, J Physiol 117:500, eqs 3-5, doi:10.1113/jphysiol.1952.sp004764; "
     "one-way fluxes by local detailed balance (Ussing 1949, Acta Physiol Scand 19:43)",

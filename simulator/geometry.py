@@ -1,0 +1,26 @@
+"""Volumes and membrane areas of the shapes a compartment can have; numbers and arrays alike."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def sphere_volume(radius: Any) -> Any:
+    """Volume [m3] of a sphere of that radius [m]."""
+    return 4.0 / 3.0 * math.pi * radius**3
+
+
+def sphere_area(radius: Any) -> Any:
+    """Surface [m2] of a sphere of that radius [m]."""
+    return 4.0 * math.pi * radius**2
+
+
+def cylinder_volume(radius: Any, length: Any) -> Any:
+    """Volume [m3] of a cylinder."""
+    return math.pi * radius**2 * length
+
+
+def cylinder_area(radius: Any, length: Any) -> Any:
+    """Side [m2] of a cylinder, its ends left out."""
+    return 2.0 * math.pi * radius * length
