@@ -238,3 +238,18 @@ def test_cache_that_others_can_write_to_is_not_used(tmp_path):
     for path in cache.glob("*/kernel.py"):
         path.write_text("raise SystemExit('executed foreign code')")
     assert in_a_copy(tmp_path, FINAL, cache) == before
+
+
+@pytest.mark.slow
+def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path):
+    code = f"""
+from simulator.config import load_scenario
+from simulator.integrate import run
+print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r})).status)
+"""
+    assert in_a_copy(tmp_path, code, tmp_path / "cache") == "ok"
+    path = tmp_path / "simulator" / "equations.py"
+    text = path.read_text()
+    assert "((m.inside, 1), (m.outside, -1))" in text
+    path.write_text(text.replace("((m.inside, 1), (m.outside, -1))", "((m.inside, 1), (m.outside, 1))"))
+    assert in_a_copy(tmp_path, code, tmp_path / "cache") == "conservation_violated"

@@ -137,12 +137,20 @@ def test_a_mechanism_tells_its_law_its_species_and_its_numbers():
 def test_every_law_of_the_library_can_be_used(law):
     mechanism = library()[law]
     entry = {"law": law} | {p.name: 1e-3 for p in mechanism.parameters}
+    chosen = {"ion": "k", "species": "glucose", None: None}[mechanism.chooses]
     if mechanism.chooses:
-        entry[mechanism.chooses] = "k"
-    scenario = Scenario.model_validate(changed(membranes__plasma__mechanisms={"it": entry}))
+        entry[mechanism.chooses] = chosen
+    listed = {
+        f"compartments__{side}__concentrations__{s}": 1.0
+        for s in mechanism.stoichiometry(chosen)
+        for side in ("cell", "bath")
+    }
+    scenario = Scenario.model_validate(changed(membranes__plasma__mechanisms={"it": entry}, **listed))
     assert scenario.membranes["plasma"].mechanisms["it"].values() == {p.name: 1e-3 for p in mechanism.parameters}
-    del entry[mechanism.parameters[0].name]
-    assert "is missing" in next(iter(complaints(changed(membranes__plasma__mechanisms={"it": entry})).values()))
+    required = next(p.name for p in mechanism.parameters if p.default is None)
+    del entry[required]
+    found = complaints(changed(membranes__plasma__mechanisms={"it": entry}, **listed))
+    assert any("is missing" in text for text in found.values())
 
 
 @pytest.mark.parametrize(
