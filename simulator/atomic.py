@@ -58,6 +58,12 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         )
 
 
+def refuse_homeless(path: Path) -> None:
+    """Raise :class:`StorageError` if there is no directory for a file; better before hours of work than after."""
+    if not os.path.isdir(path.parent):
+        raise StorageError(path, "cannot be written: its directory does not exist", "make it, or choose another one")
+
+
 def place(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None:
     """Write a file so that its name only ever stands for the whole of it, power cuts included.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,9 +15,14 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 
 def provenance(structure: Structure) -> dict[str, str]:
     """Facts that a data file keeps beside its numbers."""
+    return {"kernel_hash": kernel_hash(structure), **_surroundings()}
+
+
+@cache
+def _surroundings() -> dict[str, str]:
+    """Versions, machine and commit: the same for as long as a process lives."""
     facts = {
         "ionflux_version": own_version(),
-        "kernel_hash": kernel_hash(structure),
         "python_version": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "git_commit": _git_commit(PACKAGE.parent),

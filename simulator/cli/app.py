@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _warn
     sys.exit(_run(arguments, as_json="--json" in arguments, debug=debug))
 
 
@@ -92,6 +94,10 @@ def _complain(as_json: bool, records: list[dict[str, Any]]) -> None:
         return
     for record in records:
         print(record.get("text") or "; ".join(str(v) for v in record.values() if v), file=sys.stderr)
+
+
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

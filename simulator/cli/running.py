@@ -208,9 +208,11 @@ def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
     """The result in `target` if it is of this very run; else run and write it."""
+    from simulator.atomic import refuse_homeless
     from simulator.integrate import run as integrate
     from simulator.storage import read, write
 
+    refuse_homeless(target)
     if target.exists() and not overwrite:
         existing = read(target)
         _refuse_other(existing, loaded, target)

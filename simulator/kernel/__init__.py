@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["load_arrays", "load_program", "source_text"]
 
 
+#: Kernels this process has loaded.
+_PROGRAMS: dict[Structure, Program] = {}
+
+
+@lru_cache
 def load_arrays(structure: Structure) -> ModuleType:
     """Array functions of a structure: ``quantities``, ``rates``, ``water``, ``derivative``, ``jacobian``."""
     return cache.load_module(cache.folder(structure) / "arrays.py")
@@ -32,7 +38,9 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
     """
     from simulator.kernel.program import Program
 
-    return Program.load(cache.folder(structure) / "kernel.py", announce)
+    if structure not in _PROGRAMS:
+        _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
+    return _PROGRAMS[structure]
 
 
 def source_text(structure: Structure) -> str:

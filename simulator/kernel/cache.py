@@ -56,8 +56,9 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 Announce = Callable[[str], None]
 
 
+@cache
 def kernel_hash(structure: Structure) -> str:
-    """Hash of everything the generated code of a structure depends on."""
+    """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
     laws = {use.law for m in structure.membranes for use in m.mechanisms}
     digest = hashlib.sha256(json.dumps(asdict(structure), sort_keys=True).encode())
     for name in (*SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws)):
