@@ -27,3 +27,21 @@ class UsageError(IonfluxError):
     def records(self) -> list[dict[str, Any]]:
         """The one problem, with its hint."""
         return [{"text": str(self), "problem": self.problem, "hint": self.hint}]
+
+
+class ModelError(IonfluxError):
+    """A scenario whose numbers contradict each other.
+
+    Attributes
+    ----------
+    key : str
+        Dotted path of the value to change.
+    problem, expected, hint : str
+        The parts of the message.
+    """
+
+    exit_code = 2
+
+    def __init__(self, key: str, problem: str, expected: str, hint: str = "") -> None:
+        super().__init__(f"{key}: {problem}; expected {expected}" + (f"; {hint}" if hint else ""))
+        self.key, self.problem, self.expected, self.hint = key, problem, expected, hint

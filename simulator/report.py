@@ -15,6 +15,7 @@ from simulator.conservation import Conservation, conservation
 from simulator.kernel.status import Status
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
+from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
@@ -183,6 +184,12 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     yield "dissipation", with_unit(verdict.dissipation, "W")
     for c, volume in end.volume.items():
         yield f"volume of {c}", with_unit(volume, "m^3")
+    contents = trajectory.model.contents()
+    for c, compartment in trajectory.scenario.compartments.items():
+        if compartment.impermeant is not None:
+            number = plain_number(impermeant_charge(contents, c), 6)
+            held = with_unit(compartment.impermeant.concentration, "mol/m^3")
+            yield f"impermeant in {c}", f"{held} at the start, mean charge {number}"
 
 
 def _status(trajectory: Trajectory) -> str:

@@ -143,8 +143,9 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
     """The same, with warnings of what the start changes; raises if composition and potentials contradict each other."""
+    from simulator.errors import ModelError
     from simulator.issues import ConfigError
-    from simulator.model import Model, ModelError
+    from simulator.model import Model
 
     model = Model.of(loaded.scenario)
     try:

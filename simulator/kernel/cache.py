@@ -36,7 +36,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = (
     "integrate.py",
     "model.py",
+    "contents.py",
     "geometry.py",
+    "start.py",
     "constants.py",
     "equations.py",
     "special.py",

@@ -1,0 +1,105 @@
+"""What each compartment holds and how large everything is at t = 0: the scenario's numbers, one kind each.
+
+Numbers come by dotted path; any of them may be an array of shape (runs,), and then so are the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
+from simulator.scenario import Scenario
+from simulator.structure import Structure
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Sizes and contents of a scenario's compartments at t = 0, SI.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What the user said.
+    structure : Structure
+        What decides the equations.
+    values : mapping
+        Numbers by dotted path.
+    """
+
+    scenario: Scenario
+    structure: Structure
+    values: Values
+
+    def thermal_voltage(self) -> Any:
+        """RT/F [V]."""
+        if self.scenario.rt_over_f is not None:
+            return self.values["rt_over_f"]
+        return self.scenario.thermal_voltage_at(self.values["temperature"])
+
+    def volume(self, compartment: str) -> Any:
+        """Volume [m3] as given."""
+        key = f"compartments.{compartment}"
+        if f"{key}.geometry.sphere.radius" in self.values:
+            return sphere_volume(self.values[f"{key}.geometry.sphere.radius"])
+        if f"{key}.geometry.cylinder.radius" in self.values:
+            shape = f"{key}.geometry.cylinder"
+            return cylinder_volume(self.values[f"{shape}.radius"], self.values[f"{shape}.length"])
+        return self.values[f"{key}.volume"]
+
+    def area(self, membrane: str) -> Any:
+        """Area [m2] of a membrane at the given volume."""
+        if f"membranes.{membrane}.area" in self.values:
+            return self.values[f"membranes.{membrane}.area"]
+        key = f"compartments.{self.scenario.membranes[membrane].inside}.geometry"
+        if f"{key}.sphere.radius" in self.values:
+            return sphere_area(self.values[f"{key}.sphere.radius"])
+        return cylinder_area(self.values[f"{key}.cylinder.radius"], self.values[f"{key}.cylinder.length"])
+
+    def balanced_volume(self, compartment: str) -> Any:
+        """Volume [m3] at t = 0: as given, or where water that crosses at once has balanced the contents."""
+        given = self.volume(compartment)
+        if self.structure.compartment(compartment).volume != "osmotic":
+            return given
+        group = next(g for g in self.structure.osmotic_groups if compartment in g)
+        baths = [c for c in group if self.structure.compartment(c).volume == "bath"]
+        solute = {c: self.solute(c) for c in group}
+        if baths:
+            return solute[compartment] / solute[baths[0]]
+        return solute[compartment] / sum(solute.values()) * sum(self.volume(c) for c in group)
+
+    def balanced_area(self, membrane: str) -> Any:
+        """Area [m2] at t = 0, after water that crosses at once has moved."""
+        m = next(m for m in self.structure.membranes if m.name == membrane)
+        area = self.area(membrane)
+        if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
+            return area
+        swollen = self.balanced_volume(m.inside) / self.volume(m.inside)
+        return area * swollen ** (2.0 / 3.0 if m.area == "sphere" else 0.5)
+
+    def amount(self, compartment: str, species: str) -> Any:
+        """Amount [mol] of a species in a free compartment."""
+        return self.values[f"compartments.{compartment}.concentrations.{species}"] * self.volume(compartment)
+
+    def impermeant(self, compartment: str) -> Any:
+        """Impermeant solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
+        given = self.values.get(f"compartments.{compartment}.impermeant.concentration", 0.0)
+        if self.structure.compartment(compartment).volume == "bath":
+            return given
+        return given * self.volume(compartment)
+
+    def solute(self, compartment: str) -> Any:
+        """All solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
+        bath = self.structure.compartment(compartment).volume == "bath"
+        size = 1.0 if bath else self.volume(compartment)
+        listed = self.structure.compartment(compartment).species
+        dissolved = sum(self.values[f"compartments.{compartment}.concentrations.{s}"] for s in listed) * size
+        return dissolved + self.impermeant(compartment)
+
+    def charges_in(self, compartment: str) -> dict[str, int]:
+        """Charge numbers of the charged species in a compartment."""
+        charges = dict(self.structure.charges)
+        return {s: charges[s] for s in self.structure.compartment(compartment).species if charges[s]}

@@ -1,0 +1,202 @@
+"""Charge and potential at t = 0: which follows from which, and what must not contradict.
+
+A compartment whose impermeant charge is given gets its potential from its composition; any other takes the
+potential given for one of its membranes, and its charge follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simulator.constants import FARADAY
+from simulator.contents import Contents
+from simulator.errors import ModelError
+
+#: Disagreement [V] between given potential and given composition that is still rounding.
+POTENTIAL_AGREES = 1.0e-6
+
+
+def initial_potentials(contents: Contents) -> dict[str, Any]:
+    """Potential [V] of each compartment that has one of its own, at t = 0.
+
+    A compartment whose impermeant charge is given gets its potential from its composition; any
+    other takes the potential given for one of its membranes.
+
+    Raises
+    ------
+    ModelError
+        When composition and potential contradict each other.
+    """
+    free = [c.name for c in contents.structure.compartments if c.potential == "free"]
+    rows: list[list[Any]] = []
+    right: list[Any] = []
+    # One equation each ties a compartment to the ground, directly or through others that are tied already.
+    tied = {c.name: c.name if c.potential == "free" else "" for c in contents.structure.compartments}
+
+    def tie(one: str, other: str, row: list[Any], value: Any) -> None:
+        if tied[one] != tied.get(other, ""):
+            kept, dropped = sorted((tied[one], tied.get(other, "")))
+            tied.update({name: kept for name, root in tied.items() if root == dropped})
+            rows.append(row)
+            right.append(value)
+
+    for name in free:
+        if _composition_is_complete(contents, name):
+            tie(name, "", *_composition_equation(contents, free, name))
+    for name, m in contents.scenario.membranes.items():
+        if m.potential is not None:
+            row = [float(c == m.inside) - float(c == m.outside) for c in free]
+            tie(m.inside, m.outside, row, contents.values[f"membranes.{name}.potential"])
+    for name in free:
+        if tied[name]:
+            tie(name, "", *_composition_equation(contents, free, name))
+    solution = _solve(rows, right)
+    potentials = dict(zip(free, solution, strict=True))
+    if contents.structure.formulation == "capacitive":
+        _check_potentials(contents, potentials)
+    return potentials
+
+
+def impermeant_charge(contents: Contents, compartment: str) -> float:
+    """Charge number of the impermeant solute, the one that ``auto`` stands for included."""
+    spec = contents.scenario.compartments[compartment].impermeant
+    if spec is None:
+        return math.nan
+    if spec.charge != "auto":
+        return float(spec.charge)
+    if contents.structure.compartment(compartment).potential == "ground":
+        return math.nan  # its charge is that of everything else
+    potentials = initial_potentials(contents)
+    total = 0.0
+    if contents.structure.formulation == "capacitive" and compartment in potentials:
+        total = capacitor_charges(contents, potentials)[compartment] / FARADAY
+    held = sum(z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items())
+    return float((total - held) / contents.impermeant(compartment))
+
+
+def check_solute(contents: Contents) -> None:
+    """Raise ModelError where water that crosses at once would leave a compartment empty."""
+    for c in contents.structure.compartments:
+        if c.volume == "osmotic" and np.any(contents.balanced_volume(c.name) <= 0.0):
+            raise ModelError(
+                f"compartments.{c.name}.concentrations",
+                f"{c.name} holds no solute, so water that crosses at once would leave it empty",
+                "some solute inside",
+                "give concentrations or an impermeant",
+            )
+
+
+def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict[str, Any]:
+    """Charge [C] of each compartment with a potential of its own."""
+    free = list(potentials)
+    capacitor = capacitances(contents, free)
+    return {
+        name: sum(capacitor[i][j] * potentials[other] for j, other in enumerate(free)) for i, name in enumerate(free)
+    }
+
+
+def capacitances(contents: Contents, free: list[str]) -> list[list[Any]]:
+    """Matrix that turns potentials of the free compartments into their charges."""
+    matrix: list[list[Any]] = [[0.0] * len(free) for _ in free]
+    for name in contents.scenario.membranes:
+        c = contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
+        ends = [free.index(side) if side in free else None for side in _sides(contents, name)]
+        for i, j in (ends, ends[::-1]):
+            if i is not None:
+                matrix[i][i] = matrix[i][i] + c
+                if j is not None:
+                    matrix[i][j] = matrix[i][j] - c
+    return matrix
+
+
+def _composition_equation(contents: Contents, free: list[str], name: str) -> tuple[list[Any], Any]:
+    """Equation for the potentials of the free compartments that the contents of one of them give."""
+    if contents.structure.formulation == "electroneutral":
+        _check_neutral(contents, name)
+        guesses = [
+            contents.values.get(f"membranes.{m}.potential")
+            for m in contents.scenario.membranes
+            if _sides(contents, m)[0] == name
+        ]
+        return [float(c == name) for c in free], next((g for g in guesses if g is not None), 0.0)
+    return capacitances(contents, free)[free.index(name)], _composition_charge(contents, name)
+
+
+def _composition_is_complete(contents: Contents, compartment: str) -> bool:
+    spec = contents.scenario.compartments[compartment].impermeant
+    return spec is not None and spec.charge != "auto"
+
+
+def _composition_charge(contents: Contents, compartment: str) -> Any:
+    """Charge [C] of everything a compartment holds; a floating bath starts uncharged."""
+    if contents.structure.compartment(compartment).volume == "bath":
+        return 0.0
+    held = sum(z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items())
+    if _composition_is_complete(contents, compartment):
+        number = contents.values[f"compartments.{compartment}.impermeant.charge"]
+        held = held + number * contents.impermeant(compartment)
+    return FARADAY * held
+
+
+def _check_potentials(contents: Contents, potentials: Mapping[str, Any]) -> None:
+    for name, membrane in contents.scenario.membranes.items():
+        inside, outside = _sides(contents, name)
+        v = potentials.get(inside, 0.0) - potentials.get(outside, 0.0)
+        key = f"membranes.{name}.potential"
+        if membrane.potential is not None and np.any(np.abs(v - contents.values[key]) > POTENTIAL_AGREES):
+            raise ModelError(
+                key,
+                f"{_millivolts(contents.values[key])} contradicts the composition, which gives {_millivolts(v)}",
+                "the two to agree within 1 uV",
+                f"leave out the potential, or write compartments.{inside}.impermeant.charge: auto",
+            )
+        if np.any(np.abs(v) > 1.0):
+            raise ModelError(
+                key,
+                f"the composition of {inside} is not neutral: it would charge the membrane to "
+                f"{np.max(np.abs(v)):.3g} V",
+                "less than 1 V",
+                f"give this potential, or an impermeant with charge: auto in compartments.{inside}",
+            )
+
+
+def _check_neutral(contents: Contents, compartment: str) -> None:
+    held = [z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items()] + [
+        _composition_charge(contents, compartment) / FARADAY
+    ]
+    total = sum(np.abs(term) for term in held[:-1])
+    excess = np.max(np.abs(held[-1]) - 1.0e-3 * total) if held[:-1] else 0.0
+    if _composition_is_complete(contents, compartment) and excess > 0.0:
+        raise ModelError(
+            f"compartments.{compartment}.impermeant.charge",
+            f"the charges in {compartment} do not cancel (excess "
+            f"{np.max(np.abs(held[-1]) / contents.volume(compartment)):.4g} mM of charge)",
+            "a neutral composition in the electroneutral formulation",
+            "write charge: auto",
+        )
+
+
+def _sides(contents: Contents, membrane: str) -> tuple[str, str]:
+    m = contents.scenario.membranes[membrane]
+    return m.inside, m.outside
+
+
+def _millivolts(potential: Any) -> str:
+    """A potential to the nanovolt, for messages."""
+    return f"{round(1e3 * float(np.max(potential)), 6):g} mV"
+
+
+def _solve(rows: list[Any], right: list[Any]) -> list[Any]:
+    """Solve a small linear system whose entries may be arrays of shape (runs,)."""
+    n = len(rows)
+    if n == 0:
+        return []
+    entries = np.broadcast_arrays(*[np.asarray(x, dtype=float) for row in rows for x in row], *map(np.asarray, right))
+    matrix = np.stack(entries[: n * n], axis=-1).reshape(*entries[0].shape, n, n)
+    vector = np.stack(entries[n * n :], axis=-1)[..., None].astype(float)
+    solution = np.linalg.solve(matrix, vector)[..., 0]
+    return [solution[..., i] for i in range(n)]
