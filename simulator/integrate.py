@@ -81,7 +81,8 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         culprit=model.structure.states[culprit] if culprit >= 0 else "",
         provenance=provenance(model.structure),
     )
-    if status is Status.OK and conservation(trajectory).worst > CONSERVATION_LIMIT:
+    # Also where the run failed otherwise: what is lost or made on the way explains the rest.
+    if conservation(trajectory).worst > CONSERVATION_LIMIT:
         trajectory = replace(trajectory, status=Status.CONSERVATION_VIOLATED.word)
     if scenario.run.until == "steady":
         trajectory = _until_rest(trajectory)
