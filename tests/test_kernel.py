@@ -245,7 +245,8 @@ def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path
     code = f"""
 from simulator.config import load_scenario
 from simulator.integrate import run
-print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r})).status)
+filled = {{"compartments.ecs.concentrations.glucose": "5 mM"}}
+print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
 """
     assert in_a_copy(tmp_path, code, tmp_path / "cache") == "ok"
     path = tmp_path / "simulator" / "equations.py"
