@@ -15,7 +15,7 @@ import numpy as np
 from simulator.constants import FARADAY
 from simulator.labelled import Field
 from simulator.laws import current_density, nernst_potential, zero_affinity_potential
-from simulator.mechanisms import Mechanism, library
+from simulator.mechanisms import CLAMP, Mechanism, library
 from simulator.structure import MechanismStructure, MembraneStructure, voltage
 from simulator.trajectory import Trajectory
 
@@ -177,6 +177,20 @@ class Analysis:
             values = self._whole_turnover * self.affinity.values
         values = np.where(self._whole_turnover == 0.0, 0.0, values)
         return self._field(values, "mechanism", "W", "dissipation")
+
+    @cached_property
+    def total_dissipation(self) -> np.ndarray:
+        """Free energy dissipated by all mechanisms [W], shape (times,); an amplifier supplies instead."""
+        return np.sum(self.dissipation.values[:, ~self._clamps], axis=1)
+
+    @cached_property
+    def clamp_power(self) -> np.ndarray:
+        """Free energy that voltage clamps supply [W], shape (times,)."""
+        return -np.sum(self.dissipation.values[:, self._clamps], axis=1)
+
+    @cached_property
+    def _clamps(self) -> np.ndarray:
+        return np.array([use.label == CLAMP for _, use, _ in self.mechanisms], dtype=bool)
 
     @cached_property
     def atp_rate(self) -> Field:

@@ -54,7 +54,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise StorageError(
             path,
             "exists already and is kept",
-            "choose another name, or ask for it to be replaced (--overwrite)",
+            "choose another name, or ask for it to be replaced (--overwrite; in Python overwrite=True)",
         )
 
 

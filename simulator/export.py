@@ -18,7 +18,7 @@ from simulator.atomic import place
 from simulator.trajectory import Trajectory
 
 #: Quantities of :class:`simulator.analysis.Analysis` that a table has beside the saved ones.
-DERIVED = ("nernst", "driving_force", "influx", "efflux", "current", "atp_rate", "dissipation")
+DERIVED = ("nernst", "driving_force", "influx", "efflux", "net_flux", "current", "atp_rate", "dissipation")
 
 
 def to_csv(trajectory: Trajectory, target: str | PathLike[str] | TextIO, *, overwrite: bool = False) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Field:
     """One quantity over labelled dimensions.
 
@@ -31,6 +31,10 @@ class Field:
     labels: Mapping[str, tuple[str, ...]]
     unit: str
     meaning: str
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{dim}: {size}" for dim, size in zip(self.dims, self.values.shape, strict=True))
+        return f"Field({self.meaning} [{self.unit}], {sizes})"
 
     def sel(self, **where: str) -> np.ndarray:
         """Values at the given labels, e.g. ``sel(compartment="cell", species="k")``.

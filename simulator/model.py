@@ -20,7 +20,7 @@ from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.contents import Contents, Values
 from simulator.mechanisms import CLAMP, library
 from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
-from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials
+from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
 from simulator.structure import (
     ATP_ENERGY,
     Structure,
@@ -40,6 +40,9 @@ CLAMP_TIME = 1.0e-9
 
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4
+
+#: Unbalanced charge [mol/m3] that is worth a remark.
+WORTH_A_REMARK = 1.0
 
 #: Relative change of a given volume that is not worth a warning.
 UNNOTICED = 1.0e-3
@@ -82,10 +85,16 @@ class Model:
         """What the compartments hold at t = 0; `values` replaces the scenario's numbers."""
         return Contents(self.scenario, self.structure, self.values if values is None else values)
 
-    def adjustments(self) -> dict[str, str]:
-        """What the start differs in from what was given, by key: volumes that water balances at once."""
+    def remarks(self) -> dict[str, str]:
+        """What a user may not have meant, by key: charge without a carrier, volumes that water balances at once."""
         contents, found = self.contents(), {}
         for c in self.structure.compartments:
+            missing = unbalanced_charge(contents, c.name)
+            if abs(missing) > WORTH_A_REMARK:
+                found[f"compartments.{c.name}.concentrations"] = (
+                    f"{abs(missing):.4g} mM of {'positive' if missing > 0 else 'negative'} charge has no counterpart; "
+                    "fixed charge without osmotic weight is taken to make up for it (an impermeant can say what it is)"
+                )
             if c.volume == "osmotic":
                 given, balanced = contents.volume(c.name), contents.balanced_volume(c.name)
                 if abs(balanced / given - 1.0) > UNNOTICED:

@@ -42,7 +42,14 @@ UNITS = {
 CUSTOMARY = {"V": -3, "J/mol": 3}
 
 #: Longest span [s] that is drawn in each unit of time.
-TIME_UNITS = ((1.0e-3, "us"), (1.0, "ms"), (300.0, "s"), (1.5 * 3600.0, "min"), (96.0 * 3600.0, "h"), (math.inf, "d"))
+TIME_UNITS = (
+    (0.999e-3, "us"),
+    (0.999, "ms"),
+    (300.0, "s"),
+    (1.5 * 3600.0, "min"),
+    (96.0 * 3600.0, "h"),
+    (math.inf, "d"),
+)
 SECONDS = {"us": 1.0e-6, "ms": 1.0e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")

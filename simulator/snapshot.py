@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.mechanisms import CLAMP
 from simulator.structure import MembraneStructure
 from simulator.trajectory import Trajectory
 
@@ -140,7 +139,6 @@ def snapshot(trajectory: Trajectory, at: int = -1) -> Snapshot:
         label: float(analysis.current.values[at, i] * area[m.name])
         for i, (label, (m, _, _)) in enumerate(zip(labels["mechanism"], analysis.mechanisms, strict=True))
     }
-    free = [use.label != CLAMP for _, use, _ in analysis.mechanisms]
     return Snapshot(
         time=float(trajectory.time[at]),
         potential={m: float(v) for m, v in zip(labels["membrane"], trajectory.potential.values[at], strict=True)},
@@ -151,7 +149,7 @@ def snapshot(trajectory: Trajectory, at: int = -1) -> Snapshot:
         reversal={k: float(v) for k, v in zip(labels["mechanism"], analysis.reversal.values[at], strict=True)},
         current=current,
         atp_rate=float(np.sum(analysis.atp_rate.values[at])),
-        dissipation=float(np.sum(analysis.dissipation.values[at][free])),
+        dissipation=float(analysis.total_dissipation[at]),
     )
 
 

@@ -78,6 +78,27 @@ def impermeant_charge(contents: Contents, compartment: str) -> float:
     return float((total - held) / contents.impermeant(compartment))
 
 
+def unbalanced_charge(contents: Contents, compartment: str) -> float:
+    """Charge [mol/m3] in a compartment that nothing the scenario names makes up for, beyond what the membrane holds."""
+    spec = contents.scenario.compartments[compartment].impermeant
+    structure = contents.structure.compartment(compartment)
+    size = 1.0 if structure.volume == "bath" else contents.volume(compartment)
+    held = sum(
+        z * contents.values[f"compartments.{compartment}.concentrations.{s}"]
+        for s, z in contents.charges_in(compartment).items()
+    )
+    if spec is not None and spec.charge == "auto":
+        return 0.0
+    if spec is not None:
+        held += float(spec.charge) * contents.impermeant(compartment) / size
+    if structure.volume == "bath" or structure.potential == "ground":
+        return float(held)
+    if contents.structure.formulation == "electroneutral":
+        return float(held)
+    stored = capacitor_charges(contents, initial_potentials(contents))[compartment] / FARADAY / size
+    return float(held - stored)
+
+
 def check_solute(contents: Contents) -> None:
     """Raise ModelError where water that crosses at once would leave a compartment empty."""
     for c in contents.structure.compartments:
@@ -150,17 +171,16 @@ def _check_potentials(contents: Contents, potentials: Mapping[str, Any]) -> None
         if membrane.potential is not None and np.any(np.abs(v - contents.values[key]) > POTENTIAL_AGREES):
             raise ModelError(
                 key,
-                f"{_millivolts(contents.values[key])} contradicts the composition, which gives {_millivolts(v)}",
+                f"{_spelled(contents.values[key])} contradicts the composition of {inside}, which gives {_spelled(v)}",
                 "the two to agree within 1 uV",
-                f"leave out the potential, or write compartments.{inside}.impermeant.charge: auto",
+                f"write compartments.{inside}.impermeant.charge: auto, or make the concentrations neutral",
             )
         if np.any(np.abs(v) > 1.0):
             raise ModelError(
                 key,
-                f"the composition of {inside} is not neutral: it would charge the membrane to "
-                f"{np.max(np.abs(v)):.3g} V",
+                f"the composition of {inside} is not neutral: it would charge the membrane to {_spelled(v)}",
                 "less than 1 V",
-                f"give this potential, or an impermeant with charge: auto in compartments.{inside}",
+                f"give compartments.{inside} an impermeant with charge: auto, and this membrane a potential",
             )
 
 
@@ -185,9 +205,10 @@ def _sides(contents: Contents, membrane: str) -> tuple[str, str]:
     return m.inside, m.outside
 
 
-def _millivolts(potential: Any) -> str:
-    """A potential to the nanovolt, for messages."""
-    return f"{round(1e3 * float(np.max(potential)), 6):g} mV"
+def _spelled(potential: Any) -> str:
+    """A potential for messages: to the nanovolt, or in volts where it is absurd."""
+    v = float(np.max(potential))
+    return f"{round(1e3 * v, 6) + 0.0:g} mV" if abs(v) < 1.0 else f"{v:.4g} V"
 
 
 def _solve(rows: list[Any], right: list[Any]) -> list[Any]:

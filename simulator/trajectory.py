@@ -17,7 +17,7 @@ from simulator.scenario import Scenario
 from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trajectory:
     """What one run computed.
 
@@ -55,6 +55,10 @@ class Trajectory:
     end_time: float = 0.0
     culprit: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        saved = f"{len(self.time)} saved states to t = {self.end_time:g} s"
+        return f"Trajectory({self.scenario.name!r}, {self.status}, {saved})"
 
     @classmethod
     def from_states(cls, model: Model, time: np.ndarray, states: np.ndarray, **outcome: Any) -> Trajectory:

@@ -144,6 +144,17 @@ def classify(trajectory: Trajectory) -> Verdict:
     )
 
 
+def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
+    """Mechanisms that use ATP at the end of a run against their own free energy."""
+    users = {
+        f"{m.name}.{use.label}"
+        for m in trajectory.structure.membranes
+        for use in m.mechanisms
+        if library()[use.law].atp
+    }
+    return [label for label, affinity in verdict.affinity.items() if label in users and affinity < -EQUILIBRIUM]
+
+
 def first_rest(trajectory: Trajectory) -> int | None:
     """Index of the first saved state from which on the run stays at rest, None if it does not end so."""
     scales = trajectory.model.scales()

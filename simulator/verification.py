@@ -96,7 +96,7 @@ def _check(case: str, trajectory: Trajectory, row: Mapping[str, Any], suffix: st
 
 
 def _number(text: Any, unit: str) -> float:
-    return parse_quantity(text, unit) if isinstance(text, str) else float(text)
+    return parse_quantity(text, unit) if isinstance(text, str) and unit else float(text)
 
 
 def _spelled(of: Any) -> str:
@@ -181,7 +181,7 @@ MEASURES: dict[str, tuple[str | None, Callable[[Trajectory, Any, int], Any]]] = 
     "concentration": ("mol/m^3", _field("concentration", "compartment", "species")),
     "concentration_change": ("mol/m^3", _change),
     "volume": ("m^3", _field("volume", "compartment")),
-    "volume_ratio": ("1", _volume_ratio),
+    "volume_ratio": ("", _volume_ratio),
     "radius": ("m", _radius),
     "osmotic_excess": ("mol/m^3", _osmotic_excess),
     "total_amount_drift": ("mol", _total_drift),
@@ -191,7 +191,7 @@ MEASURES: dict[str, tuple[str | None, Callable[[Trajectory, Any, int], Any]]] = 
     "net_flux": ("mol/m^2/s", _field("turnover", "mechanism")),
     "influx": ("mol/m^2/s", _field("influx", "mechanism", "species")),
     "efflux": ("mol/m^2/s", _field("efflux", "mechanism", "species")),
-    "flux_ratio": ("1", _flux_ratio),
+    "flux_ratio": ("", _flux_ratio),
     "affinity": ("J/mol", _field("affinity", "mechanism")),
     "work": ("J/mol", _field("work", "mechanism")),
     "stall_potential": ("V", _field("reversal", "mechanism")),

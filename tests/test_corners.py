@@ -73,7 +73,7 @@ def test_water_that_crosses_at_once_keeps_the_potential_and_says_what_it_changes
     start = run(found)
     assert start.potential.values[0, 0] == pytest.approx(-0.06, abs=1e-12)
     assert start.concentration.sel(compartment="cell", species="k")[0] == pytest.approx(100.0)
-    assert "2 times" in Model.of(found).adjustments()["compartments.cell"]
+    assert "2 times" in Model.of(found).remarks()["compartments.cell"]
 
 
 @pytest.mark.parametrize("change", [{}, {"save": "final"}])

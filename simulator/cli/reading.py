@@ -36,7 +36,12 @@ def compare(
 def plot(
     file: DataFile,
     output: Figure = None,
-    kind: Annotated[str, typer.Option("--kind", help="overview, potentials, concentrations, fluxes, ...")] = "overview",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", help="overview, potentials, concentrations, fluxes, currents, driving_forces or energy."
+        ),
+    ] = "overview",
 ) -> None:
     """Draw a saved run."""
     from simulator.plotting import kinds, plot_trajectory, save

@@ -64,7 +64,7 @@ def steady(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> int:
-    """Find steady states without time stepping: residual, eigenvalues, verdict, and the route taken."""
+    """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
     from simulator.report import UNITS, steady_record, steady_text
     from simulator.steady import NoSteadyState, steady_state
 
@@ -152,7 +152,7 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
         model.initial_state()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
-    more = tuple(loaded.issue(key, problem) for key, problem in model.adjustments().items())
+    more = tuple(loaded.issue(key, problem) for key, problem in model.remarks().items())
     return replace(loaded, warnings=(*loaded.warnings, *more))
 
 
@@ -248,9 +248,15 @@ def _refuse_other(existing: Trajectory, loaded: Loaded, target: Path) -> None:
 def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, Any]:
     """Print a run's result for a person, and return its record."""
     from simulator.report import run_record, run_text
-    from simulator.verdict import classify
+    from simulator.verdict import beyond_stall, classify
 
     verdict = classify(trajectory)
+    for label in beyond_stall(trajectory, verdict):
+        print(
+            f"warning: {label} uses ATP although that gives too little energy for what it moves (affinity "
+            f"{verdict.affinity[label]:.3g} RT): its rate law does not know where it stalls",
+            file=sys.stderr,
+        )
     if not as_json:
         print(run_text(trajectory, verdict, str(target)))
     return run_record(trajectory, verdict, str(target))

@@ -59,8 +59,7 @@ def label_ends(axes: Axes, series: Sequence[Series], scale: Scale, digits: int =
             annotation_clip=False,
         )
         axes.add_artist(box)
-        if len(lines) == 1:
-            _leader(axes, want / height, place / height)
+        _leader(axes, want / height, place / height)
 
 
 def _leader(axes: Axes, end: float, place: float) -> None:
@@ -96,7 +95,9 @@ def _clipped(label: str) -> str:
 
 
 def _same(a: float, b: float, digits: int, extent: float) -> bool:
-    return pretty_number(a, digits) == pretty_number(b, digits) or abs(a - b) < 2.0e-3 * extent
+    """Whether two values print the same; what is far too small to be seen counts as zero."""
+    unseen = max(abs(a), abs(b)) < 1.0e-5 * extent
+    return unseen or pretty_number(a, digits) == pretty_number(b, digits)
 
 
 def _last(values: np.ndarray) -> float:

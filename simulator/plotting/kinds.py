@@ -12,10 +12,12 @@ from simulator.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
     BANDS,
+    DASH_DOT,
     DASHED,
     DOTTED,
     GREEN,
     MAIN,
+    ORANGE,
     PURPLE,
     SOLID,
     Look,
@@ -99,13 +101,14 @@ def _volumes(analysis: Analysis) -> list[Panel]:
 
 def _power(analysis: Analysis) -> list[Panel]:
     """Free energy that ATP gives against what is dissipated: at rest the two are equal."""
-    supply = _atp_power(analysis)
-    lost = _total(analysis.dissipation.values)
-    series = (
-        Series("from ATP", supply, Look(PURPLE, SOLID), width=4.0),
+    lost = analysis.total_dissipation
+    series = [
+        Series("from ATP", _atp_power(analysis), Look(PURPLE, SOLID), width=4.0),
         Series("dissipated", lost, Look(MAIN.color, DASHED)),
-    )
-    return [Panel("Free energy per second", series, "W", "Power", signed=bool(np.nanmin(lost) < 0.0))]
+    ]
+    if np.any(analysis.clamp_power):
+        series.append(Series("from clamp", analysis.clamp_power, Look(ORANGE, DASH_DOT)))
+    return [Panel("Free energy per second", tuple(series), "W", "Power", signed=bool(np.nanmin(lost) < 0.0))]
 
 
 def _fluxes(analysis: Analysis) -> list[Panel]:
@@ -187,8 +190,8 @@ def _energy(analysis: Analysis) -> list[Panel]:
         )
         panels.append(Panel(_at(analysis, m, "Dissipation of each mechanism"), series, "W", "Power", signed=True))
     atp = Series("ATP", _total(analysis.atp_rate.values), MAIN)
-    supply, lost = _atp_power(analysis), _total(analysis.dissipation.values)
-    balance = (*_power(analysis)[0].series, Series("stored", supply - lost, Look(GREEN, DOTTED)))
+    stored = _atp_power(analysis) + analysis.clamp_power - analysis.total_dissipation
+    balance = (*_power(analysis)[0].series, Series("stored", stored, Look(GREEN, DOTTED)))
     return [
         *panels,
         Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True),
