@@ -111,7 +111,9 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
         inside = ", ".join(f"{s} {with_unit(x, 'mol/m^3')}" for s, x in end.concentration[c].items())
         rows += [(c, f"{inside}; volume {with_unit(end.volume[c], 'm^3')}")]
     rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", with_unit(verdict.dissipation, "W"))]
-    return rows
+    kept = conservation(trajectory)
+    closed = {"charge": kept.charge} | {s: drift for s, drift in kept.species.items() if drift is not None}
+    return [*rows, ("drift", ", ".join(f"{name} {plain_number(drift, 2)}" for name, drift in closed.items()))]
 
 
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
