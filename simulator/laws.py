@@ -43,6 +43,22 @@ def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -
         return thermal_voltage / charge * np.log(np.divide(c_out, c_in))
 
 
+def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any) -> Any:
+    """Electrochemical potential inside minus outside, over RT: ``ln(c_in/c_out) + z V F/RT``.
+
+    Parameters
+    ----------
+    c_in, c_out : float or array
+        Concentrations inside and outside, in one unit; where one is zero the difference is infinite.
+    charge : int
+        Charge number; 0 for a neutral solute, which feels the gradient alone.
+    voltage : float or array
+        Membrane potential over RT/F.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(c_in) - np.log(c_out) + charge * voltage
+
+
 def current_density(charge_per_turnover: Any, turnover: Any) -> Any:
     """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
     return -FARADAY * charge_per_turnover * turnover

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
+from simulator.laws import electrochemical_difference
 from simulator.structure import MembraneStructure
 from simulator.trajectory import Trajectory
 
@@ -167,8 +168,7 @@ def _species(
         if s not in concentration[m.inside] or s not in concentration[m.outside]:
             continue
         inside, outside = concentration[m.inside][s], concentration[m.outside][s]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            force = float(np.log(inside) - np.log(outside) + z * v)
+        force = float(electrochemical_difference(inside, outside, z, v))
         if inside == outside == 0.0 or abs(force) < BALANCED:
             direction = "none"
         elif force > 0.0:

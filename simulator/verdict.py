@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
+from simulator.laws import electrochemical_difference
 from simulator.mechanisms import CLAMP, library
 from simulator.model import TRACE_CONCENTRATION
 from simulator.rest import REST, approach, eigenvalues
@@ -233,8 +234,7 @@ def _species_words(
                 words[s] = "not_converged"
             else:
                 inside, outside = (numbers[concentration(c, s)] for c in (m.inside, m.outside))
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    force = np.log(inside / outside) + z * numbers[voltage(m.name)] / numbers["rt_over_f"]
+                force = electrochemical_difference(inside, outside, z, numbers[voltage(m.name)] / numbers["rt_over_f"])
                 nothing = max(inside, outside) < EMPTY * TRACE_CONCENTRATION
                 words[s] = "equilibrium" if nothing or abs(force) < EQUILIBRIUM else "steady_state"
         found[m.name] = words

@@ -8,7 +8,7 @@ from simulator.config import load_scenario
 from simulator.conservation import conservation
 from simulator.constants import FARADAY
 from simulator.integrate import run
-from simulator.laws import nernst_potential
+from simulator.laws import electrochemical_difference, nernst_potential
 from simulator.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
@@ -211,3 +211,9 @@ def test_splitting_a_membrane_in_two_changes_nothing(configs):
         last(whole, "potential", membrane="plasma"), abs=1e-10
     )
     assert halves.potential.sel(membrane="apical") == pytest.approx(halves.potential.sel(membrane="basal"), abs=1e-15)
+
+
+def test_electrochemical_difference_is_zero_at_the_nernst_potential_and_pulls_cations_into_a_negative_cell():
+    v = nernst_potential(140.0, 5.0, 1, 0.0267)
+    assert electrochemical_difference(140.0, 5.0, 1, v / 0.0267) == pytest.approx(0.0, abs=1e-14)
+    assert electrochemical_difference(10.0, 10.0, 1, -2.0) < 0.0 < electrochemical_difference(10.0, 10.0, -1, -2.0)

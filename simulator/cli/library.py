@@ -6,12 +6,15 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.running import Configs, Overrides, read_source
 from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.verification import Check
 
 
 def equations(configs: Configs, overrides: Overrides = None) -> None:
@@ -119,7 +122,7 @@ def verify(
     return 3 if failed else 0
 
 
-def _check_line(check) -> str:  # type: ignore[no-untyped-def]
+def _check_line(check: Check) -> str:
     word = "pass" if check.passed else "FAIL"
     if isinstance(check.value, str):
         return f"{word}  {check.case:<12} {check.quantity}: {check.value}, expected {check.expected}"

@@ -18,7 +18,6 @@ import stat
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -54,8 +53,6 @@ SOURCES = (
     "kernel/vectormath.py",
 )
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
-
-Announce = Callable[[str], None]
 
 
 @cache
