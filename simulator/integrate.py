@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from simulator.provenance import provenance
 from simulator.scenario import Run, Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import first_rest
+
+if TYPE_CHECKING:
+    from simulator.kernel.program import Integration
 
 #: Saved states of a run that does not say how many it wants.
 DEFAULT_SAVES = 201
@@ -44,30 +48,15 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         When the scenario's numbers contradict each other.
     """
     model = Model.of(scenario)
-    state, scale, parameters = model.initial_state(), model.scales(), model.parameters()
-    events = model.events()
-    if events and events[0].time <= 0.0:
-        parameters, events = events[0].parameters, events[1:]
     times = save_times(scenario.run)
-    program = load_program(model.structure, announce)
-    result = program.integrate(
-        state[None],
-        parameters[None],
-        scale[None],
-        np.array([scenario.run.duration]),
-        times,
-        event_time=np.array([[e.time for e in events]]),
-        event_parameters=np.array([[e.parameters for e in events]]).reshape(1, len(events), len(parameters)),
-        rtol=scenario.run.rtol,
-        max_steps=scenario.run.max_steps,
-    )
+    result = _integrate(model, times, announce)
     status = Status(int(result.status[0]))
     end = float(result.time[0])
     saved = result.saved[0]
     if status is not Status.OK:
         # What was saved, and then the last good state; a run that failed at once keeps the state it was given.
         reached = np.all(np.isfinite(saved), axis=1)
-        last = result.final[0] if np.all(np.isfinite(result.final[0])) else state
+        last = result.final[0] if np.all(np.isfinite(result.final[0])) else model.initial_state()
         times, saved = times[reached], saved[reached]
         if not len(times) or times[-1] < end:
             times, saved = np.append(times, end), np.vstack([saved, last])
@@ -89,6 +78,32 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         if scenario.run.save == "final":
             trajectory = _rows(trajectory, slice(-1, None))
     return trajectory
+
+
+def replayed(trajectory: Trajectory, times: np.ndarray) -> Trajectory:
+    """The same run, bit for bit, seen at other times up to its last saved one: saving never steers the steps."""
+    times = times[times <= trajectory.time[-1]]
+    result = _integrate(trajectory.model, times, lambda _: None)
+    return Trajectory.from_states(trajectory.model, times, result.saved[0], end_time=trajectory.end_time)
+
+
+def _integrate(model: Model, times: np.ndarray, announce: Callable[[str], None]) -> Integration:
+    """Run a model's protocol from its initial state."""
+    settings = model.scenario.run
+    parameters, events = model.parameters(), model.events()
+    if events and events[0].time <= 0.0:
+        parameters, events = events[0].parameters, events[1:]
+    return load_program(model.structure, announce).integrate(
+        model.initial_state()[None],
+        parameters[None],
+        model.scales()[None],
+        np.array([settings.duration]),
+        times,
+        event_time=np.array([[e.time for e in events]]),
+        event_parameters=np.array([[e.parameters for e in events]]).reshape(1, len(events), len(parameters)),
+        rtol=settings.rtol,
+        max_steps=settings.max_steps,
+    )
 
 
 def save_times(run: Run) -> np.ndarray:
