@@ -166,7 +166,7 @@ def verdict_words(verdict: Verdict) -> tuple[str, str]:
     headline = HEADLINES.get(verdict.word, verdict.word)
     sentence = verdict.sentence
     if sentence.lower().startswith(headline.lower()):
-        sentence = sentence[len(headline) :].lstrip("; ")
+        sentence = sentence[len(headline) :].lstrip(";, ")
     return headline, sentence
 
 
