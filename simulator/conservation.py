@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator.constants import FARADAY
-from simulator.mechanisms import library
 from simulator.structure import Structure, connected
 from simulator.trajectory import Trajectory
 
@@ -55,6 +54,7 @@ def _with_start(trajectory: Trajectory) -> Trajectory:
         charge=np.concatenate([start.charge, trajectory.charge]),
         volume=np.concatenate([start.volume, trajectory.volume]),
         compartment_potential=np.concatenate([start.compartment_potential, trajectory.compartment_potential]),
+        open_fraction=np.concatenate([start.open_fraction, trajectory.open_fraction]),
     )
 
 
@@ -86,7 +86,7 @@ def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], 
     movers = [
         (m.inside, m.outside)
         for m in structure.membranes
-        if any(species in library()[use.law].stoichiometry(use.chosen) for use in m.mechanisms)
+        if any(species in use.species for use in m.mechanisms)
     ]
     joined = connected([c.name for c in structure.compartments], movers)
     baths = {c.name for c in structure.compartments if c.volume == "bath"}

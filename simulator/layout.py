@@ -31,6 +31,9 @@ SCENARIO = "scenario"
 #: Arrays that a trajectory consists of; its other quantities follow from them.
 ARRAYS = tuple(f.name for f in fields(Trajectory) if f.type == "np.ndarray" and f.name != "time")
 
+#: The one of them that a run without gates has no columns of, and a file nothing.
+GATING = "open_fraction"
+
 #: Relative difference between a stored derived quantity and the same computed from the stored states.
 DERIVED_AGREES = 1.0e-9
 
@@ -145,11 +148,12 @@ def restore(found: Contents) -> SavedRun:
     if runs != 1:
         raise LayoutError("run", f"holds {runs} runs where one is expected")
     nothing: dict[str, Any] = dict.fromkeys(("time", *ARRAYS), np.empty(0))
+    nothing[GATING] = np.empty((len(_numbers(found, "time")), 0))
     empty = Trajectory(_scenario(resolved), **nothing)
     trajectory = replace(
         empty,
         time=_numbers(found, "time"),
-        **{name: _numbers(found, name)[0] for name in ARRAYS},
+        **{name: _numbers(found, name)[0] for name in ARRAYS if name != GATING or empty.labels["gate"]},
         status=_word(found, "status", STATUSES),
         end_time=float(_numbers(found, "end_time")[0]),
         culprit=_word(found, "culprit", ("", *empty.structure.states), first=-1),
@@ -199,7 +203,7 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
         "run": Variable(np.zeros(1, INDEX), ("run",), {"long_name": "run"}),
         "time": Variable(result.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
     }
-    for dim in ("membrane", "compartment", "species"):
+    for dim in ("membrane", "compartment", "species", *(("gate",) if result.labels["gate"] else ())):
         found[dim] = Variable(result.labels[dim], (dim,), {"long_name": dim})
     with np.errstate(all="ignore"):
         for name, field in result.fields().items():

@@ -14,7 +14,7 @@ from simulator.kernel import load_arrays
 from simulator.labelled import Field
 from simulator.model import Model
 from simulator.scenario import Scenario
-from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume
+from simulator.structure import CLOCK, Structure, amount, charge, concentration, potential, voltage, volume
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +35,8 @@ class Trajectory:
         Volumes [m3]; NaN for baths.
     compartment_potential : ndarray, shape (times, compartments)
         Potentials [V].
+    open_fraction : ndarray, shape (times, gates)
+        Open fractions of the gates that are states; no columns where there are none.
     status : str
         How the run ended, a word of :class:`simulator.kernel.status.Status`.
     end_time : float
@@ -51,6 +53,7 @@ class Trajectory:
     charge: np.ndarray
     volume: np.ndarray
     compartment_potential: np.ndarray
+    open_fraction: np.ndarray
     status: str = "ok"
     end_time: float = 0.0
     culprit: str = ""
@@ -91,7 +94,8 @@ class Trajectory:
                 charges[:, i] = look_up(charge(c.name))
         voltages = {m.name: look_up(voltage(m.name)) for m in structure.membranes}
         potentials = _compartment_potentials(structure, voltages, steps)
-        return cls(model.scenario, time, amounts, charges, volumes, potentials, **outcome)
+        gates = states[:, [names[name] for name in structure.gate_states]]
+        return cls(model.scenario, time, amounts, charges, volumes, potentials, gates, **outcome)
 
     # -- labels -----------------------------------------------------------------------------------
 
@@ -112,7 +116,11 @@ class Trajectory:
             "compartment": tuple(c.name for c in self.structure.compartments),
             "membrane": tuple(m.name for m in self.structure.membranes),
             "species": tuple(s for s, _ in self.structure.charges),
-            "mechanism": tuple(f"{m.name}.{use.label}" for m in self.structure.membranes for use in m.mechanisms),
+            "mechanism": tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses),
+            "gate": tuple(
+                f"{m.name}.{use.owner}.{gate.name}"
+                for m, use, gate in map(self.structure.gates.__getitem__, self.structure.gate_states)
+            ),
         }
 
     # -- quantities -------------------------------------------------------------------------------
@@ -131,7 +139,8 @@ class Trajectory:
     def states(self) -> np.ndarray:
         """Saved states as the kernel orders them, shape (times, states)."""
         c, s = self.labels["compartment"], self.labels["species"]
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, np.ndarray] = {CLOCK: self.time}
+        found |= {name: self.open_fraction[:, i] for i, name in enumerate(self.structure.gate_states)}
         for i, name in enumerate(c):
             found[charge(name)] = self.charge[:, i]
             found[potential(name)] = self.compartment_potential[:, i]
@@ -164,7 +173,7 @@ class Trajectory:
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved, by name."""
-        return {
+        found = {
             "potential": self.potential,
             "amount": self._field(self.amount, "compartment species", "mol", "amount"),
             "concentration": self.concentration,
@@ -174,6 +183,9 @@ class Trajectory:
                 self.compartment_potential, "compartment", "V", "potential of a compartment"
             ),
         }
+        if self.labels["gate"]:
+            found["open_fraction"] = self._field(self.open_fraction, "gate", "1", "open fraction of a gate")
+        return found
 
     def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
         names = dims.split()
@@ -184,7 +196,7 @@ class Trajectory:
         import xarray
 
         fields = self.fields()
-        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if d != "mechanism"}
+        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"}
         variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
         return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
 

@@ -20,6 +20,7 @@ from simulator.structure import (
     amount,
     charge,
     concentration,
+    parameter_name,
     voltage,
 )
 
@@ -58,7 +59,7 @@ def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, floa
     for s in law.stoichiometry(chosen):
         numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
         numbers[concentration("bath", s)] = random.uniform(1.0, 150.0)
-    return numbers | {f"{p.name}_plasma_m": sample(p, random) for p in law.parameters}
+    return numbers | {parameter_name("plasma", "m", p.name): sample(p, random) for p in law.parameters}
 
 
 def value(expression: sp.Expr, numbers: dict[str, float]) -> float:
