@@ -169,7 +169,8 @@ def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, e
             problem = f"`{species}` has charge 0, and {entry.law} moves ions"
             yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
             continue
-        if species == chosen and key == "species" and scenario.charge_of(species) != 0:
+        blind = key == "species" and "v" not in entry.mechanism.arguments
+        if species == chosen and blind and scenario.charge_of(species) != 0:
             problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
             yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
             continue

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["bern", "bern_value", "bern_slope", "exp", "log"]
+__all__ = ["antiport", "bern", "bern_value", "bern_slope", "exp", "log", "sigmoid"]
 
 #: Below this |x| the Taylor series of bern is used; with the terms below it is exact to rounding there.
 SERIES_BELOW = 0.1
@@ -27,6 +27,20 @@ def exp(x: Any) -> Any:
 def log(x: Any) -> Any:
     """Natural logarithm of a symbol or a number."""
     return _symbolic().log(x) if _is_symbolic(x) else np.log(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """``1/(1 + e^-x)``: from 0 to 1, one half at x = 0."""
+    return 1 / (1 + exp(-x))
+
+
+def antiport(a_o: Any, b_i: Any, a_i: Any, b_o: Any) -> Any:
+    """Share of its largest rate at which an exchanger carries A in and B out.
+
+    The carrier crosses only when loaded, at one speed whatever its load and direction (ping-pong). Arguments are
+    concentrations over dissociation constants, ``a`` of A and ``b`` of B, inside and outside.
+    """
+    return a_o * b_i / ((a_o + b_o) * (1 + a_i + b_i) + (a_i + b_i) * (1 + a_o + b_o))
 
 
 def bern(x: Any) -> Any:

@@ -89,6 +89,8 @@ class Mechanism:
         ATP hydrolysed per turnover.
     takes_logarithm : bool
         Whether the rate contains the logarithm of concentrations, so that none may be zero.
+    electroneutral : bool
+        The claim that a turnover moves no net charge; ``tests/test_mechanisms.py`` holds it against `moves`.
     """
 
     title: str
@@ -100,6 +102,7 @@ class Mechanism:
     chooses: str | None = None
     atp: int = 0
     takes_logarithm: bool = False
+    electroneutral: bool = False
     arguments: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
