@@ -84,7 +84,9 @@ class ChannelGate(Record):
         for role in ("opening", "closing", "steady", "time_constant")
     }
 
-    power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(1, description="how many of this gate a channel has")
+    power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(
+        1, description="how many of this gate a channel has"
+    )
     opening: RateRecord | None = Field(None, description="rate at which shut gates open")
     closing: RateRecord | None = Field(None, description="rate at which open gates shut")
     steady: SteadyRecord | None = Field(None, description="where the gate stands still")
@@ -98,7 +100,9 @@ class ChannelGate(Record):
         given = {role for role in self.branches if getattr(self, role) is not None}
         if given not in ({"opening", "closing"}, {"steady"}, {"steady", "time_constant"}):
             problem = f"a gate cannot be given by {' and '.join(sorted(given)) or 'nothing'}"
-            expected = "opening and closing, or steady and time_constant, or steady alone (a gate that is there at once)"
+            expected = (
+                "opening and closing, or steady and time_constant, or steady alone (a gate that is there at once)"
+            )
             refuse("ChannelGate", [Complaint((), problem, expected)])
         if self.start is not None and given == {"steady"}:
             refuse("ChannelGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])

@@ -83,11 +83,7 @@ def _species_drift(trajectory: Trajectory, species: str) -> float | None:
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
     """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
-    movers = [
-        (m.inside, m.outside)
-        for m in structure.membranes
-        if any(species in use.species for use in m.mechanisms)
-    ]
+    movers = [(m.inside, m.outside) for m in structure.membranes if any(species in use.species for use in m.mechanisms)]
     joined = connected([c.name for c in structure.compartments], movers)
     baths = {c.name for c in structure.compartments if c.volume == "bath"}
     return tuple(group for group in joined if len(group) > 1 and not baths & set(group))

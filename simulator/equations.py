@@ -216,7 +216,9 @@ class Equations:
         for s in use.species:
             inside, outside = (symbol(concentration(c, s)) for c in (m.inside, m.outside))
             n, other = use.moves.get(s, 0), use.moves_outside.get(s, 0)
-            found += [(inside / outside, n)] if other == -n else [(c, k) for c, k in ((inside, n), (outside, other)) if k]
+            found += (
+                [(inside / outside, n)] if other == -n else [(c, k) for c, k in ((inside, n), (outside, other)) if k]
+            )
         return found
 
     def _value(self, rate: Rate, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:

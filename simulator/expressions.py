@@ -157,7 +157,9 @@ class Expression:
         if count != FUNCTIONS[name][1]:
             raise self._error(node, f"{name} takes {FUNCTIONS[name][1]} values, and {count} are given")
         if (name == "where") != isinstance(node.args[0], ast.Compare):
-            raise self._error(node, f"{name} begins with something else", "where(a < b, x, y), and conditions only there")
+            raise self._error(
+                node, f"{name} begins with something else", "where(a < b, x, y), and conditions only there"
+            )
 
     def _error(self, node: ast.expr, problem: str, expected: str = "", hint: str = "") -> ExpressionError:
         return ExpressionError(self.text.strip(), getattr(node, "col_offset", 0), problem, expected, hint)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.mechanisms import Parameter
-from simulator.special import bern, exp, log
+from simulator.special import bern, exp, log, sigmoid
 
 __all__ = ["FORMS", "Form", "bell", "temperature_factor"]
 
@@ -55,7 +55,7 @@ def _exponential(v: Any, midpoint: Any, width: Any) -> Any:
 
 def _sigmoid(x: Any, midpoint: Any, width: Any) -> Any:
     """``1/(1 + e^(-(x - midpoint)/width))``: one half at the midpoint, rising where the width is positive."""
-    return 1 / (1 + exp((midpoint - x) / width))
+    return sigmoid((x - midpoint) / width)
 
 
 def _linear_exponential(v: Any, midpoint: Any, width: Any) -> Any:

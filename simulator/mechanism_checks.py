@@ -47,7 +47,9 @@ def warnings(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[C
             inside, outside = (sum(n * charges[s] for s, n in m.items()) for m in (use.moves, use.moves_outside))
             moved = inside if use.mechanism.charge is None else use.mechanism.charge
             if (moved != inside or outside != -inside) and not use.mechanism.open:
-                problem = f"a turnover moves {moved:+d} charges, and its molecules carry {inside:+d} in, {outside:+d} out"
+                problem = (
+                    f"a turnover moves {moved:+d} charges, and its molecules carry {inside:+d} in, {outside:+d} out"
+                )
                 hint = "write `open: true` if the published model is like that; the run will end conservation_violated"
                 yield Complaint((*at, "mechanisms", label), problem, "", hint)
 
@@ -151,7 +153,9 @@ def _variables(scenario: Scenario, at: Location, membrane: Membrane, entry: Any)
             if of not in known:
                 what = "gate" if unit == "1" else "concentration"
                 expected = "one of " + ", ".join(known)
-                yield Complaint((*at, "gates", name, role, "of"), f"unknown {what} `{of}`", expected, suggestion(of, known))
+                yield Complaint(
+                    (*at, "gates", name, role, "of"), f"unknown {what} `{of}`", expected, suggestion(of, known)
+                )
 
 
 def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
@@ -172,7 +176,9 @@ def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
         if not ready:
             for name in waiting:
                 label, gate = name.split(".")
-                yield Complaint((*at, "mechanisms", label, "gates", gate), "this gate follows itself at once, in a circle")
+                yield Complaint(
+                    (*at, "mechanisms", label, "gates", gate), "this gate follows itself at once, in a circle"
+                )
             return
 
 

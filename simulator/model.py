@@ -221,9 +221,7 @@ class Model:
                     gain, command = clamps.get(m.name, (0.0, 0.0))
                     given = {"conductance": gain, "command": command}
                 else:
-                    given = {
-                        p.name: values[f"{key}.mechanisms.{use.owner}.{p.key}"] for p in use.mechanism.parameters
-                    }
+                    given = {p.name: values[f"{key}.mechanisms.{use.owner}.{p.key}"] for p in use.mechanism.parameters}
                 for name, value in given.items():
                     found[parameter_name(m.name, use.owner, name)] = value
         return [found[name] for name in structure.parameters]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["bern", "bern_value", "bern_slope", "choose", "exp", "log", "sqrt", "tanh"]
+__all__ = ["antiport", "bern", "bern_value", "bern_slope", "choose", "exp", "log", "sigmoid", "sqrt", "tanh"]
 
 #: Below this |x| the Taylor series of bern is used; with the terms below it is exact to rounding there.
 SERIES_BELOW = 0.1
@@ -44,6 +44,20 @@ def choose(d: Any, above: Any, below: Any) -> Any:
     if any(map(_is_symbolic, (d, above, below))):
         return choose_symbol()(d, above, below)
     return np.where(d > 0.0, above, below)
+
+
+def sigmoid(x: Any) -> Any:
+    """``1/(1 + e^-x)``: from 0 to 1, one half at x = 0."""
+    return 1 / (1 + exp(-x))
+
+
+def antiport(a_o: Any, b_i: Any, a_i: Any, b_o: Any) -> Any:
+    """Share of its largest rate at which an exchanger carries A in and B out.
+
+    The carrier crosses only when loaded, at one speed whatever its load and direction (ping-pong). Arguments are
+    concentrations over dissociation constants, ``a`` of A and ``b`` of B, inside and outside.
+    """
+    return a_o * b_i / ((a_o + b_o) * (1 + a_i + b_i) + (a_i + b_i) * (1 + a_o + b_o))
 
 
 def bern(x: Any) -> Any:

@@ -196,7 +196,9 @@ class Trajectory:
         import xarray
 
         fields = self.fields()
-        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"}
+        coordinates = {"time": self.time} | {
+            d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"
+        }
         variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
         return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
 

@@ -166,6 +166,8 @@ class Mechanism:
         Whether it is an electrode of the experimenter, who pays for what it does.
     open : bool
         Whether it is declared to break the conservation of charge or mass, as some published models do.
+    electroneutral : bool
+        The claim that a turnover moves no net charge; ``tests/test_mechanisms.py`` holds it against `moves`.
     """
 
     title: str
@@ -184,6 +186,7 @@ class Mechanism:
     gates: tuple[Gate, ...] = ()
     external: bool = False
     open: bool = False
+    electroneutral: bool = False
 
     @property
     def name(self) -> str:
