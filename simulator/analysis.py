@@ -15,8 +15,9 @@ import numpy as np
 from simulator.constants import FARADAY
 from simulator.labelled import Field
 from simulator.laws import current_density, nernst_potential, zero_affinity_potential
+from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism
-from simulator.structure import MechanismStructure, MembraneStructure, voltage
+from simulator.structure import MembraneStructure, voltage
 from simulator.trajectory import Trajectory
 
 #: Range [V] in which reversal potentials are sought.

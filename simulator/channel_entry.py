@@ -79,10 +79,10 @@ else:
 class ChannelGate(Record):
     """A gate of a channel."""
 
-    branches: ClassVar[Mapping[str, tuple[int, str]]] = {
-        role: (1, "a form, e.g. {form: sigmoid, midpoint: -40 mV, width: 10 mV}")
-        for role in ("opening", "closing", "steady", "time_constant")
-    }
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = dict.fromkeys(
+        ("opening", "closing", "steady", "time_constant"),
+        (1, "a form, e.g. {form: sigmoid, midpoint: -40 mV, width: 10 mV}"),
+    )
 
     power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(
         1, description="how many of this gate a channel has"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     AnyMechanism = MechanismEntry
 else:
     AnyMechanism = Annotated[
-        Union[(*_ENTRIES.values(), ChannelEntry, CustomEntry)],  # noqa: UP007 - from a tuple
+        Union[(*_ENTRIES.values(), ChannelEntry, CustomEntry)],
         Field(discriminator="law"),
     ]
 

@@ -121,7 +121,7 @@ def test_a_failing_run_changes_no_bit_of_its_neighbours(cell):
     healthy = cell.integrate(state, parameters, scale)
     poisoned = parameters.copy()
     # A pump this strong would drag Na below nothing in an instant at constant turnover.
-    poisoned[11, cell.model.structure.parameters.index("max_rate_plasma_pump")] = np.nan
+    poisoned[11, cell.model.structure.parameters.index("p_plasma_pump_max_rate")] = np.nan
     result = cell.integrate(state, poisoned, scale)
     others = np.arange(20) != 11
     assert Status(result.status[11]) is Status.NONFINITE
@@ -145,7 +145,7 @@ def test_a_pump_that_empties_the_cell_is_reported_with_its_species(configs):
 def test_events_apply_exactly_at_their_time(cell):
     state, parameters, scale = cell.batch(1, 1.0)
     stopped = parameters.copy()
-    stopped[:, cell.model.structure.parameters.index("max_rate_plasma_pump")] = 0.0
+    stopped[:, cell.model.structure.parameters.index("p_plasma_pump_max_rate")] = 0.0
     event = {"event_time": np.array([[5e4]]), "event_parameters": stopped[:, None]}
     whole = cell.integrate(state, parameters, scale, **event)
     plain = cell.integrate(state, parameters, scale)

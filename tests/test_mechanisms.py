@@ -183,8 +183,8 @@ def test_array_functions_and_compiled_kernel_agree_on_every_law():
         numbers = dict(sizes)
         for law in LAWS:
             first, *rest = (parameter for parameter in library()[law].parameters)
-            numbers[f"{first.name}_plasma_{law}"] = sample(first, random) if law == name else 0.0
-            numbers |= {f"{p.name}_plasma_{law}": sample(p, random) for p in rest}
+            numbers[parameter_name("plasma", law, first.name)] = sample(first, random) if law == name else 0.0
+            numbers |= {parameter_name("plasma", law, p.name): sample(p, random) for p in rest}
         given = np.array([numbers[p] for p in arrays["PARAMETERS"]])
         state = np.array([numbers[s] for s in arrays["STATES"]])
         by_name = arrays["derivative"](state, given)
