@@ -18,7 +18,7 @@ import numpy as np
 
 from simulator.config import load_scenario
 from simulator.constants import FARADAY
-from simulator.integrate import save_times
+from simulator.save_times import save_times
 from simulator.kernel import load_program
 from simulator.model import Model
 

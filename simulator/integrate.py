@@ -12,12 +12,10 @@ from simulator.kernel import load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
 from simulator.provenance import provenance
-from simulator.scenario import Run, Scenario
+from simulator.save_times import save_times
+from simulator.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import first_rest
-
-#: Saved states of a run that does not say how many it wants.
-DEFAULT_SAVES = 201
 
 #: Relative drift of charge or of a closed total above which a run counts as failed.
 CONSERVATION_LIMIT = 1.0e-9
@@ -89,22 +87,6 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         if scenario.run.save == "final":
             trajectory = _rows(trajectory, slice(-1, None))
     return trajectory
-
-
-def save_times(run: Run) -> np.ndarray:
-    """Times [s] at which a run's states are saved, the start and the end always among them."""
-    if run.save == "final" and run.until == "end":
-        return np.array([run.duration])
-    if run.save_at is not None:
-        return np.unique([0.0, *run.save_at, run.duration])
-    if run.save_every is None:
-        return np.linspace(0.0, run.duration, DEFAULT_SAVES)
-    count = int(np.floor(run.duration / run.save_every * (1.0 + 1.0e-12)))
-    times = run.save_every * np.arange(count + 1)
-    if times[-1] > run.duration * (1.0 - 1.0e-12):
-        times[-1] = run.duration
-        return times
-    return np.append(times, run.duration)
 
 
 def _until_rest(trajectory: Trajectory) -> Trajectory:

@@ -11,10 +11,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from simulator.config import load_scenario
-from simulator.integrate import run, save_times
+from simulator.integrate import run
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
+from simulator.save_times import save_times
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -196,7 +196,7 @@ def _target(config: Path, output: Path | None, several: bool) -> Path:
 
 def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
     """What a run would do."""
-    from simulator.integrate import save_times
+    from simulator.save_times import save_times
 
     run = loaded.scenario.run
     return {
