@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.conservation import conservation
+from simulator.inputs import Inputs
 from simulator.kernel import load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
@@ -42,30 +43,16 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         When the scenario's numbers contradict each other.
     """
     model = Model.of(scenario)
-    state, scale, parameters = model.initial_state(), model.scales(), model.parameters()
-    events = model.events()
-    if events and events[0].time <= 0.0:
-        parameters, events = events[0].parameters, events[1:]
+    inputs = Inputs.of(model)
     times = save_times(scenario.run)
-    program = load_program(model.structure, announce)
-    result = program.integrate(
-        state[None],
-        parameters[None],
-        scale[None],
-        np.array([scenario.run.duration]),
-        times,
-        event_time=np.array([[e.time for e in events]]),
-        event_parameters=np.array([[e.parameters for e in events]]).reshape(1, len(events), len(parameters)),
-        rtol=scenario.run.rtol,
-        max_steps=scenario.run.max_steps,
-    )
+    result = inputs.integrated(load_program(model.structure, announce), times)
     status = Status(int(result.status[0]))
     end = float(result.time[0])
     saved = result.saved[0]
     if status is not Status.OK:
         # What was saved, and then the last good state; a run that failed at once keeps the state it was given.
         reached = np.all(np.isfinite(saved), axis=1)
-        last = result.final[0] if np.all(np.isfinite(result.final[0])) else state
+        last = result.final[0] if np.all(np.isfinite(result.final[0])) else inputs.state[0]
         times, saved = times[reached], saved[reached]
         if not len(times) or times[-1] < end:
             times, saved = np.append(times, end), np.vstack([saved, last])

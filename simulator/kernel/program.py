@@ -91,6 +91,7 @@ class Program:
         event_parameters: np.ndarray | None = None,
         rtol: float = 1.0e-6,
         max_steps: int = 100_000,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Integration:
         """Integrate a batch of runs from t = 0, each to its own end.
 
@@ -112,6 +113,8 @@ class Program:
             Relative tolerance of the error per step.
         max_steps : int
             Attempted steps after which a run is given up.
+        stopped : callable
+            Asked every few milliseconds whether to give up; runs that are not finished are cancelled then.
         """
         runs, n = state.shape
         start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
@@ -125,7 +128,7 @@ class Program:
         task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
         work = np.ones(self.module.ROWS.end_of_rows * LANES)
         work[self.module.ROWS.accepted * LANES :] = 0.0
-        while self.module.advance(work, task, ATTEMPTS_PER_CALL):
+        while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
         status, time, culprit, attempts = outcome[:, n:].T
         return Integration(
