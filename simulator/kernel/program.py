@@ -122,7 +122,7 @@ class Program:
             events = np.empty((runs, 0, 1 + parameters.shape[1]))
         else:
             events = np.concatenate([event_time[:, :, None], event_parameters], axis=2)
-        saved = np.full((runs, len(times), n), math.nan)
+        saved = np.empty((runs, len(times), n))
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
         queue = np.zeros(2, dtype=np.int64)
         task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
@@ -131,6 +131,7 @@ class Program:
         while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
         status, time, culprit, attempts = outcome[:, n:].T
+        saved[status == Status.CANCELLED] = math.nan
         return Integration(
             saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
         )
