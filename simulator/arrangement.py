@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import load_arrays
-from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume
+from simulator.structure import CLOCK, Structure, amount, charge, concentration, potential, voltage, volume
 
-__all__ = ["arranged", "concentrations", "gathered", "membrane_potentials"]
+__all__ = ["ARRANGED", "arranged", "concentrations", "gathered", "membrane_potentials"]
+
+
+#: Arrays that states are sorted into.
+ARRANGED = ("amount", "charge", "volume", "compartment_potential", "open_fraction")
 
 
 def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
@@ -20,7 +24,7 @@ def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -
     -------
     dict
         ``amount`` (..., compartments, species), ``charge``, ``volume`` and ``compartment_potential``
-        (..., compartments).
+        (..., compartments), ``open_fraction`` (..., gates).
     """
     axes = states.shape[:-1]
     names = {name: i for i, name in enumerate(structure.states)}
@@ -50,7 +54,8 @@ def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -
     potentials = np.empty(charges.shape)
     for i, value in enumerate(_potentials(structure, voltages)):
         potentials[..., i] = value
-    return {"amount": amounts, "charge": charges, "volume": volumes, "compartment_potential": potentials}
+    gates = states[..., [names[name] for name in structure.gate_states]]
+    return dict(zip(ARRANGED, (amounts, charges, volumes, potentials, gates), strict=True))
 
 
 def _potentials(structure: Structure, voltages: Mapping[str, Any]) -> list[Any]:
@@ -70,9 +75,10 @@ def _potentials(structure: Structure, voltages: Mapping[str, Any]) -> list[Any]:
     return [found.get(c.name, 0.0) for c in structure.compartments]
 
 
-def gathered(structure: Structure, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The states, shape (..., states), of labelled arrays."""
-    found: dict[str, np.ndarray] = {}
+def gathered(structure: Structure, arrays: Mapping[str, np.ndarray], time: np.ndarray) -> np.ndarray:
+    """The states, shape (..., states), of labelled arrays at their times, shape (times,)."""
+    found = {name: arrays["open_fraction"][..., i] for i, name in enumerate(structure.gate_states)}
+    found[CLOCK] = np.broadcast_to(time, arrays["charge"].shape[:-1])
     for i, c in enumerate(structure.compartments):
         found[charge(c.name)] = arrays["charge"][..., i]
         found[potential(c.name)] = arrays["compartment_potential"][..., i]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.arrangement import ARRANGED
 from simulator.kernel.status import Status
 from simulator.labelled import Field
 from simulator.model import Model
@@ -28,6 +29,7 @@ QUANTITIES = {
     "charge": ("C", "charge of a compartment", "compartment"),
     "volume": ("m^3", "volume", "compartment"),
     "compartment_potential": ("V", "potential of a compartment", "compartment"),
+    "open_fraction": ("1", "open fraction of a gate", "gate"),
 }
 
 STATUSES = tuple(s.word for s in Status)
@@ -131,6 +133,10 @@ class Batch:
             "compartment": tuple(c.name for c in structure.compartments),
             "membrane": tuple(m.name for m in structure.membranes),
             "species": tuple(s for s, _ in structure.charges),
+            "gate": tuple(
+                f"{m.name}.{use.owner}.{gate.name}"
+                for m, use, gate in map(structure.gates.__getitem__, structure.gate_states)
+            ),
         }
 
     @property
@@ -151,7 +157,7 @@ class Batch:
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved over time, by name."""
-        return {name: self.field(name) for name in QUANTITIES}
+        return {name: self.field(name) for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]}
 
     def trajectory(self, run: int) -> Trajectory:
         """One run, as if it had been run alone and saved at these times.
@@ -165,7 +171,7 @@ class Batch:
         if not 0 <= i < self.runs:
             raise IndexError(f"there is no run {run}; there are runs {self.first} to {self.first + self.runs - 1}")
         values = {key: float(column[i]) for key, column in self.coordinates.items()}
-        arrays = {n: self.arrays[n][i] for n in ("amount", "charge", "volume", "compartment_potential")}
+        arrays = {name: self.arrays[name][i] for name in ARRANGED}
         end = float(self.end_time[i])
         kept = self.time <= end if self.scenario.run.save != "final" else np.ones(1, dtype=bool)
         if not np.any(kept) or np.all(np.isnan(arrays["compartment_potential"])):
@@ -194,7 +200,7 @@ class Batch:
         import xarray
 
         coordinates: dict[str, Any] = {"run": np.arange(self.first, self.first + self.runs), "time": self.time}
-        coordinates |= {dim: list(labels) for dim, labels in self.labels.items()}
+        coordinates |= {dim: list(labels) for dim, labels in self.labels.items() if labels}
         for key, values in self.coordinates.items():
             coordinates[key] = ("run", values, {"units": self.scenario.unit_of(key)})
         variables: dict[str, Any] = {
@@ -228,4 +234,3 @@ def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
             place = place[int(step)] if isinstance(place, list) else place[step]
         place[name] = value
     return Scenario.model_validate(data)
-

@@ -18,6 +18,7 @@ from simulator.layout import (
     CODE,
     CONFIG,
     FLOAT,
+    GATING,
     INDEX,
     PART,
     SCENARIO,
@@ -55,8 +56,9 @@ def _variables(batch: Batch) -> dict[str, Variable]:
         "run": Variable(place, ("run",), {"long_name": "number of the run"}),
         "time": Variable(batch.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
     }
-    for dim in ("membrane", "compartment", "species"):
-        found[dim] = Variable(batch.labels[dim], (dim,), {"long_name": dim})
+    for dim, labels in batch.labels.items():
+        if labels:
+            found[dim] = Variable(labels, (dim,), {"long_name": dim})
     for key, values in batch.coordinates.items():
         about = {"long_name": key, "units": batch.scenario.unit_of(key)}
         found[key] = Variable(np.ascontiguousarray(values, FLOAT), ("run",), about)
@@ -99,8 +101,10 @@ def restored_part(found: Contents) -> Batch:
     facts.pop(PART, None)
     if not first.isdecimal():
         raise LayoutError("run", "does not say which runs these are")
-    arrays = {name: numbers(found, name) for name in (*QUANTITIES, *OUTCOMES)}
+    names = [name for name in (*QUANTITIES, *OUTCOMES) if name != GATING or name in found.variables]
+    arrays = {name: numbers(found, name) for name in names}
     runs = len(arrays["status"])
+    arrays.setdefault(GATING, np.empty((*arrays["charge"].shape[:2], 0)))
     coordinates = {key: numbers(found, key) for key in swept}
     batch = Batch(scenario, numbers(found, "time"), arrays, coordinates, runs, int(first), facts)
     _require_shapes(batch)

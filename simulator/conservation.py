@@ -9,7 +9,6 @@ import numpy as np
 
 from simulator.arrangement import arranged
 from simulator.constants import FARADAY
-from simulator.mechanisms import library
 from simulator.structure import Structure, connected
 from simulator.trajectory import Trajectory, parameters_at
 
@@ -81,11 +80,7 @@ def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.n
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
     """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
-    movers = [
-        (m.inside, m.outside)
-        for m in structure.membranes
-        if any(species in library()[use.law].stoichiometry(use.chosen) for use in m.mechanisms)
-    ]
+    movers = [(m.inside, m.outside) for m in structure.membranes if any(species in use.species for use in m.mechanisms)]
     joined = connected([c.name for c in structure.compartments], movers)
     baths = {c.name for c in structure.compartments if c.volume == "bath"}
     return tuple(group for group in joined if len(group) > 1 and not baths & set(group))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -102,9 +103,7 @@ class Drawn(Design):
     def values(self, run: np.ndarray) -> dict[str, np.ndarray]:
         """Values by key."""
         shares = self._shares(run)
-        return {
-            key: quantile(axis, shares[:, i], self.bounds[key]) for i, (key, axis) in enumerate(self.axes.items())
-        }
+        return {key: quantile(axis, shares[:, i], self.bounds[key]) for i, (key, axis) in enumerate(self.axes.items())}
 
     def _shares(self, run: np.ndarray) -> np.ndarray:
         """Numbers in [0, 1), shape (len(run), axes)."""
@@ -137,7 +136,7 @@ class Drawn(Design):
 def stretches(run: np.ndarray) -> Iterator[tuple[int, int]]:
     """Places [first, last) between which numbers follow each other one by one."""
     breaks = [0, *(np.flatnonzero(np.diff(run) != 1) + 1).tolist(), len(run)]
-    return ((a, b) for a, b in zip(breaks[:-1], breaks[1:], strict=True) if b > a)
+    return ((a, b) for a, b in pairwise(breaks) if b > a)
 
 
 def quantile(axis: Axis, share: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:

@@ -91,5 +91,6 @@ def _rows(trajectory: Trajectory, keep: slice) -> Trajectory:
         charge=trajectory.charge[keep],
         volume=trajectory.volume[keep],
         compartment_potential=trajectory.compartment_potential[keep],
+        open_fraction=trajectory.open_fraction[keep],
         end_time=float(trajectory.time[keep][-1]),
     )

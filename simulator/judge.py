@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from simulator.kernel import load_arrays
-from simulator.mechanisms import CLAMP
 from simulator.model import TRACE_CONCENTRATION
 from simulator.rest import DOUBT, REST, clear, newton_distances
 from simulator.structure import Structure
@@ -51,12 +50,13 @@ def judge(structure: Structure, states: np.ndarray, parameters: np.ndarray, scal
         open_paths |= _traffic(probed, label) > 0.0
     found = np.full(len(states), UNDECIDED, dtype=np.int8)
     found[resting & open_paths & flowing] = STEADY
-    found[resting & open_paths & balanced] = BALANCED
+    # A law that breaks conservation by declaration never rests in equilibrium.
+    found[resting & open_paths & balanced] = STEADY if structure.open else BALANCED
     return found
 
 
 def _labels(structure: Structure) -> list[str]:
-    return [f"{m.name}.{use.label}" for m in structure.membranes for use in m.mechanisms if use.label != CLAMP]
+    return [f"{m.name}.{use.label}" for m, use in structure.uses if not use.mechanism.external]
 
 
 def _probed(

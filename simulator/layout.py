@@ -34,6 +34,9 @@ PART = "part"
 #: Arrays that a trajectory consists of; its other quantities follow from them.
 ARRAYS = tuple(f.name for f in fields(Trajectory) if f.type == "np.ndarray" and f.name != "time")
 
+#: The one of them that a run without gates has no columns of, and a file nothing.
+GATING = "open_fraction"
+
 #: Relative difference between a stored derived quantity and the same computed from the stored states.
 DERIVED_AGREES = 1.0e-9
 
@@ -154,11 +157,12 @@ def restore(found: Contents) -> SavedRun:
     if runs != 1:
         raise LayoutError("run", f"holds {runs} runs where one is expected")
     nothing: dict[str, Any] = dict.fromkeys(("time", *ARRAYS), np.empty(0))
+    nothing[GATING] = np.empty((len(numbers(found, "time")), 0))
     empty = Trajectory(scenario_in(resolved), **nothing)
     trajectory = replace(
         empty,
         time=numbers(found, "time"),
-        **{name: numbers(found, name)[0] for name in ARRAYS},
+        **{name: numbers(found, name)[0] for name in ARRAYS if name != GATING or empty.labels["gate"]},
         status=_word(found, "status", STATUSES),
         end_time=float(numbers(found, "end_time")[0]),
         culprit=_word(found, "culprit", ("", *empty.structure.states), first=-1),
@@ -208,12 +212,12 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
         "run": Variable(np.zeros(1, INDEX), ("run",), {"long_name": "run"}),
         "time": Variable(result.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
     }
-    for dim in ("membrane", "compartment", "species"):
+    for dim in ("membrane", "compartment", "species", *(("gate",) if result.labels["gate"] else ())):
         found[dim] = Variable(result.labels[dim], (dim,), {"long_name": dim})
     with np.errstate(all="ignore"):
-        for name, field in result.fields().items():
-            about = {"long_name": field.meaning, "units": field.unit}
-            found[name] = Variable(field.values[None].astype(FLOAT), ("run", *field.dims), about)
+        for name, quantity in result.fields().items():
+            about = {"long_name": quantity.meaning, "units": quantity.unit}
+            found[name] = Variable(quantity.values[None].astype(FLOAT), ("run", *quantity.dims), about)
 
     def outcome(name: str, value: Any, dtype: np.dtype, long_name: str, **about: Any) -> None:
         dims = ("run", "species") if isinstance(value, list) else ("run",)
@@ -300,9 +304,9 @@ def _require_plausible(result: Trajectory) -> None:
         raise LayoutError("end_time", "is not a finite number")
     with np.errstate(all="ignore"):
         every = result.fields()
-    for name, field in every.items():
-        missing = np.isnan(field.values)
-        if np.any(np.isinf(field.values)) or np.any(missing != missing[:1]):
+    for name, quantity in every.items():
+        missing = np.isnan(quantity.values)
+        if np.any(np.isinf(quantity.values)) or np.any(missing != missing[:1]):
             raise LayoutError(name, "has a NaN or an infinity among its numbers")
     structure = result.structure
     present = np.array([[s in c.species for s, _ in structure.charges] for c in structure.compartments])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from simulator.batch_layout import part_contents, restored_part
 from simulator.datafile import DataFileError
 from simulator.errors import UsageError
 from simulator.kernel.cache import kernel_hash
-from simulator.layout import CONFIG, PART, resolved_text, run_hash, scenario_in
+from simulator.layout import CONFIG, GATING, PART, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
 from simulator.scenario import Scenario, differences
 from simulator.storage import opened, packed
@@ -297,7 +297,10 @@ def read_batch(path: Path) -> Batch:
         raise DataFileError(path, "is a directory without a batch in it")
     folder.require_complete()
     first = folder.part(0)
-    arrays = StoredArrays(folder, tuple(first.arrays))
+    arrays: Mapping[str, np.ndarray] = StoredArrays(folder, tuple(n for n, v in first.arrays.items() if v.size))
+    if not first.arrays[GATING].size:
+        nothing = {GATING: np.empty((folder.runs, len(first.time), 0))}
+        arrays = ChainMap(nothing, arrays)
     coordinates = StoredArrays(folder, tuple(first.coordinates))
     facts = {**first.provenance, CONFIG: folder.config_text}
     return Batch(folder.scenario, first.time, arrays, coordinates, folder.runs, provenance=facts)
@@ -314,7 +317,8 @@ def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: b
     if path.exists() and not overwrite:
         raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
     run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
-    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, config_text or batch.provenance.get(CONFIG, ""))
+    text = config_text or batch.provenance.get(CONFIG, "")
+    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text)
     folder.refuse_other(overwrite)
     folder.make()
     with locked(path):

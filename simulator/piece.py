@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.arrangement import arranged, concentrations, membrane_potentials
+from simulator.arrangement import ARRANGED, arranged, concentrations, membrane_potentials
 from simulator.batch import kept_times, scenario_of
 from simulator.conservation import drifts
 from simulator.design import Design
@@ -134,12 +134,13 @@ class _Outcome:
 
     def _rest(self, saved: np.ndarray, in_force: np.ndarray, status: np.ndarray) -> np.ndarray:
         """Place of the saved time from which on each run stays at rest, -1 where none is."""
-        job, n = self.job, saved.shape[2]
+        job = self.job
         sizes = np.maximum(np.abs(saved), self.inputs.scale[:, None])
         every = np.broadcast_to(in_force, (*saved.shape[:2], in_force.shape[2]))
         ended = np.all(np.isfinite(saved), axis=2)
         resting = np.zeros(saved.shape[:2], dtype=bool)
-        resting[ended] = at_rest(load_arrays(job.model.structure), saved[ended], every[ended], sizes[ended].reshape(-1, n))
+        equations = load_arrays(job.model.structure)
+        resting[ended] = at_rest(equations, saved[ended], every[ended], sizes[ended])
         when = np.where(self.inputs.events.time < job.scenario.run.duration, self.inputs.events.time, 0.0)
         begins = rest_begins(resting, job.times, np.max(when, axis=1, initial=0.0))
         return np.where(status == Status.OK, begins, -1)
@@ -164,14 +165,11 @@ class _Outcome:
             verdict[i] = WORDS.index(classify(self._alone(i, status, last, found, end_time)).word)
         return verdict
 
-    def _alone(
-        self, i: int, status: np.ndarray, last: np.ndarray, found: Arrays, end_time: np.ndarray
-    ) -> Trajectory:
+    def _alone(self, i: int, status: np.ndarray, last: np.ndarray, found: Arrays, end_time: np.ndarray) -> Trajectory:
         """One run of the piece as if it had been run alone."""
         scenario = scenario_of(self.job.scenario, {key: float(column[i]) for key, column in self.swept.items()})
         kept = slice(int(last[i]) if scenario.run.save == "final" else 0, int(last[i]) + 1)
-        names = ("amount", "charge", "volume", "compartment_potential")
-        arrays = {name: found[name][i, kept] for name in names}
+        arrays = {name: found[name][i, kept] for name in ARRANGED}
         times, final = self.job.times[kept], self.result.final[i]
         outcome = {"status": Status(int(status[i])).word, "end_time": float(end_time[i])}
         if self.result.status[i] == Status.OK:
@@ -181,6 +179,6 @@ class _Outcome:
         if not len(times) or times[-1] < end_time[i]:
             state = final if np.all(np.isfinite(final)) else self.inputs.state[i]
             end = Trajectory.from_states(Model.of(scenario), end_time[i : i + 1], state[None])
-            arrays = {name: np.concatenate([arrays[name], getattr(end, name)]) for name in names}
+            arrays = {name: np.concatenate([arrays[name], getattr(end, name)]) for name in ARRANGED}
             times = np.append(times, end_time[i])
         return Trajectory(scenario, times, **arrays, **outcome)

@@ -23,8 +23,8 @@ import h5py
 import numpy as np
 
 from simulator.atomic import StorageError, place, refuse_existing
-from simulator.datafile import DataFileError, heap_digest, open_data_file
 from simulator.batch import Batch
+from simulator.datafile import DataFileError, heap_digest, open_data_file
 from simulator.layout import (
     FORMAT,
     FORMAT_VERSION,

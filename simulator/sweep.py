@@ -87,10 +87,10 @@ class Sweep(Record):
     parts: tuple[Sweep, ...] = Field((), description="sweeps whose combinations a product makes", strict=False)
     limit: Count = Field(DEFAULT_LIMIT, description="largest number of runs; guards against slips")
 
-    def keys(self) -> tuple[str, ...]:
+    def swept(self) -> tuple[str, ...]:
         """Dotted paths that vary, in order of appearance."""
         own = [*self.over, *(key for run in self.runs for key in run)]
-        return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.keys())]))
+        return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.swept())]))
 
     def counts(self) -> Mapping[str, int]:
         """Number of values of each axis (or of each whole part that draws or lists its runs)."""

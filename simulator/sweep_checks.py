@@ -32,7 +32,7 @@ def estimated_bytes(scenario: Scenario) -> int:
     """Bytes that one run of a sweep takes on disk, nearly."""
     compartments, species = len(scenario.compartments), len(scenario.charges())
     per_time = 2 * compartments * species + 3 * compartments + len(scenario.membranes)
-    keys = len(scenario.sweep.keys()) if scenario.sweep is not None else 0
+    keys = len(scenario.sweep.swept()) if scenario.sweep is not None else 0
     return 8 * (saved_points(scenario.run) * per_time + keys + species + 3)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arrangement import arranged, concentrations, gathered, membrane_potentials
+from simulator.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
 from simulator.kernel import load_arrays
 from simulator.labelled import Field
 from simulator.model import Model
@@ -37,6 +37,8 @@ class Trajectory:
         Volumes [m3]; NaN for baths.
     compartment_potential : ndarray, shape (times, compartments)
         Potentials [V].
+    open_fraction : ndarray, shape (times, gates)
+        Open fractions of the gates that are states; no columns where there are none.
     status : str
         How the run ended, a word of :class:`simulator.kernel.status.Status`.
     end_time : float
@@ -53,6 +55,7 @@ class Trajectory:
     charge: np.ndarray
     volume: np.ndarray
     compartment_potential: np.ndarray
+    open_fraction: np.ndarray
     status: str = "ok"
     end_time: float = 0.0
     culprit: str = ""
@@ -86,7 +89,11 @@ class Trajectory:
             "compartment": tuple(c.name for c in self.structure.compartments),
             "membrane": tuple(m.name for m in self.structure.membranes),
             "species": tuple(s for s, _ in self.structure.charges),
-            "mechanism": tuple(f"{m.name}.{use.label}" for m in self.structure.membranes for use in m.mechanisms),
+            "mechanism": tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses),
+            "gate": tuple(
+                f"{m.name}.{use.owner}.{gate.name}"
+                for m, use, gate in map(self.structure.gates.__getitem__, self.structure.gate_states)
+            ),
         }
 
     # -- quantities -------------------------------------------------------------------------------
@@ -104,11 +111,11 @@ class Trajectory:
     @cached_property
     def states(self) -> np.ndarray:
         """Saved states as the kernel orders them, shape (times, states)."""
-        return gathered(self.structure, self._arrays)
+        return gathered(self.structure, self._arrays, self.time)
 
     @property
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in ("amount", "charge", "volume", "compartment_potential")}
+        return {name: getattr(self, name) for name in ARRANGED}
 
     @cached_property
     def concentration(self) -> Field:
@@ -124,7 +131,7 @@ class Trajectory:
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved, by name."""
-        return {
+        found = {
             "potential": self.potential,
             "amount": self._field(self.amount, "compartment species", "mol", "amount"),
             "concentration": self.concentration,
@@ -134,6 +141,9 @@ class Trajectory:
                 self.compartment_potential, "compartment", "V", "potential of a compartment"
             ),
         }
+        if self.labels["gate"]:
+            found["open_fraction"] = self._field(self.open_fraction, "gate", "1", "open fraction of a gate")
+        return found
 
     def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
         names = dims.split()
@@ -144,7 +154,9 @@ class Trajectory:
         import xarray
 
         fields = self.fields()
-        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if d != "mechanism"}
+        coordinates = {"time": self.time} | {
+            d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"
+        }
         variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
         return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
 

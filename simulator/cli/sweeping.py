@@ -110,7 +110,8 @@ class _Progress:
             self.told = now
             new, left = progress.done - self.before, progress.runs - progress.done
             rest = (now - self.begun) * left / max(new, 1)
-            print(f"\r{progress.done:,} of {progress.runs:,} runs, {rest:.0f} s left ", end="", file=sys.stderr, flush=True)
+            text = f"\r{progress.done:,} of {progress.runs:,} runs, {rest:.0f} s left "
+            print(text, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """End the line."""

@@ -21,14 +21,14 @@ from simulator.structure import amount, potential
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
 Generated from the model's equations; do not edit. States are amounts [mol], charges [C] or potentials
-[V], and volumes [m3]. Each lane of the workspace carries one run.
+[V], gates, and volumes [m3]. Each lane of the workspace carries one run.
 """
 
 import numba as nb
 
 from simulator import special
 from simulator.kernel import driver
-from simulator.kernel.vectormath import OPTIONS, exp, inlined, log
+from simulator.kernel.vectormath import OPTIONS, choose, exp, inlined, log
 
 FARADAY = {faraday!r}
 LANES = driver.LANES
@@ -43,7 +43,7 @@ Generated from the same expressions as the kernel; do not edit.
 
 from numpy import exp, log
 
-from simulator.special import bern_slope, bern_value
+from simulator.special import bern_slope, bern_value, choose
 
 FARADAY = {faraday!r}
 '''
@@ -114,6 +114,7 @@ class KernelSource:
         lines += self._array_function("rates", rates, "Turnover rates [mol/m2/s] and affinities over RT.")
         water = {f"water_{m}": value for m, value in equations.water_flows.items()}
         lines += self._array_function("water", water, "Volume flow into the inside of each membrane [m3/s].")
+        lines += self._array_function("gate_rests", equations.gate_rests, "Where each gate stands still by itself.")
         derivative = {s: equations.derivative[s] for s in self.basis}
         lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
         jacobian = {f"{i},{j}": value for (i, j), value in self.jacobian.items()}

@@ -88,8 +88,14 @@ def _log(x):
     return np.nan if x < 0.0 else value
 
 
+def _choose(d, above, below):
+    """`above` where d > 0, else `below`."""
+    return above if d > 0.0 else below
+
+
 #: Compiles a small function so that it melts into its caller.
 inlined = nb.njit(**OPTIONS, forceinline=True)
 
 exp = inlined(_exp)
 log = inlined(_log)
+choose = inlined(_choose)
