@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy as np
 from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.contents import Contents, Values
 from simulator.mechanisms import CLAMP
-from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.protocol import schedule
+from simulator.scenario import Scenario
 from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
 from simulator.structure import (
     ATP_ENERGY,
@@ -35,9 +37,6 @@ from simulator.structure import (
     volume,
     water_total,
 )
-
-#: Time constant [s] with which a clamped membrane reaches its command potential.
-CLAMP_TIME = 1.0e-9
 
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4
@@ -108,36 +107,24 @@ class Model:
                     )
         return found
 
-    def parameters(self, values: Values | None = None) -> np.ndarray:
-        """Parameter vector at t = 0.
+    def parameters(
+        self, values: Values | None = None, clamps: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+    ) -> np.ndarray:
+        """Parameter vector, by default that at t = 0.
 
         Parameters
         ----------
         values : mapping, optional
             Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, parameters)``.
+        clamps : mapping, optional
+            Conductance [S/m2] and command potential [V] of the clamp of each clamped membrane.
         """
-        return _stack(self._parameter_values(self.values if values is None else values, {}))
+        return _stack(self._parameter_values(self.values if values is None else values, clamps))
 
     def events(self) -> tuple[Event, ...]:
         """The protocol as parameter vectors, in order of time."""
-        values, clamps = dict(self.values), dict[str, tuple[float, float]]()
-        events: list[Event] = []
-        for event in sorted(self.scenario.protocol, key=lambda e: e.at):
-            match event:
-                case SetEvent():
-                    values.update(event.set)
-                case ClampEvent():
-                    for name, clamp in event.clamp.items():
-                        gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
-                        clamps[name] = (gain, clamp.potential)
-                case ReleaseEvent():
-                    for name in event.release:
-                        clamps[name] = (0.0, 0.0)
-            parameters = _stack(self._parameter_values(values, clamps))
-            if events and events[-1].time == event.at:
-                events.pop()
-            events.append(Event(event.at, parameters))
-        return tuple(events)
+        found = schedule(self, self.values, 1)
+        return tuple(map(Event, found.time[0].tolist(), found.parameters[0]))
 
     def initial_state(self, values: Values | None = None) -> np.ndarray:
         """State at t = 0: amounts [mol], charges [C] (or potentials [V]), gates, the clock [s], volumes [m3].
@@ -171,6 +158,8 @@ class Model:
             name: f"membranes.{m.name}.mechanisms.{use.owner}.gates.{gate.name}.start"
             for name, (m, use, gate) in self.structure.gates.items()
         }
+        axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
+        state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
         # A gate may depend on another one, which may depend on a third.
         for _ in names:
             rests = equations.gate_rests(state, parameters)
@@ -193,7 +182,7 @@ class Model:
         out += [contents.volume(c.name) for c in self.structure.compartments if c.volume == "state"]
         return _stack(out)
 
-    def _parameter_values(self, values: Values, clamps: Mapping[str, tuple[float, float]]) -> list[Any]:
+    def _parameter_values(self, values: Values, clamps: Mapping[str, tuple[Any, Any]]) -> list[Any]:
         contents = self.contents(values)
         thermal = contents.thermal_voltage()
         found: dict[str, Any] = {"rt_over_f": thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}

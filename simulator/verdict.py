@@ -17,7 +17,7 @@ import numpy as np
 from simulator.analysis import Analysis
 from simulator.laws import electrochemical_difference
 from simulator.model import TRACE_CONCENTRATION
-from simulator.rest import REST, approach, eigenvalues
+from simulator.rest import REST, approach, at_rest, eigenvalues
 from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
 
@@ -153,19 +153,31 @@ def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
 
 def first_rest(trajectory: Trajectory) -> int | None:
     """Index of the first saved state from which on the run stays at rest, None if it does not end so."""
-    scales = trajectory.model.scales()
     duration = trajectory.scenario.run.duration
     last_event = max((e.time for e in trajectory.model.events() if e.time < duration), default=0.0)
-    found = None
-    for i in range(len(trajectory.time) - 1, -1, -1):
-        state, parameters = trajectory.states[i], trajectory.parameters[i]
-        size = np.maximum(np.abs(state), scales)
-        if trajectory.time[i] <= last_event and last_event > 0.0:
-            break
-        if not approach(trajectory.equations, state, parameters, size, polish=False)[0] < REST:
-            break
-        found = i
-    return found
+    size = np.maximum(np.abs(trajectory.states), trajectory.model.scales())
+    resting = at_rest(trajectory.equations, trajectory.states, trajectory.parameters, size)
+    found = rest_begins(resting[None], trajectory.time, np.array([last_event]))[0]
+    return int(found) if found >= 0 else None
+
+
+def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -> np.ndarray:
+    """Index of the saved time from which on each run stays at rest, -1 where it does not end so.
+
+    Parameters
+    ----------
+    resting : ndarray of bool, shape (runs, times)
+        Whether each saved state is at rest.
+    time : ndarray, shape (times,)
+        Save times [s].
+    last_event : ndarray, shape (runs,)
+        When the protocol last changed something [s], 0 where it never did; what came before does not count.
+    """
+    resting = resting & ((time > last_event[:, None]) | (last_event[:, None] <= 0.0))
+    # Looking back from the end, the first state that is not at rest.
+    moving = ~resting[:, ::-1]
+    length = np.where(moving.any(axis=1), moving.argmax(axis=1), resting.shape[1])
+    return np.where(length > 0, resting.shape[1] - length, -1)
 
 
 def _last(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from simulator.config import load_scenario
-from simulator.integrate import run, save_times
+from simulator.integrate import run
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
+from simulator.save_times import save_times
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +34,7 @@ class Cell:
         random = np.random.default_rng(seed)
         parameters = np.repeat(self.model.parameters()[None], runs, 0)
         for j, name in enumerate(self.model.structure.parameters):
-            if name.startswith(("permeability", "max_rate", "k_")):
+            if name.startswith("p_plasma"):
                 parameters[:, j] *= spread ** random.uniform(-1, 1, runs)
         state = np.repeat(self.model.initial_state()[None], runs, 0)
         scale = np.repeat(self.model.scales()[None], runs, 0)

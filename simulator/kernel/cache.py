@@ -34,6 +34,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 #: the resolved scenario they make a run the same run.
 SOURCES = (
     "integrate.py",
+    "inputs.py",
+    "protocol.py",
+    "design.py",
+    "save_times.py",
     "model.py",
     "contents.py",
     "geometry.py",

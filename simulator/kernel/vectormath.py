@@ -10,11 +10,17 @@ import llvmlite.binding as llvm
 import numba as nb
 import numpy as np
 
+#: Vectors that are worked on side by side.
+INTERLEAVED = 2
+
 #: "reassoc" would undo the rounding tricks below, "nnan" and "ninf" would make NaN checks lie.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
 #: Options of all compiled code: no Python exceptions, and no reference counting, for nothing here allocates.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
+
+# Two vectors side by side: a step is one long chain of dependent operations, and a second chain fills the gaps.
+llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
 
 CONFIG: Any = nb.config
 if CONFIG.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512f"):
