@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import nan
 
 import numpy as np
@@ -112,7 +113,7 @@ def _graded(edges: np.ndarray) -> np.ndarray:
     count = int(-PER_DECADE * np.log10(FIRST)) + 1
     fractions = np.array([0.0, *np.geomspace(FIRST, 1.0, count)])
     found = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         points = np.unique(a + fractions * (b - a))
         found.append(np.column_stack([points[:-1], points[1:]]))
     return np.concatenate(found) if found else np.empty((0, 2))
@@ -163,9 +164,7 @@ class _Integral:
         self.seen.append((seen.time, seen.potential.values, used))
         weights = half * self.weights
         columns = {**books.supplied, **books.dissipated, "rate": books.rate, "ATP": used}
-        return {
-            name: np.sum(weights * value[place].reshape(times.shape), axis=1) for name, value in columns.items()
-        }
+        return {name: np.sum(weights * value[place].reshape(times.shape), axis=1) for name, value in columns.items()}
 
     def spikes(self) -> dict[str, float]:
         """How many spikes there were, and what they cost."""

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 
 from simulator.constants import FARADAY
 from simulator.laws import electrochemical_difference
-from simulator.mechanisms import CLAMP, Mechanism
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import Mechanism
 from simulator.model import Model
 from simulator.start import initial_potentials
-from simulator.structure import MechanismStructure, MembraneStructure
+from simulator.structure import MembraneStructure
 
 #: Affinity over RT that is still rounding.
 UNNOTICED = 1.0e-6
@@ -28,10 +29,10 @@ def inadmissible(model: Model) -> dict[str, str]:
     state = _Start(model)
     for m in model.structure.membranes:
         for use in m.mechanisms:
-            law = state.law(use)
-            if law.reversible or getattr(law, "external", use.label == CLAMP):
+            law = use.mechanism
+            if law.reversible or law.external or law.open:
                 continue
-            key = f"membranes.{m.name}.mechanisms.{use.label}"
+            key = f"membranes.{m.name}.mechanisms.{use.owner}"
             problem = " and ".join(state.problems(m, use, law))
             if problem:
                 found[key] = f"{use.label} {problem}"
@@ -45,14 +46,10 @@ class _Start:
         self.model, self.contents = model, model.contents()
         self.thermal = float(self.contents.thermal_voltage())
         potentials = {c.name: 0.0 for c in model.structure.compartments} | initial_potentials(self.contents)
-        self.potential = {m.name: float(potentials[m.inside] - potentials[m.outside]) for m in model.structure.membranes}
+        self.potential = {
+            m.name: float(potentials[m.inside] - potentials[m.outside]) for m in model.structure.membranes
+        }
         self.charges = dict(model.structure.charges)
-
-    def law(self, use: MechanismStructure) -> Mechanism:
-        """The law of a mechanism."""
-        from simulator.mechanisms import library
-
-        return library()[use.law]
 
     def concentration(self, compartment: str, species: str) -> float:
         """Concentration [mol/m3] after water that crosses at once has moved."""
@@ -63,7 +60,7 @@ class _Start:
 
     def problems(self, m: MembraneStructure, use: MechanismStructure, law: Mechanism) -> Iterator[str]:
         """What is wrong with an irreversible law, as clauses."""
-        moved = law.stoichiometry(use.chosen)
+        moved = use.moves
         sides = {s: (self.concentration(m.inside, s), self.concentration(m.outside, s)) for s in moved}
         v = self.potential[m.name]
         if not law.atp and self._rate(m, use, law, self._balanced(moved, sides, v)) != 0.0:
@@ -103,8 +100,8 @@ class _Start:
         for i, side in enumerate((m.inside, m.outside)):
             for s in self.model.structure.compartment(side).species:
                 known[f"{s}_{'io'[i]}"] = sides[s][i] if s in sides else self.concentration(side, s)
-        key = f"membranes.{m.name}.mechanisms.{use.label}"
-        known |= {p.name: self.model.values[f"{key}.{p.name}"] for p in law.parameters}
+        key = f"membranes.{m.name}.mechanisms.{use.owner}"
+        known |= {p.name: self.model.values[f"{key}.{p.key}"] for p in law.parameters}
         if not all(name in known for name in law.arguments):
             return 0.0
         return float(law.rate(**{name: known[name] for name in law.arguments}))

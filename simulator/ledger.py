@@ -5,7 +5,8 @@ The model's free energy [J] is that of its free compartments and of its membrane
     G_c = RT sum_s n_s (ln c_s - 1) + RT x (ln c_x - 1)       solutes s and impermeant x; c in mol/m3
     E_m = C A V^2 / 2                                         capacitive formulation
 
-so that ``dG_c = sum_s RT ln c_s dn_s - RT O dw``, with O the osmolarity and w the water. Along the model's
+(plus standard potentials where species react) so that ``dG_c = sum_s RT ln c_s dn_s - RT O dw``, with O the
+osmolarity and w the water. Along the model's
 flows, with ``W_m = A v_m`` the turnover of a mechanism and ``J`` the water that enters the inside,
 
     dG/dt = supplied - dissipated
@@ -94,12 +95,7 @@ def ledger(trajectory: Trajectory) -> Ledger | None:
 
     A species at concentration zero that flows makes a power infinite; such states have no finite balance.
     """
-    return None if _open(trajectory) else _Books(trajectory).ledger()
-
-
-def _open(trajectory: Trajectory) -> bool:
-    """Whether some law makes or loses what it moves by declaration, so that no energy belongs to its flows."""
-    return bool(getattr(trajectory.structure, "open", False))
+    return None if trajectory.structure.open else _Books(trajectory).ledger()
 
 
 class _Books:
@@ -111,7 +107,9 @@ class _Books:
         self.structure = trajectory.structure
         self.rt = FARADAY * self.analysis.thermal_voltage
         self.place = {c.name: i for i, c in enumerate(self.structure.compartments)}
+        self.species = {s: j for j, (s, _) in enumerate(self.structure.charges)}
         self.flow = self._flows()
+        self.standard = self._standard()
         self.water = trajectory.equations.water(trajectory.states, trajectory.parameters)
         self.swelling = self._swelling()
 
@@ -144,13 +142,32 @@ class _Books:
         """Amounts that enter each compartment [mol/s], baths included, shape (times, compartments, species)."""
         t = self.trajectory
         flow = np.zeros((len(t.time), len(t.labels["compartment"]), len(t.labels["species"])))
-        for i, (m, use, law) in enumerate(self.analysis.mechanisms):
-            for s, n in law.stoichiometry(use.chosen).items():
-                j = t.labels["species"].index(s)
-                moved = n * self.analysis.whole_turnover[:, i]
-                flow[:, self.place[m.inside], j] += moved
-                flow[:, self.place[m.outside], j] -= moved
+        for i, (m, use, _) in enumerate(self.analysis.mechanisms):
+            for side, moves in ((m.inside, use.moves), (m.outside, use.moves_outside)):
+                for s, n in moves.items():
+                    flow[:, self.place[side], self.species[s]] += n * self.analysis.whole_turnover[:, i]
         return flow
+
+    def _standard(self) -> np.ndarray:
+        """Standard chemical potentials [J/mol] that the reactions' constants imply, shape (times, species).
+
+        They are zero where nothing reacts; only their differences along reactions mean anything.
+        """
+        t = self.trajectory
+        reactions = [i for i, (_, _, law) in enumerate(self.analysis.mechanisms) if law.equilibrium is not None]
+        found = np.zeros((len(t.time), len(self.species)))
+        if reactions:
+            numbers, constants = np.zeros((len(reactions), len(self.species))), []
+            for row, i in enumerate(reactions):
+                m, use, _ = self.analysis.mechanisms[i]
+                logarithm = self.analysis.affinity.values[:, i] / self.rt
+                for side, moves in ((m.inside, use.moves), (m.outside, use.moves_outside)):
+                    for s, n in moves.items():
+                        numbers[row, self.species[s]] += n
+                        logarithm = logarithm + n * np.log(t.concentration.sel(compartment=side, species=s))
+                constants.append(logarithm)
+            found = -self.rt[:, None] * (np.linalg.pinv(numbers) @ np.array(constants)).T
+        return found
 
     def _swelling(self) -> np.ndarray:
         """Water that enters each compartment [m3/s], shape (times, compartments)."""
@@ -184,7 +201,8 @@ class _Books:
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(self.flow[:, i] == 0.0, 0.0, np.log(c) * self.flow[:, i])
         osmotic = self.analysis.osmolarity.values[:, i] * self.swelling[:, i]
-        return self.rt * (terms.sum(axis=1) - osmotic)
+        standard = np.sum(self.standard * self.flow[:, i], axis=1)
+        return self.rt * (terms.sum(axis=1) - osmotic) + standard
 
     def _charging(self) -> np.ndarray:
         """``sum_c phi_c dq_c/dt`` [W]: what the flows' charge costs."""
@@ -206,8 +224,8 @@ class _Books:
         t, found = self.trajectory, {}
         charges = dict(self.structure.charges)
         for i, (m, use, law) in enumerate(self.analysis.mechanisms):
-            moved = law.stoichiometry(use.chosen)
-            if len(moved) + bool(law.atp) < 2:
+            moved = use.moves
+            if law.equilibrium is not None or law.external or len(moved) + bool(law.atp) < 2:
                 continue
             turnover = self.analysis.whole_turnover[:, i]
             v = t.potential.sel(membrane=m.name) / self.analysis.thermal_voltage
@@ -237,6 +255,7 @@ class _Books:
                 # n ln c goes to zero with n
                 logarithm = np.log(np.where(amounts > 0.0, ratio, 1.0))
                 found[c.name] = self.rt * np.sum(amounts * (logarithm - 1.0), axis=1)
+                found[c.name] += np.sum(self.standard * np.nan_to_num(t.amount[:, i]), axis=1)
         if self.structure.formulation == "capacitive":
             found["membranes"] = _sum({m.name: self._capacitor(m.name) for m in self.structure.membranes}, t.time)
         return found

@@ -9,7 +9,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,14 +18,20 @@ from simulator.account import account
 from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
 from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
-from simulator.ledger import ledger
 from simulator.kernel.status import Status
+from simulator.ledger import ledger
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
+
+if TYPE_CHECKING:
+    from simulator.parts import Folder
+
+#: Failed runs of a sweep that are named.
+FAILURES_SHOWN = 10
 
 #: Widest line of any text made here.
 WIDTH = 100
@@ -132,6 +139,34 @@ def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: boo
     return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
 
 
+def sweep_record(folder: Folder) -> dict[str, Any]:
+    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
+    counts = folder.counts()
+    failures = [
+        {"run": f.run, "status": f.status, "time": f.time, "culprit": f.culprit, "values": dict(f.values)}
+        for f in islice(folder.failures(), FAILURES_SHOWN)
+    ]
+    return {
+        "name": folder.scenario.name,
+        "file": str(folder.path),
+        "runs": folder.runs,
+        **counts,
+        "failures": failures,
+    }
+
+
+def sweep_text(record: Mapping[str, Any]) -> str:
+    """The same for a terminal."""
+    rows = [("runs", f"{record['runs']:,}")]
+    for name in ("status", "verdict"):
+        rows.append((name, ", ".join(f"{number:,} {word}" for word, number in record[name].items())))
+    for f in record["failures"]:
+        values = ", ".join(f"{key} = {value:.6g}" for key, value in f["values"].items())
+        culprit = f" in {f['culprit']}" if f["culprit"] else ""
+        rows.append((f"failed run {f['run']}", f"{f['status']} at {duration(f['time'])}{culprit}; {values}"))
+    return "\n".join([f"{record['name']} -> {record['file']}", *_definitions(rows)])
+
+
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
     """What a run came to, as label and text; a failed run says first how it failed."""
     end = snapshot(trajectory)
@@ -233,7 +268,8 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     if verdict.oscillation is not None:
         yield "", f"scaled distance to the cycle {plain_number(verdict.oscillation.distance, 2)}"
     if verdict.run_away is not None:
-        yield "", f"{verdict.run_away.quantity} goes with time to the power {plain_number(verdict.run_away.exponent, 3)}"
+        power = plain_number(verdict.run_away.exponent, 3)
+        yield "", f"{verdict.run_away.quantity} goes with time to the power {power} in the end"
     if math.isfinite(verdict.slowest_time):
         yield "", f"slowest time constant {duration(verdict.slowest_time)}"
     for label, affinity in verdict.affinity.items():

@@ -18,7 +18,6 @@ import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
-from simulator.mechanisms import library
 from simulator.model import Model
 from simulator.rest import newton_step
 from simulator.scenario import Scenario
@@ -116,8 +115,8 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
 
 def passive(structure: Structure) -> bool:
     """Whether every mechanism only runs downhill, whatever its parameters."""
-    laws = (library()[use.law] for m in structure.membranes for use in m.mechanisms)
-    return all(law.reversible and not law.atp for law in laws)
+    laws = [use.mechanism for _, use in structure.uses]
+    return all(law.reversible and not law.atp for law in laws) and not structure.open
 
 
 class _Search:

@@ -20,6 +20,7 @@ from simulator.structure import (
     amount,
     charge,
     concentration,
+    parameter_name,
     voltage,
 )
 
@@ -32,7 +33,12 @@ CASES = [(name, chosen) for name in LAWS for chosen in CHOICES[library()[name].c
 
 def structure(name: str, chosen: str | None) -> Structure:
     """One cell in a bath with a single mechanism on its membrane."""
-    species = tuple(library()[name].stoichiometry(chosen))
+    return structure_of([MechanismStructure("m", name, chosen)])
+
+
+def structure_of(uses: list[MechanismStructure]) -> Structure:
+    """One cell in a bath with these mechanisms on its membrane."""
+    species = tuple(dict.fromkeys(s for use in uses for s in library()[use.law].stoichiometry(use.chosen)))
     return Structure(
         "capacitive",
         tuple((s, SPECIES_CHARGE[s]) for s in species),
@@ -40,7 +46,7 @@ def structure(name: str, chosen: str | None) -> Structure:
             CompartmentStructure("bath", "bath", "ground", species, ()),
             CompartmentStructure("cell", "given", "free", species, species),
         ),
-        (MembraneStructure("plasma", "cell", "bath", "given", "fixed", (MechanismStructure("m", name, chosen),)),),
+        (MembraneStructure("plasma", "cell", "bath", "given", "fixed", tuple(uses)),),
     )
 
 
@@ -58,7 +64,7 @@ def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, floa
     for s in law.stoichiometry(chosen):
         numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
         numbers[concentration("bath", s)] = random.uniform(1.0, 150.0)
-    return numbers | {f"{p.name}_plasma_m": sample(p, random) for p in law.parameters}
+    return numbers | {parameter_name("plasma", "m", p.name): sample(p, random) for p in law.parameters}
 
 
 def value(expression: sp.Expr, numbers: dict[str, float]) -> float:
@@ -89,6 +95,15 @@ def test_declaration_tells_source_units_and_meaning(name):
     assert len(law.source) > 20
     assert all(p.unit and p.meaning for p in law.parameters)
     assert all(f"{s}_i" not in law.arguments or s in law.moves for s in SPECIES_CHARGE)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_law_moves_no_charge_exactly_where_it_claims_so(name):
+    law = library()[name]
+    # A law that ignores the voltage is only ever given neutral species.
+    chosen = [c for c in CHOICES[law.chooses] if "v" in law.arguments or not SPECIES_CHARGE.get(str(c), 0)]
+    net = [sum(n * SPECIES_CHARGE[s] for s, n in law.stoichiometry(c).items()) for c in chosen]
+    assert law.electroneutral == (not any(net))
 
 
 @pytest.mark.parametrize(("name", "chosen"), [c for c in CASES if c[0] in REVERSIBLE])
@@ -149,6 +164,44 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
             | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)}
         )
         assert value(entry.subs(definitions), numbers) == pytest.approx(float(high), rel=1e-9, abs=1e-300)
+
+
+def test_array_functions_and_compiled_kernel_agree_on_every_law():
+    """One kernel holds all laws; each is tried with the first parameter (its size) of all others at zero."""
+    uses = [MechanismStructure(name, name, CHOICES[library()[name].chooses][-1]) for name in LAWS]
+    source = KernelSource(Equations(structure_of(uses)))
+    arrays, kernel = {}, {}
+    exec(source.arrays(), arrays)
+    exec(source.kernel().partition("@inlined\ndef factor")[0], kernel)
+    random = np.random.default_rng(7)
+    species = source.equations.charges
+    sizes = {"rt_over_f": 0.0267, ATP_ENERGY: -22.0, "w_cell": 4e-15, "area_plasma": 1.2e-9, "capacitance_plasma": 0.01}
+    sizes |= {concentration("bath", s): random.uniform(1.0, 150.0) for s in species} | {"x_cell": 0.0, "x_bath": 0.0}
+    sizes |= {amount("cell", s): random.uniform(1.0, 150.0) * 4e-15 for s in species}
+    sizes |= {charge("cell"): -0.07 * 1.2e-9 * 0.01}
+    for name in LAWS:
+        numbers = dict(sizes)
+        for law in LAWS:
+            first, *rest = (parameter for parameter in library()[law].parameters)
+            numbers[parameter_name("plasma", law, first.name)] = sample(first, random) if law == name else 0.0
+            numbers |= {parameter_name("plasma", law, p.name): sample(p, random) for p in rest}
+        given = np.array([numbers[p] for p in arrays["PARAMETERS"]])
+        state = np.array([numbers[s] for s in arrays["STATES"]])
+        by_name = arrays["derivative"](state, given)
+        assert any(by_name.values())
+        scale = max(map(abs, by_name.values()))
+        compiled = kernel["derivative"](*state, *given)
+        assert np.array(compiled) == pytest.approx(np.array([*by_name.values()]), rel=1e-12, abs=1e-13 * scale)
+
+
+@pytest.mark.parametrize("name", [n for n in REVERSIBLE if not library()[n].takes_logarithm])
+def test_a_species_that_is_absent_on_one_side_leaves_the_rates_finite(name):
+    chosen = CHOICES[library()[name].chooses][0]
+    turnover = Equations(structure(name, chosen)).turnovers["plasma", "m"]
+    for s in turnover.stoichiometry:
+        for side in ("cell", "bath"):
+            empty = surroundings(name, chosen) | {concentration(side, s): 0.0}
+            assert np.isfinite(value(turnover.net, empty))
 
 
 def test_registry_finds_a_planted_sign_error(monkeypatch):

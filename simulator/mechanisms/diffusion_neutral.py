@@ -14,6 +14,7 @@ MECHANISM = Mechanism(
     moves={CHOSEN: 1},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     chooses="species",
     source="Fick's first law across a thin membrane; Weiss 1996, Cellular Biophysics vol. 1, chapter 3",
 )

@@ -15,6 +15,7 @@ MECHANISM = Mechanism(
     moves={"k": 1, "cl": 1},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     takes_logarithm=True,
     source="Duesterwald et al. 2018, eLife 7:e39575, doi:10.7554/eLife.39575; one-way fluxes by local detailed balance",
 )

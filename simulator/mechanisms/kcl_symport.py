@@ -1,4 +1,4 @@
-"""K-Cl cotransport by mass action (KCC)."""
+"""K-Cl cotransport by mass action: KCC2 and its relatives."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
 
@@ -9,10 +9,11 @@ def forward(rate, k_o, cl_o):
 
 
 MECHANISM = Mechanism(
-    title="K-Cl symport, mass action",
+    title="K-Cl symport (KCC), mass action",
     parameters=(Parameter("rate", "m^4/mol/s", "rate constant per membrane area", minimum=0.0),),
     moves={"k": 1, "cl": 1},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     source="law of mass action for a coupled carrier; Weiss 1996, Cellular Biophysics vol. 1, chapter 6",
 )

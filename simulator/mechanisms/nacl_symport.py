@@ -14,5 +14,6 @@ MECHANISM = Mechanism(
     moves={"na": 1, "cl": 1},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     source="law of mass action for a coupled carrier; Weiss 1996, Cellular Biophysics vol. 1, chapter 6",
 )

@@ -14,6 +14,7 @@ MECHANISM = Mechanism(
     moves={"na": 1, "k": 1, "cl": 2},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     source="Russell 2000, Physiol Rev 80:211, doi:10.1152/physrev.2000.80.1.211 (stoichiometry 1 Na : 1 K : 2 Cl); "
     "law of mass action",
 )
