@@ -1,7 +1,7 @@
 """Whether a flow goes round in a cycle, judged by its returns and not by its looks.
 
 A state on a limit cycle comes back to itself. The returns of an orbit to a section across it (one state
-variable passing its middle value upwards) form a sequence; on a cycle the sequence repeats, after one
+variable passing its middle value) form a sequence; on a cycle the sequence repeats, after one
 or, where it bursts, several passages. As with rest, what counts is the *distance to the cycle*, not how little a
 return misses: if the misses of successive returns shrink by a factor mu, the distance is the first miss
 divided by ``1 - mu``. A damped spiral misses by ``1 - mu`` of its size, so its distance is its size; a spike train
@@ -19,6 +19,9 @@ import numpy as np
 #: States [scaled] at given times [s] of one orbit; NaN beyond where it can be followed.
 Follow = Callable[[np.ndarray], np.ndarray]
 
+#: Time [s] and scaled state of the passage through the section nearest to a time, if one is near.
+Near = Callable[[float], tuple[float, np.ndarray] | None]
+
 #: Scaled distance to a cycle below which a state counts as on it, and how much larger the cycle must be.
 CLOSED, LARGER = 1.0e-2, 10.0
 
@@ -33,6 +36,9 @@ RESOLVED = 0.1
 
 #: Rough misses that are looked at more closely, and how many of them.
 PROMISING, CANDIDATES = 5.0e-2, 6
+
+#: Samples by which the time of a passage is unsure at first.
+UNSURE = 4.0
 
 #: Samples in the window where a return is expected, and of one whole period.
 WINDOW, PERIOD = 801, 200_001
@@ -85,7 +91,7 @@ def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
         if not resolved[column] or spread[column] < NOISE:
             continue
         level = (states[:, column].min() + states[:, column].max()) / 2.0
-        passing = _passages(states[:, column], level)
+        upwards, passing = _calmest(states, column, level)
         below, above = states[passing], states[passing + 1]
         share = (level - below[:, column]) / (above[:, column] - below[:, column])
         returns = (below + share[:, None] * (above - below))[:, resolved]
@@ -93,17 +99,15 @@ def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
         misses = np.abs(returns - returns[:1]).max(axis=1, initial=0.0)
         promising = np.flatnonzero(misses[1 : (len(moments) + 1) // 2] < PROMISING) + 1
         for p in promising[:CANDIDATES]:
-            found = _confirmed(follow, horizon, moments[0], moments[p] - moments[0], int(p), column, level)
+            near = partial(_return_near, follow, width=UNSURE * times[1], column=column, level=level, upwards=upwards)
+            found = _confirmed(follow, near, horizon, moments[0], moments[p] - moments[0])
             if found is not None:
                 return found
     return None
 
 
-def _confirmed(
-    follow: Follow, horizon: float, start: float, period: float, passages: int, column: int, level: float
-) -> Cycle | None:
+def _confirmed(follow: Follow, near: Near, horizon: float, start: float, period: float) -> Cycle | None:
     """The cycle of that period, if the orbit still keeps to it as far as it can be followed."""
-    near = partial(_return_near, follow, width=period / passages, column=column, level=level)
     begun, turned = near(start), near(start + period)
     if begun is None or turned is None or _size(turned[1] - begun[1]) > CLOSED:
         return None
@@ -130,27 +134,39 @@ def _ups(states: np.ndarray) -> int:
     return len(_passages(swinging, level)) + int(swinging[-1] < level <= swinging[0])
 
 
+def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.ndarray]:
+    """The direction in which an orbit passes a level where it moves less, and the indices before its passages."""
+    ways = {up: _passages(states[:, column], level, up) for up in (True, False)}
+    haste = {
+        up: np.abs(states[i + 1] - states[i]).max(axis=1).mean() if len(i) > 1 else np.inf for up, i in ways.items()
+    }
+    upwards = haste[True] <= haste[False]
+    return upwards, ways[upwards]
+
+
 def _return_near(
-    follow: Follow, moment: float, width: float, column: int, level: float
+    follow: Follow, moment: float, width: float, column: int, level: float, upwards: bool
 ) -> tuple[float, np.ndarray] | None:
     """Time and state of the passage through the section nearest to a moment."""
-    times = np.linspace(max(0.0, moment - 0.6 * width), moment + 0.6 * width, WINDOW)
-    passing = _passages(follow(times)[:, column], level)
+    times = np.linspace(max(0.0, moment - width), moment + width, WINDOW)
+    passing = _passages(follow(times)[:, column], level, upwards)
     if not len(passing):
         return None
     nearest = passing[np.argmin(np.abs(times[passing] - moment))]
     low, high = times[nearest], times[nearest + 1]
     for _ in range(REFINEMENTS):
         inner = np.linspace(low, high, 9)
-        above = follow(inner)[:, column] >= level
-        place = int(np.argmax(above[1:])) if np.any(above[1:]) else 7
+        values = follow(inner)[:, column]
+        beyond = values >= level if upwards else values < level
+        place = int(np.argmax(beyond[1:])) if np.any(beyond[1:]) else 7
         low, high = inner[place], inner[place + 1]
     return float(high), np.asarray(follow(np.array([high]))[0])
 
 
-def _passages(values: np.ndarray, level: float) -> np.ndarray:
-    """Indices after which values pass a level upwards."""
-    return np.flatnonzero((values[:-1] < level) & (values[1:] >= level))
+def _passages(values: np.ndarray, level: float, upwards: bool = True) -> np.ndarray:
+    """Indices after which values pass a level, upwards or downwards."""
+    above = values >= level
+    return np.flatnonzero(~above[:-1] & above[1:] if upwards else above[:-1] & ~above[1:])
 
 
 def _size(difference: np.ndarray) -> float:
