@@ -271,7 +271,7 @@ def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
     lines = []
     for label, text in rows:
         wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
-        lines.append(f"  {label:<20}{wrapped[0]}")
+        lines.append(f"  {label:<19} {wrapped[0]}")
         lines += [f"  {'':<20}{more}" for more in wrapped[1:]]
     return lines
 
