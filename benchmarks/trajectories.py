@@ -18,7 +18,7 @@ import numpy as np
 
 from simulator.config import load_scenario
 from simulator.constants import FARADAY
-from simulator.integrate import save_times
+from simulator.save_times import save_times
 from simulator.kernel import load_program
 from simulator.model import Model
 
@@ -55,8 +55,8 @@ class Cell:
                 p["area_plasma"],
                 p["capacitance_plasma"],
                 *(p[f"c_bath_{s}"] for s in ("na", "k", "cl")),
-                *(p[f"permeability_plasma_{s}_leak"] for s in ("na", "k", "cl")),
-                *(p[f"{name}_plasma_pump"] for name in ("max_rate", "k_na", "k_k")),
+                *(p[f"p_plasma_{s}_leak_permeability"] for s in ("na", "k", "cl")),
+                *(p[f"p_plasma_pump_{name}"] for name in ("max_rate", "k_na", "k_k")),
                 FARADAY,
             ]
         )

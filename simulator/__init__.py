@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.analysis import Analysis as Analysis
+    from simulator.batch import Batch as Batch
+    from simulator.batching import run_batch as run_batch
     from simulator.comparison import compare as compare
     from simulator.config import load_scenario as load_scenario
     from simulator.integrate import run as run
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 #: that needs little starts fast.
 _HOMES = {
     "Analysis": "analysis",
+    "Batch": "batch",
     "Scenario": "scenario",
     "Trajectory": "trajectory",
     "Verdict": "verdict",
@@ -34,6 +37,7 @@ _HOMES = {
     "load_scenario": "config",
     "read": "storage",
     "run": "integrate",
+    "run_batch": "batching",
     "steady_state": "steady",
     "write": "storage",
 }

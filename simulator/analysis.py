@@ -15,8 +15,9 @@ import numpy as np
 from simulator.constants import FARADAY
 from simulator.labelled import Field
 from simulator.laws import current_density, nernst_potential, zero_affinity_potential
-from simulator.mechanisms import CLAMP, Mechanism, library
-from simulator.structure import MechanismStructure, MembraneStructure, voltage
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import Mechanism
+from simulator.structure import MembraneStructure, voltage
 from simulator.trajectory import Trajectory
 
 #: Range [V] in which reversal potentials are sought.
@@ -105,7 +106,7 @@ class Analysis:
     @property
     def mechanisms(self) -> list[tuple[MembraneStructure, MechanismStructure, Mechanism]]:
         """Membrane, use and law of each mechanism, in the order of the ``mechanism`` labels."""
-        return [(m, use, library()[use.law]) for m in self.trajectory.structure.membranes for use in m.mechanisms]
+        return [(m, use, use.mechanism) for m, use in self.trajectory.structure.uses]
 
     @cached_property
     def influx(self) -> Field:
@@ -123,7 +124,7 @@ class Analysis:
     def _one_way(self, along: str, against: str, meaning: str) -> Field:
         values = self._empty("mechanism", "species")
         for i, (_, use, law) in enumerate(self.mechanisms):
-            for s, n in law.stoichiometry(use.chosen).items() if law.reversible else ():
+            for s, n in use.moves.items() if law.reversible else ():
                 label = self.trajectory.labels["mechanism"][i]
                 values[:, i, self._species(s)] = abs(n) * self._rates[f"{label}.{along if n > 0 else against}"]
         return self._field(values, "mechanism species", "mol/m^2/s", meaning)
@@ -132,18 +133,15 @@ class Analysis:
     def net_flux(self) -> Field:
         """Net fluxes into the inside [mol/m2/s], shape (times, mechanisms, species)."""
         values = self._empty("mechanism", "species")
-        for i, (_, use, law) in enumerate(self.mechanisms):
-            for s, n in law.stoichiometry(use.chosen).items():
+        for i, (_, use, _) in enumerate(self.mechanisms):
+            for s, n in use.moves.items():
                 values[:, i, self._species(s)] = n * self.turnover.values[:, i]
         return self._field(values, "mechanism species", "mol/m^2/s", "net flux into the inside")
 
     @cached_property
     def charge_per_turnover(self) -> np.ndarray:
         """Charges that enter the inside per turnover, shape (mechanisms,)."""
-        charges = dict(self.trajectory.structure.charges)
-        return np.array(
-            [sum(n * charges[s] for s, n in law.stoichiometry(u.chosen).items()) for _, u, law in self.mechanisms]
-        )
+        return np.array([self.trajectory.structure.charge_moved(use) for _, use, _ in self.mechanisms])
 
     @cached_property
     def current(self) -> Field:
@@ -190,7 +188,7 @@ class Analysis:
 
     @cached_property
     def _clamps(self) -> np.ndarray:
-        return np.array([use.label == CLAMP for _, use, _ in self.mechanisms], dtype=bool)
+        return np.array([law.external for _, _, law in self.mechanisms], dtype=bool)
 
     @cached_property
     def atp_rate(self) -> Field:

@@ -96,7 +96,7 @@ def place(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None
             raise
         _sync_directory(path.parent)
     except (OSError, ValueError) as error:
-        raise _storage_error(path, size, error) from error
+        raise storage_error(path, size, error) from error
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:
@@ -120,7 +120,8 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _storage_error(path: Path, needed: int, error: Exception) -> StorageError:
+def storage_error(path: Path, needed: int, error: Exception) -> StorageError:
+    """What an error of the operating system means to who wanted to write so many bytes."""
     code = error.errno if isinstance(error, OSError) else None
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason, hint = _REASONS.get(code or 0, (text, "choose another place"))

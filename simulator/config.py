@@ -122,9 +122,6 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
         tree = _overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
-    if "sweep" in data:
-        issues.append(issue_at(tree, Complaint(("sweep",), "sweeps cannot be run by this version", "one scenario")))
-        del data["sweep"]
     scenario, complaints = validated(data)
     # A value that could not be read, or was empty, has been complained about already.
     known = {issue.key for issue in issues}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.arrangement import arranged
 from simulator.constants import FARADAY
-from simulator.mechanisms import library
 from simulator.structure import Structure, connected
-from simulator.trajectory import Trajectory
+from simulator.trajectory import Trajectory, parameters_at
 
 
 @dataclass(frozen=True)
@@ -37,62 +37,57 @@ class Conservation:
 
 def conservation(trajectory: Trajectory) -> Conservation:
     """Measure what drifted in a run since its start, whether or not the start was saved."""
-    trajectory = _with_start(trajectory)
-    drift = {s: _species_drift(trajectory, s) for s in trajectory.labels["species"]}
-    return Conservation(_charge_drift(trajectory), drift)
-
-
-def _with_start(trajectory: Trajectory) -> Trajectory:
-    """The trajectory with its state at t = 0 in front."""
-    if len(trajectory.time) and trajectory.time[0] == 0.0:
-        return trajectory
     model = trajectory.model
-    start = Trajectory.from_states(model, np.zeros(1), model.initial_state()[None])
-    return replace(
-        trajectory,
-        time=np.append(start.time, trajectory.time),
-        amount=np.concatenate([start.amount, trajectory.amount]),
-        charge=np.concatenate([start.charge, trajectory.charge]),
-        volume=np.concatenate([start.volume, trajectory.volume]),
-        compartment_potential=np.concatenate([start.compartment_potential, trajectory.compartment_potential]),
+    start = arranged(model.structure, model.initial_state()[None], parameters_at(model, np.zeros(1)))
+    charge, species = drifts(
+        model.structure, {n: np.concatenate([start[n], getattr(trajectory, n)])[None] for n in ("amount", "charge")}
     )
+    words = zip(trajectory.labels["species"], species[0].tolist(), strict=True)
+    return Conservation(float(charge[0]), {s: None if np.isnan(d) else d for s, d in words})
 
 
-def _charge_drift(trajectory: Trajectory) -> float:
-    structure = trajectory.structure
-    charges = np.array([z for _, z in structure.charges], dtype=float)
-    worst = 0.0
+def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Largest drift of charge, shape (runs,), and of each species, shape (runs, species).
+
+    Parameters
+    ----------
+    structure : Structure
+        What is connected to what.
+    arrays : mapping
+        ``amount`` (runs, times, compartments, species) and ``charge`` (runs, times, compartments), the
+        first time being the start; NaN after a run's end, and for a species that the system is open to.
+    """
+    names = [c.name for c in structure.compartments]
+    runs = len(arrays["amount"])
+    charge, species = np.zeros(runs), np.full((runs, len(structure.charges)), np.nan)
+    numbers = np.array([z for _, z in structure.charges], dtype=float)
     for i, c in enumerate(structure.compartments):
         if c.potential != "free" or c.volume == "bath":
             continue
-        contents = FARADAY * np.nan_to_num(trajectory.amount[:, i, :]) * charges
-        membrane = trajectory.charge[:, i] if structure.formulation == "capacitive" else np.zeros(len(trajectory.time))
-        worst = max(worst, _drift(membrane - contents.sum(axis=1), np.abs(membrane) + np.abs(contents).sum(axis=1)))
-    return worst
-
-
-def _species_drift(trajectory: Trajectory, species: str) -> float | None:
-    names = trajectory.labels["compartment"]
-    worst = None
-    for group in closed_groups(trajectory.structure, species):
-        amounts = trajectory.amount[:, [names.index(c) for c in group], trajectory.labels["species"].index(species)]
-        drift = _drift(amounts.sum(axis=1), np.abs(amounts).sum(axis=1))
-        worst = drift if worst is None else max(worst, drift)
-    return worst
+        held = FARADAY * arrays["amount"][:, :, i, :] * numbers
+        # What a compartment never holds is NaN, and so is all of it after the end of a run.
+        held[:, :, [s not in c.species for s, _ in structure.charges]] = 0.0
+        membrane = arrays["charge"][:, :, i] if structure.formulation == "capacitive" else np.zeros(held.shape[:2])
+        drift = _drift(membrane - held.sum(axis=2), np.abs(membrane) + np.abs(held).sum(axis=2))
+        charge = np.maximum(charge, drift)
+    for j, (s, _) in enumerate(structure.charges):
+        for group in closed_groups(structure, s):
+            amounts = arrays["amount"][:, :, [names.index(c) for c in group], j]
+            drift = _drift(amounts.sum(axis=2), np.abs(amounts).sum(axis=2))
+            species[:, j] = np.fmax(species[:, j], drift)
+    return charge, species
 
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
     """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
-    movers = [
-        (m.inside, m.outside)
-        for m in structure.membranes
-        if any(species in library()[use.law].stoichiometry(use.chosen) for use in m.mechanisms)
-    ]
+    movers = [(m.inside, m.outside) for m in structure.membranes if any(species in use.species for use in m.mechanisms)]
     joined = connected([c.name for c in structure.compartments], movers)
     baths = {c.name for c in structure.compartments if c.volume == "bath"}
     return tuple(group for group in joined if len(group) > 1 and not baths & set(group))
 
 
-def _drift(total: np.ndarray, magnitude: np.ndarray) -> float:
-    size = float(np.max(magnitude, initial=0.0))
-    return float(np.max(np.abs(total - total[0]))) / size if size > 0.0 and len(total) else 0.0
+def _drift(total: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """Largest change since the start over the largest magnitude, shape (runs,)."""
+    size = np.fmax.reduce(magnitude, axis=1, initial=0.0)
+    change = np.fmax.reduce(np.abs(total - total[:, :1]), axis=1, initial=0.0)
+    return np.divide(change, size, out=np.zeros(len(size)), where=size > 0.0)

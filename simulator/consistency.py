@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from simulator import mechanism_checks
 from simulator.complaints import Complaint, complaint_error, shown, suggestion
 from simulator.constants import SPECIES_CHARGE
 from simulator.mechanisms import CLAMP
@@ -65,6 +66,8 @@ def warnings(scenario: Scenario) -> Iterator[Complaint]:
     for name in scenario.compartments:
         if name not in used:
             yield Complaint(("compartments", name), f"no membrane touches `{name}`, so it never changes")
+    for name, membrane in scenario.membranes.items():
+        yield from mechanism_checks.warnings(scenario, ("membranes", name), membrane)
     listed = {name for compartment in scenario.compartments.values() for name in compartment.concentrations}
     for name in scenario.species:
         if name not in listed:
@@ -116,8 +119,7 @@ def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) ->
         yield Complaint(at, problem, "an area, e.g. area: 1257 um^2")
     if membrane.water != "fixed" and len(sides) == 2 and all(side.fixed for side in sides.values()):
         yield Complaint((*at, "water"), "both sides are fixed, so no water can move", "fixed")
-    for label, entry in membrane.mechanisms.items():
-        yield from _in_mechanism(scenario, (*at, "mechanisms", label), membrane, entry)
+    yield from mechanism_checks.complaints(scenario, at, membrane)
 
 
 def _shared_geometry(scenario: Scenario) -> Iterator[Complaint]:
@@ -154,38 +156,6 @@ def _water_paths(scenario: Scenario) -> Iterator[Complaint]:
             if len(baths) > 1:
                 problem = f"water would balance against several baths at once: {', '.join(baths)}"
                 yield Complaint(where, problem, "one bath", "give these membranes a permeability instead")
-
-
-def _in_mechanism(scenario: Scenario, at: tuple[str, ...], membrane: Membrane, entry: Any) -> Iterator[Complaint]:
-    chosen, key = entry.chosen, entry.mechanism.chooses
-    for species in entry.mechanism.stoichiometry(chosen):
-        where = (*at, key) if species == chosen else (*at, "law")
-        if scenario.charge_of(species) is None:
-            known = list(dict.fromkeys([*scenario.charges(), *SPECIES_CHARGE, *scenario.species]))
-            hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 1}}}}"
-            yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
-            continue
-        if species == chosen and key == "ion" and scenario.charge_of(species) == 0:
-            problem = f"`{species}` has charge 0, and {entry.law} moves ions"
-            yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
-            continue
-        blind = key == "species" and "v" not in entry.mechanism.arguments
-        if species == chosen and blind and scenario.charge_of(species) != 0:
-            problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
-            yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
-            continue
-        for side in (membrane.inside, membrane.outside):
-            compartment = scenario.compartments.get(side)
-            if compartment is None:
-                continue
-            if entry.mechanism.takes_logarithm and compartment.concentrations.get(species) == 0.0:
-                problem = f"{entry.law} takes the logarithm of concentrations, and `{side}` has no `{species}`"
-                hint = "give a trace, e.g. 1 nM, or use a law that allows none, e.g. leak_ghk"
-                yield Complaint(where, problem, f"some `{species}` on both sides", hint)
-            if species not in compartment.concentrations:
-                problem = f"{entry.law} moves `{species}`, which `{side}` does not list"
-                hint = f"add `{species}: 0 mM` to compartments.{side}.concentrations"
-                yield Complaint(where, problem, "the species on both sides", hint)
 
 
 def _in_run(scenario: Scenario) -> Iterator[Complaint]:

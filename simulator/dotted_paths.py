@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.quantity import Quantity, quantity_of
+from simulator.quantity import Measured, Quantity, quantity_of
 from simulator.records import Record
 from simulator.units import format_quantity
 
@@ -47,6 +47,8 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
         case tuple():
             for index, item in enumerate(value):
                 yield from _walk((*path, str(index)), item, quantity)
+        case Measured():
+            yield Leaf(path, float(value), Quantity(value.unit))
         case _:
             yield Leaf(path, value, None if isinstance(value, str) else quantity)
 
@@ -54,6 +56,8 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
 def plain(value: Any) -> Any:
     """A record as plain data (dict, list, text, number); what is not given is left out."""
     match value:
+        case Measured():
+            return float(value) if value.unit == "1" else value.text()
         case Record():
             items = ((name, getattr(value, name)) for name in type(value).model_fields)
             return {name: plain(item) for name, item in items if item is not None}

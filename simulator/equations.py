@@ -17,18 +17,20 @@ from functools import cached_property
 
 import sympy as sp
 
-from simulator.mechanisms import library
+from simulator.constants import GAS_CONSTANT
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms.base import Rate, arguments
 from simulator.special import bern_symbol
 from simulator.structure import (
     ATP_ENERGY,
-    MechanismStructure,
+    CLOCK,
     MembraneStructure,
     Structure,
     amount,
+    argument_name,
     charge,
     concentration,
     impermeant,
-    parameter_name,
     potential,
     voltage,
     volume,
@@ -49,10 +51,10 @@ class Turnover:
         `backward` is None for an irreversible law, whose `forward` is the net rate.
     affinity : Expr
         Free energy that one turnover gives off, over RT; ATP included.
-    stoichiometry : dict of str to int
-        Molecules entering the inside per turnover.
-    atp : int
-        ATP hydrolysed per turnover.
+    stoichiometry, outside : dict of str to int
+        Molecules entering the inside, and the outside, per turnover.
+    charge : int
+        Charges that enter the inside per turnover.
     """
 
     net: sp.Expr
@@ -60,12 +62,13 @@ class Turnover:
     backward: sp.Expr | None
     affinity: sp.Expr
     stoichiometry: dict[str, int]
-    atp: int
+    outside: dict[str, int]
+    charge: int
 
 
 def symbol(name: str) -> sp.Symbol:
-    """A state or parameter; potentials and charges have a sign, the rest is positive."""
-    signed = name.startswith(("q_", "phi_", "v_", "command_", ATP_ENERGY))
+    """A state or parameter; potentials, charges and laws' parameters may have any sign, the rest is positive."""
+    signed = name.startswith(("q_", "phi_", "v_", "p_", "g_", ATP_ENERGY))
     return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
 
 
@@ -103,6 +106,17 @@ class Equations:
         potentials = self._potentials()
         for m in self.structure.membranes:
             found[voltage(m.name)] = potentials[m.inside] - potentials[m.outside]
+        return found | self._instantaneous_gates()
+
+    def _instantaneous_gates(self) -> dict[str, sp.Expr]:
+        """Gates that follow at once, those that others depend on first."""
+        rests = {name: self.gate_rests[name] for name, (_, _, g) in self.structure.gates.items() if g.instantaneous}
+        found: dict[str, sp.Expr] = {}
+        while rests:
+            ready = [n for n, value in rests.items() if not {s.name for s in value.free_symbols} & rests.keys()]
+            found |= {name: rests.pop(name) for name in ready}
+            if not ready:
+                raise AssertionError(f"gates depend on each other: {', '.join(rests)}")  # refused by the checks
         return found
 
     def _osmotic_volumes(self, group: tuple[str, ...]) -> dict[str, sp.Expr]:
@@ -175,39 +189,68 @@ class Equations:
         return {(m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms}
 
     def _turnover(self, m: MembraneStructure, use: MechanismStructure) -> Turnover:
-        law = library()[use.law]
-        stoichiometry = law.stoichiometry(use.chosen)
-        arguments = {name: self._argument(name, m, use) for name in law.arguments}
-        forward = sp.sympify(law.rate(**arguments))
-        thermal = symbol("rt_over_f")
-        electric = sum(n * self.charges[s] for s, n in stoichiometry.items()) * symbol(voltage(m.name)) / thermal
-        ratios = {s: symbol(concentration(m.inside, s)) / symbol(concentration(m.outside, s)) for s in stoichiometry}
-        uphill = electric + sum(n * sp.log(ratios[s]) for s, n in stoichiometry.items())
+        law, inside, outside = use.mechanism, use.moves, use.moves_outside
+        charge_moved = self.structure.charge_moved(use)
+        forward = self._value(law.rate, m, use)
+        electric = charge_moved * symbol(voltage(m.name)) / symbol("rt_over_f")
+        ratios = self._concentration_powers(m, use)
+        uphill = electric + sum(n * sp.log(ratio) for ratio, n in ratios)
+        fold = sp.Mul(*(ratio**n for ratio, n in ratios)) * sp.exp(electric)
+        if law.equilibrium is not None:
+            constant = self._value(law.equilibrium, m, use)
+            uphill, fold = uphill - sp.log(constant), fold / constant
         affinity = -uphill - law.atp * symbol(ATP_ENERGY)
         if not law.reversible:
-            return Turnover(forward, forward, None, affinity, stoichiometry, law.atp)
-        fold = sp.Mul(*(ratios[s] ** n for s, n in stoichiometry.items())) * sp.exp(electric)
+            return Turnover(forward, forward, None, affinity, inside, outside, charge_moved)
         if law.atp:
             fold *= sp.exp(law.atp * symbol(ATP_ENERGY))
         backward = forward * fold
         net = _exact_net(forward, -affinity)
-        return Turnover(forward - backward if net is None else net, forward, backward, affinity, stoichiometry, law.atp)
+        return Turnover(
+            forward - backward if net is None else net, forward, backward, affinity, inside, outside, charge_moved
+        )
+
+    def _concentration_powers(self, m: MembraneStructure, use: MechanismStructure) -> list[tuple[sp.Expr, int]]:
+        """Concentrations, or their ratios inside to outside, whose powers make up the affinity."""
+        found: list[tuple[sp.Expr, int]] = []
+        for s in use.species:
+            inside, outside = (symbol(concentration(c, s)) for c in (m.inside, m.outside))
+            n, other = use.moves.get(s, 0), use.moves_outside.get(s, 0)
+            found += (
+                [(inside / outside, n)] if other == -n else [(c, k) for c, k in ((inside, n), (outside, other)) if k]
+            )
+        return found
+
+    def _value(self, rate: Rate, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:
+        """A rate of a mechanism or of its gates in the equations' own names."""
+        return sp.sympify(rate(**{name: self._argument(name, m, use) for name in arguments(rate)}))
 
     def _argument(self, name: str, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:
-        """The expression that a rate law's argument stands for; see :mod:`simulator.mechanisms.base`."""
-        law = library()[use.law]
-        if any(p.name == name for p in law.parameters):
-            return symbol(parameter_name(m.name, use.label, name))
-        if name in ("rt_over_f", "faraday", "v", "z"):
-            return {
-                "rt_over_f": symbol("rt_over_f"),
-                "faraday": FARADAY_SYMBOL,
-                "v": symbol(voltage(m.name)),
-                "z": sp.Integer(self.charges[use.chosen]) if use.chosen else None,
-            }[name]
-        species, _, side = name.rpartition("_")
-        compartment = {"i": m.inside, "o": m.outside}[side]
-        return symbol(concentration(compartment, str(use.chosen) if species == "c" else species))
+        """The expression that a rate law's argument stands for."""
+        if name == "faraday":
+            return FARADAY_SYMBOL
+        if name == "z":
+            return sp.Integer(self.charges[str(use.chosen)])
+        if name == "temperature":
+            return symbol("rt_over_f") * FARADAY_SYMBOL / sp.Float(GAS_CONSTANT)
+        return symbol(argument_name(name, m, use))
+
+    @cached_property
+    def gate_changes(self) -> dict[str, sp.Expr]:
+        """Rate of change [1/s] of each gate that is a state."""
+        return {
+            name: gate.change(symbol(name), lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
+            for name, (m, use, gate) in self.structure.gates.items()
+            if not gate.instantaneous
+        }
+
+    @cached_property
+    def gate_rests(self) -> dict[str, sp.Expr]:
+        """Where each gate stands still while all else stays as it is."""
+        return {
+            name: gate.resting(lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
+            for name, (m, use, gate) in self.structure.gates.items()
+        }
 
     @cached_property
     def derivative(self) -> dict[str, sp.Expr]:
@@ -217,6 +260,7 @@ class Equations:
             for m in self.structure.membranes
             for use in m.mechanisms
         } | self.water_flows
+        rates |= self.gate_changes | {CLOCK: sp.Integer(1)}
         found = {}
         for name, row in self.flows.items():
             size = FARADAY_SYMBOL if name.startswith("q_") else sp.Integer(1)
@@ -272,6 +316,7 @@ class Equations:
         For a charge, or the condition on an electroneutral potential, that is in units of F.
         """
         rows: dict[str, dict[str, int]] = {name: {} for name in self.structure.states}
+        rows |= {name: {name: 1} for name in rows if name in self.gate_changes or name == CLOCK}
 
         def count(state: str, column: str, number: int) -> None:
             if state in rows and number:
@@ -280,11 +325,11 @@ class Equations:
         for m in self.structure.membranes:
             for c, sign in ((m.inside, 1), (m.outside, -1)):
                 for use in m.mechanisms:
-                    for s, n in self.turnovers[m.name, use.label].stoichiometry.items():
-                        column = f"{m.name}.{use.label}"
-                        count(amount(c, s), column, sign * n)
-                        count(charge(c), column, sign * n * self.charges[s])
-                        count(potential(c), column, sign * n * self.charges[s])
+                    turnover, column = self.turnovers[m.name, use.label], f"{m.name}.{use.label}"
+                    for s, n in (turnover.stoichiometry if sign > 0 else turnover.outside).items():
+                        count(amount(c, s), column, n)
+                    for electric in (charge(c), potential(c)):
+                        count(electric, column, sign * turnover.charge)
                 if m.name in self.water_flows:
                     count(volume(c), m.name, sign)
         return rows

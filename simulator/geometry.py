@@ -8,17 +8,17 @@ from typing import Any
 
 def sphere_volume(radius: Any) -> Any:
     """Volume [m3] of a sphere of that radius [m]."""
-    return 4.0 / 3.0 * math.pi * radius**3
+    return 4.0 / 3.0 * math.pi * (radius * radius * radius)
 
 
 def sphere_area(radius: Any) -> Any:
     """Surface [m2] of a sphere of that radius [m]."""
-    return 4.0 * math.pi * radius**2
+    return 4.0 * math.pi * (radius * radius)
 
 
 def cylinder_volume(radius: Any, length: Any) -> Any:
     """Volume [m3] of a cylinder."""
-    return math.pi * radius**2 * length
+    return math.pi * (radius * radius) * length
 
 
 def cylinder_area(radius: Any, length: Any) -> Any:

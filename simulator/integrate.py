@@ -8,16 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.conservation import conservation
+from simulator.inputs import Inputs
 from simulator.kernel import load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
 from simulator.provenance import provenance
-from simulator.scenario import Run, Scenario
+from simulator.save_times import save_times
+from simulator.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import first_rest
-
-#: Saved states of a run that does not say how many it wants.
-DEFAULT_SAVES = 201
 
 #: Relative drift of charge or of a closed total above which a run counts as failed.
 CONSERVATION_LIMIT = 1.0e-9
@@ -44,30 +43,16 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
         When the scenario's numbers contradict each other.
     """
     model = Model.of(scenario)
-    state, scale, parameters = model.initial_state(), model.scales(), model.parameters()
-    events = model.events()
-    if events and events[0].time <= 0.0:
-        parameters, events = events[0].parameters, events[1:]
+    inputs = Inputs.of(model)
     times = save_times(scenario.run)
-    program = load_program(model.structure, announce)
-    result = program.integrate(
-        state[None],
-        parameters[None],
-        scale[None],
-        np.array([scenario.run.duration]),
-        times,
-        event_time=np.array([[e.time for e in events]]),
-        event_parameters=np.array([[e.parameters for e in events]]).reshape(1, len(events), len(parameters)),
-        rtol=scenario.run.rtol,
-        max_steps=scenario.run.max_steps,
-    )
+    result = inputs.integrated(load_program(model.structure, announce), times)
     status = Status(int(result.status[0]))
     end = float(result.time[0])
     saved = result.saved[0]
     if status is not Status.OK:
         # What was saved, and then the last good state; a run that failed at once keeps the state it was given.
         reached = np.all(np.isfinite(saved), axis=1)
-        last = result.final[0] if np.all(np.isfinite(result.final[0])) else state
+        last = result.final[0] if np.all(np.isfinite(result.final[0])) else inputs.state[0]
         times, saved = times[reached], saved[reached]
         if not len(times) or times[-1] < end:
             times, saved = np.append(times, end), np.vstack([saved, last])
@@ -91,22 +76,6 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
     return trajectory
 
 
-def save_times(run: Run) -> np.ndarray:
-    """Times [s] at which a run's states are saved, the start and the end always among them."""
-    if run.save == "final" and run.until == "end":
-        return np.array([run.duration])
-    if run.save_at is not None:
-        return np.unique([0.0, *run.save_at, run.duration])
-    if run.save_every is None:
-        return np.linspace(0.0, run.duration, DEFAULT_SAVES)
-    count = int(np.floor(run.duration / run.save_every * (1.0 + 1.0e-12)))
-    times = run.save_every * np.arange(count + 1)
-    if times[-1] > run.duration * (1.0 - 1.0e-12):
-        times[-1] = run.duration
-        return times
-    return np.append(times, run.duration)
-
-
 def _until_rest(trajectory: Trajectory) -> Trajectory:
     """Cut a trajectory after the first saved state from which on it is at rest."""
     last = first_rest(trajectory)
@@ -122,5 +91,6 @@ def _rows(trajectory: Trajectory, keep: slice) -> Trajectory:
         charge=trajectory.charge[keep],
         volume=trajectory.volume[keep],
         compartment_potential=trajectory.compartment_potential[keep],
+        open_fraction=trajectory.open_fraction[keep],
         end_time=float(trajectory.time[keep][-1]),
     )

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,14 @@ FORMAT_VERSION = 1
 CONFIG = "config"
 SCENARIO = "scenario"
 
+#: Fact that only a part of a batch has: its number.
+PART = "part"
+
 #: Arrays that a trajectory consists of; its other quantities follow from them.
 ARRAYS = tuple(f.name for f in fields(Trajectory) if f.type == "np.ndarray" and f.name != "time")
+
+#: The one of them that a run without gates has no columns of, and a file nothing.
+GATING = "open_fraction"
 
 #: Relative difference between a stored derived quantity and the same computed from the stored states.
 DERIVED_AGREES = 1.0e-9
@@ -57,12 +63,13 @@ class Variable:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a file holds: variables, longer texts, and short facts about where it comes from."""
+    """All that a file holds: variables, longer texts, short facts about where it comes from, and conventions."""
 
     title: str
     variables: Mapping[str, Variable]
     texts: Mapping[str, str]
     facts: Mapping[str, str]
+    heading: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,11 @@ def run_hash(resolved: str, kernel_hash: str) -> str:
     return hashlib.sha256(f"{kernel_hash}\n{resolved}".encode()).hexdigest()
 
 
+def resolved_text(scenario: Scenario) -> str:
+    """A resolved scenario as files keep it."""
+    return json.dumps(scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
+
+
 def digest(what: Contents) -> str:
     """SHA-256 of all numbers, labels and texts; the checksums of chunks cannot see a chunk in another's place."""
     found = hashlib.sha256(json.dumps([dict(what.texts), dict(what.facts)], sort_keys=True).encode())
@@ -116,7 +128,7 @@ def contents(result: Trajectory, config_text: str) -> Contents:
         When the result has numbers that no run may have.
     """
     _require_plausible(result)
-    resolved = json.dumps(result.scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
+    resolved = resolved_text(result.scenario)
     facts = {k: v for k, v in sorted(result.provenance.items()) if k != CONFIG}
     facts["run_hash"] = run_hash(resolved, facts.get("kernel_hash", ""))
     texts = {SCENARIO: resolved, CONFIG: config_text or result.provenance.get(CONFIG, "")}
@@ -141,23 +153,24 @@ def restore(found: Contents) -> SavedRun:
         raise LayoutError(SCENARIO, "does not match the hash stored beside it")
     if CONFIG in found.texts:
         facts[CONFIG] = found.texts[CONFIG]
-    runs = len(_numbers(found, "run"))
+    runs = len(numbers(found, "run"))
     if runs != 1:
         raise LayoutError("run", f"holds {runs} runs where one is expected")
     nothing: dict[str, Any] = dict.fromkeys(("time", *ARRAYS), np.empty(0))
-    empty = Trajectory(_scenario(resolved), **nothing)
+    nothing[GATING] = np.empty((len(numbers(found, "time")), 0))
+    empty = Trajectory(scenario_in(resolved), **nothing)
     trajectory = replace(
         empty,
-        time=_numbers(found, "time"),
-        **{name: _numbers(found, name)[0] for name in ARRAYS},
+        time=numbers(found, "time"),
+        **{name: numbers(found, name)[0] for name in ARRAYS if name != GATING or empty.labels["gate"]},
         status=_word(found, "status", STATUSES),
-        end_time=float(_numbers(found, "end_time")[0]),
+        end_time=float(numbers(found, "end_time")[0]),
         culprit=_word(found, "culprit", ("", *empty.structure.states), first=-1),
         provenance=facts,
     )
-    species = _numbers(found, "conservation_species")[0]
+    species = numbers(found, "conservation_species")[0]
     drifts = [
-        float(_numbers(found, "conservation_charge")[0]),
+        float(numbers(found, "conservation_charge")[0]),
         *map(_finite, np.atleast_1d(species).tolist()),
     ]
     drift = dict(zip(("charge", *empty.labels["species"]), drifts, strict=False))
@@ -199,12 +212,12 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
         "run": Variable(np.zeros(1, INDEX), ("run",), {"long_name": "run"}),
         "time": Variable(result.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
     }
-    for dim in ("membrane", "compartment", "species"):
+    for dim in ("membrane", "compartment", "species", *(("gate",) if result.labels["gate"] else ())):
         found[dim] = Variable(result.labels[dim], (dim,), {"long_name": dim})
     with np.errstate(all="ignore"):
-        for name, field in result.fields().items():
-            about = {"long_name": field.meaning, "units": field.unit}
-            found[name] = Variable(field.values[None].astype(FLOAT), ("run", *field.dims), about)
+        for name, quantity in result.fields().items():
+            about = {"long_name": quantity.meaning, "units": quantity.unit}
+            found[name] = Variable(quantity.values[None].astype(FLOAT), ("run", *quantity.dims), about)
 
     def outcome(name: str, value: Any, dtype: np.dtype, long_name: str, **about: Any) -> None:
         dims = ("run", "species") if isinstance(value, list) else ("run",)
@@ -215,10 +228,10 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
     drifts = [np.nan if (d := saved.drift[s]) is None else d for s in result.labels["species"]]
     evidence = json.dumps(saved.evidence, ensure_ascii=False, allow_nan=False)
     relative = "largest drift relative to the sum of magnitudes"
-    outcome("status", STATUSES.index(result.status), CODE, "how the run ended", **_flags(STATUSES, CODE))
-    outcome("verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **_flags(WORDS, CODE), evidence=evidence)
+    outcome("status", STATUSES.index(result.status), CODE, "how the run ended", **flags(STATUSES, CODE))
+    outcome("verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **flags(WORDS, CODE), evidence=evidence)
     outcome("end_time", result.end_time, FLOAT, "time reached", units="s")
-    outcome("culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **_flags(states, INDEX))
+    outcome("culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **flags(states, INDEX))
     outcome("conservation_charge", saved.drift["charge"], FLOAT, f"{relative}: charge", units="1")
     outcome(
         "conservation_species",
@@ -230,7 +243,8 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
     return found
 
 
-def _flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
+def flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
+    """Attributes that say what codes mean."""
     return {"flag_values": np.arange(len(words), dtype=dtype), "flag_meanings": " ".join(words)}
 
 
@@ -253,7 +267,8 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _numbers(found: Contents, name: str) -> np.ndarray:
+def numbers(found: Contents, name: str) -> np.ndarray:
+    """The numbers of a variable, of which there must be some."""
     variable = found.variables.get(name)
     if variable is None:
         raise LayoutError(name, "is missing")
@@ -264,13 +279,14 @@ def _numbers(found: Contents, name: str) -> np.ndarray:
 
 def _word(found: Contents, name: str, words: Sequence[str], first: int = 0) -> str:
     """The word that a stored code stands for."""
-    place = int(_numbers(found, name).flat[0]) - first
+    place = int(numbers(found, name).flat[0]) - first
     if not 0 <= place < len(words):
         raise LayoutError(name, f"has the unknown code {place + first}")
     return words[place]
 
 
-def _scenario(resolved: str) -> Scenario:
+def scenario_in(resolved: str) -> Scenario:
+    """The scenario that was stored as this text."""
     from simulator.config import from_resolved
 
     try:
@@ -288,9 +304,9 @@ def _require_plausible(result: Trajectory) -> None:
         raise LayoutError("end_time", "is not a finite number")
     with np.errstate(all="ignore"):
         every = result.fields()
-    for name, field in every.items():
-        missing = np.isnan(field.values)
-        if np.any(np.isinf(field.values)) or np.any(missing != missing[:1]):
+    for name, quantity in every.items():
+        missing = np.isnan(quantity.values)
+        if np.any(np.isinf(quantity.values)) or np.any(missing != missing[:1]):
             raise LayoutError(name, "has a NaN or an infinity among its numbers")
     structure = result.structure
     present = np.array([[s in c.species for s, _ in structure.charges] for c in structure.compartments])

@@ -12,17 +12,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.contents import Contents, Values
-from simulator.mechanisms import CLAMP, library
-from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.mechanisms import CLAMP
+from simulator.protocol import schedule
+from simulator.scenario import Scenario
 from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
 from simulator.structure import (
     ATP_ENERGY,
+    CLOCK,
     Structure,
     amount,
     charge,
@@ -35,11 +38,11 @@ from simulator.structure import (
     water_total,
 )
 
-#: Time constant [s] with which a clamped membrane reaches its command potential.
-CLAMP_TIME = 1.0e-9
-
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4
+
+#: Open fraction below which the error control stops caring about relative accuracy.
+GATE_SCALE = 1.0e-2
 
 #: Unbalanced charge [mol/m3] that is worth a remark.
 WORTH_A_REMARK = 1.0
@@ -104,39 +107,27 @@ class Model:
                     )
         return found
 
-    def parameters(self, values: Values | None = None) -> np.ndarray:
-        """Parameter vector at t = 0.
+    def parameters(
+        self, values: Values | None = None, clamps: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+    ) -> np.ndarray:
+        """Parameter vector, by default that at t = 0.
 
         Parameters
         ----------
         values : mapping, optional
             Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, parameters)``.
+        clamps : mapping, optional
+            Conductance [S/m2] and command potential [V] of the clamp of each clamped membrane.
         """
-        return _stack(self._parameter_values(self.values if values is None else values, {}))
+        return _stack(self._parameter_values(self.values if values is None else values, clamps))
 
     def events(self) -> tuple[Event, ...]:
         """The protocol as parameter vectors, in order of time."""
-        values, clamps = dict(self.values), dict[str, tuple[float, float]]()
-        events: list[Event] = []
-        for event in sorted(self.scenario.protocol, key=lambda e: e.at):
-            match event:
-                case SetEvent():
-                    values.update(event.set)
-                case ClampEvent():
-                    for name, clamp in event.clamp.items():
-                        gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
-                        clamps[name] = (gain, clamp.potential)
-                case ReleaseEvent():
-                    for name in event.release:
-                        clamps[name] = (0.0, 0.0)
-            parameters = _stack(self._parameter_values(values, clamps))
-            if events and events[-1].time == event.at:
-                events.pop()
-            events.append(Event(event.at, parameters))
-        return tuple(events)
+        found = schedule(self, self.values, 1)
+        return tuple(map(Event, found.time[0].tolist(), found.parameters[0]))
 
     def initial_state(self, values: Values | None = None) -> np.ndarray:
-        """State at t = 0: amounts [mol], charges [C] (or potentials [V]), volumes [m3].
+        """State at t = 0: amounts [mol], charges [C] (or potentials [V]), gates, the clock [s], volumes [m3].
 
         Raises
         ------
@@ -153,8 +144,28 @@ class Model:
             electric = {potential(name): v for name, v in potentials.items()}
         else:
             electric = {charge(name): q for name, q in capacitor_charges(contents, potentials).items()}
-        state = amounts | electric | volumes
-        return _stack([state[name] for name in self.structure.states])
+        state = amounts | electric | volumes | dict.fromkeys((*self.structure.gate_states, CLOCK), 0.0)
+        found = _stack([state[name] for name in self.structure.states])
+        return self._with_gates(found, values) if self.structure.gate_states else found
+
+    def _with_gates(self, state: np.ndarray, values: Values | None) -> np.ndarray:
+        """The state with its gates where the scenario starts them, or where they stand still by themselves."""
+        from simulator.kernel import load_arrays
+
+        equations, numbers = load_arrays(self.structure), self.values if values is None else values
+        parameters, names = self.parameters(values), self.structure.gate_states
+        started = {
+            name: f"membranes.{m.name}.mechanisms.{use.owner}.gates.{gate.name}.start"
+            for name, (m, use, gate) in self.structure.gates.items()
+        }
+        axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
+        state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
+        # A gate may depend on another one, which may depend on a third.
+        for _ in names:
+            rests = equations.gate_rests(state, parameters)
+            for name in names:
+                state[..., self.structure.states.index(name)] = numbers.get(started[name], rests[name])
+        return state
 
     def scales(self, values: Values | None = None) -> np.ndarray:
         """Size of each state below which only absolute accuracy counts (same shape as the state)."""
@@ -167,10 +178,11 @@ class Model:
         capacitor = capacitances(contents, free)
         for i in range(len(free)):
             out.append(thermal if self.structure.formulation == "electroneutral" else capacitor[i][i] * thermal)
+        out += [GATE_SCALE] * len(self.structure.gate_states) + [1.0] * (CLOCK in self.structure.states)
         out += [contents.volume(c.name) for c in self.structure.compartments if c.volume == "state"]
         return _stack(out)
 
-    def _parameter_values(self, values: Values, clamps: Mapping[str, tuple[float, float]]) -> list[Any]:
+    def _parameter_values(self, values: Values, clamps: Mapping[str, tuple[Any, Any]]) -> list[Any]:
         contents = self.contents(values)
         thermal = contents.thermal_voltage()
         found: dict[str, Any] = {"rt_over_f": thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
@@ -193,17 +205,14 @@ class Model:
             found[f"capacitance_{m.name}"] = values[f"{key}.capacitance"]
             if m.water == "finite":
                 found[f"water_permeability_{m.name}"] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
-            for mechanism in m.mechanisms:
-                if mechanism.label == CLAMP:
+            for use in m.mechanisms:
+                if use.label == CLAMP:
                     gain, command = clamps.get(m.name, (0.0, 0.0))
                     given = {"conductance": gain, "command": command}
                 else:
-                    given = {
-                        p.name: values[f"{key}.mechanisms.{mechanism.label}.{p.name}"]
-                        for p in library()[mechanism.law].parameters
-                    }
+                    given = {p.name: values[f"{key}.mechanisms.{use.owner}.{p.key}"] for p in use.mechanism.parameters}
                 for name, value in given.items():
-                    found[parameter_name(m.name, mechanism.label, name)] = value
+                    found[parameter_name(m.name, use.owner, name)] = value
         return [found[name] for name in structure.parameters]
 
 

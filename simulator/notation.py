@@ -141,6 +141,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / scale.size:.4g} {scale.text}"
 
 
+def count(number: int) -> str:
+    """A whole number with its thousands apart, e.g. ``1,000,000``."""
+    return f"{number:,}"
+
+
+def size(number: float) -> str:
+    """A number of bytes, e.g. ``1.2 GB``."""
+    power = min(5, max(0, int(math.log10(number)) // 3)) if number >= 1.0 else 0
+    return f"{number / 1000.0**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
+
+
 def plain_number(value: float, digits: int = 4) -> str:
     """A number to so many significant digits; ``-`` for an undefined one."""
     if math.isnan(value):

@@ -12,11 +12,30 @@ from pydantic_core import core_schema
 from simulator.complaints import complaint_error, kind_of, shown, suggestion
 from simulator.units import DIMENSION_WORDS, QuantityError, alternatives, describe, format_quantity, parse_quantity
 
-__all__ = ["UNREADABLE", "Quantity", "SiNumber", "quantity_of"]
+__all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]
 
 
 class SiNumber(float):
     """A number known to be SI although the scenario around it is read from text."""
+
+
+class Measured(float):
+    """A number [SI] whose unit the scenario chose, not the program."""
+
+    unit: str
+
+    def __new__(cls, value: float, unit: str) -> Measured:
+        """A value in SI with the name of its SI unit."""
+        made = super().__new__(cls, value)
+        made.unit = unit
+        return made
+
+    def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]
+        return float(self), self.unit
+
+    def text(self) -> str:
+        """The value with its unit, every digit."""
+        return f"{float(self)!r} {self.unit}"
 
 
 #: Stands for a value that could not be read and was complained about already. Every comparison with NaN

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
@@ -20,6 +21,12 @@ from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
+
+if TYPE_CHECKING:
+    from simulator.parts import Folder
+
+#: Failed runs of a sweep that are named.
+FAILURES_SHOWN = 10
 
 #: Widest line of any text made here.
 WIDTH = 100
@@ -96,6 +103,34 @@ def steady_text(found: SteadyState) -> str:
 def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
     """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
     return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
+
+
+def sweep_record(folder: Folder) -> dict[str, Any]:
+    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
+    counts = folder.counts()
+    failures = [
+        {"run": f.run, "status": f.status, "time": f.time, "culprit": f.culprit, "values": dict(f.values)}
+        for f in islice(folder.failures(), FAILURES_SHOWN)
+    ]
+    return {
+        "name": folder.scenario.name,
+        "file": str(folder.path),
+        "runs": folder.runs,
+        **counts,
+        "failures": failures,
+    }
+
+
+def sweep_text(record: Mapping[str, Any]) -> str:
+    """The same for a terminal."""
+    rows = [("runs", f"{record['runs']:,}")]
+    for name in ("status", "verdict"):
+        rows.append((name, ", ".join(f"{number:,} {word}" for word, number in record[name].items())))
+    for f in record["failures"]:
+        values = ", ".join(f"{key} = {value:.6g}" for key, value in f["values"].items())
+        culprit = f" in {f['culprit']}" if f["culprit"] else ""
+        rows.append((f"failed run {f['run']}", f"{f['status']} at {duration(f['time'])}{culprit}; {values}"))
+    return "\n".join([f"{record['name']} -> {record['file']}", *_definitions(rows)])
 
 
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:

@@ -17,6 +17,12 @@ REST = 1.0e-6
 POLISHING = 12
 POLISHED = 1.0e-11
 
+#: Factor either way from a limit within which rounding could decide.
+DOUBT = 10.0
+
+#: Pivots below this tell that elimination may have met a direction in which nothing restores.
+HARDLY_RESTORING = 1.0e-10
+
 #: Relative size of what rounding leaves of a rate or a slope that is zero.
 ROUNDING = 1.0e-15
 
@@ -41,6 +47,76 @@ def approach(
     return distance, point, jacobian
 
 
+def at_rest(equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Whether each of many states is at rest; arrays of shape (n, states), (n, parameters), (n, states)."""
+    distance, _ = newton_distances(equations, states, parameters, sizes)
+    found = distance < REST
+    for i in np.flatnonzero(~clear(distance, REST)):
+        found[i] = approach(equations, states[i], parameters[i], sizes[i], polish=False)[0] < REST
+    return found
+
+
+def clear(values: np.ndarray, limit: float) -> np.ndarray:
+    """Which numbers are so far from a limit that no rounding could change sides."""
+    return (values < limit / DOUBT) | (values > limit * DOUBT)
+
+
+def newton_distances(
+    equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled Newton distance to rest of many states, shape (n,), and the steps that lead there, shape (n, states).
+
+    NaN where elimination cannot tell: a rate is no number, or some direction hardly restores.
+    """
+    rate, conditions, jacobian = _conditions(equations, states, parameters)
+    basis = list(equations.BASIS)
+    moving = (rate != 0.0) | np.any(jacobian != 0.0, axis=2)
+    steps = np.zeros_like(states)
+    solvable = np.ones(len(states), dtype=bool)
+    # What cannot move is left out; it is the same for all runs of a batch but where a path is shut.
+    for pattern in moving[:1] if np.all(moving == moving[:1]) else np.unique(moving, axis=0):
+        members = np.flatnonzero(np.all(moving == pattern, axis=1))
+        places = np.flatnonzero(pattern)
+        scale = sizes[np.ix_(members, np.array(basis)[places])] if len(places) else np.empty((len(members), 0))
+        scaled = conditions[np.ix_(members, places, places)] * scale[:, None, :]
+        solution, fine = eliminated(scaled, -rate[np.ix_(members, places)])
+        steps[np.ix_(members, np.array(basis, dtype=int)[places])] = solution * scale
+        solvable[members] = fine
+    _let_follow(equations, steps)
+    with np.errstate(invalid="ignore"):
+        distance = np.max(np.abs(steps) / sizes, axis=1, initial=0.0)
+    return np.where(solvable, distance, np.nan), steps
+
+
+def eliminated(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Solutions of many small linear systems, and which of them can be trusted.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, k, k)
+        One system each.
+    right : ndarray, shape (n, k)
+        Their right-hand sides.
+    """
+    with np.errstate(all="ignore"):
+        rows = np.maximum(np.abs(matrix).max(axis=2, initial=0.0), 1e-300)
+        work = np.concatenate([matrix, right[:, :, None]], axis=2) / rows[:, :, None]
+        everyone, k = np.arange(len(work)), matrix.shape[1]
+        smallest = np.ones(len(work))
+        for i in range(k):
+            best = i + np.argmax(np.abs(work[:, i:, i]), axis=1)
+            work[everyone, i], work[everyone, best] = work[everyone, best], work[everyone, i].copy()
+            pivot = work[:, i, i]
+            smallest = np.minimum(smallest, np.abs(pivot))
+            for j in range(i + 1, k):
+                work[:, j, i:] -= (work[:, j, i] / pivot)[:, None] * work[:, i, i:]
+        for i in reversed(range(k)):
+            known = np.sum(work[:, i, i + 1 : k] * work[:, i + 1 :, k], axis=1)
+            work[:, i, k] = (work[:, i, k] - known) / work[:, i, i]
+        solution = work[:, :, k]
+        return solution, (smallest > HARDLY_RESTORING) & np.all(np.isfinite(solution), axis=1)
+
+
 def newton_step(
     equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -48,13 +124,8 @@ def newton_step(
 
     Infinite where nothing restores, NaN where a rate is not a number.
     """
-    rate, jacobian = linearised(equations, state, parameters)
+    rate, conditions, jacobian = (found[0] for found in _conditions(equations, state[None], parameters[None]))
     basis = list(equations.BASIS)
-    conditions = jacobian.copy()
-    # Where no species flows there is no current either, so the condition that gave the potential says nothing
-    # new at rest; what it hid is that the charge inside stays as it is.
-    for name, row in _neutrality(equations).items():
-        rate[name], conditions[name] = 0.0, row
     moving = np.flatnonzero((rate != 0.0) | np.any(jacobian != 0.0, axis=1))
     scale = size[basis][moving]
     scaled = conditions[np.ix_(moving, moving)] * scale
@@ -71,22 +142,44 @@ def newton_step(
         step[moving] = solution * scale if rank == len(moving) or missing.max() < 10.0 * ROUNDING else np.inf
     full = np.zeros(len(state))
     full[basis] = step
-    for name, combination in equations.DEPENDENT.items():
-        full[equations.STATES.index(name)] = sum(
-            weight * full[equations.STATES.index(s)] for s, weight in combination.items()
-        )
+    _let_follow(equations, full[None])
     return full, jacobian
 
 
+def _conditions(
+    equations: ModuleType, states: np.ndarray, parameters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What vanishes at rest, its derivatives, and the Jacobian: shapes (n, k), (n, k, k), (n, k, k)."""
+    rate, jacobian = linearised(equations, states, parameters)
+    conditions = jacobian
+    # Where no species flows there is no current either, so the condition that gave the potential says nothing
+    # new at rest; what it hid is that the charge inside stays as it is.
+    neutrality = _neutrality(equations)
+    if neutrality:
+        conditions = jacobian.copy()
+    for name, row in neutrality.items():
+        rate[:, name], conditions[:, name] = 0.0, row
+    return rate, conditions, jacobian
+
+
+def _let_follow(equations: ModuleType, steps: np.ndarray) -> None:
+    """Complete steps, shape (n, states), of the independent states by those of the dependent ones."""
+    for name, combination in equations.DEPENDENT.items():
+        steps[:, equations.STATES.index(name)] = sum(
+            weight * steps[:, equations.STATES.index(s)] for s, weight in combination.items()
+        )
+
+
 def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rates of change of the independent states, shape (n,), and their Jacobian, shape (n, n)."""
-    n = len(equations.BASIS)
+    """Rates of change of the independent states, shape (..., k), and their Jacobian, shape (..., k, k)."""
+    n, axes = len(equations.BASIS), state.shape[:-1]
+    rate, jacobian = np.zeros((*axes, n)), np.zeros((*axes, n, n))
     with np.errstate(all="ignore"):
-        rate = np.array([float(v) for v in equations.derivative(state, parameters).values()])
-        jacobian = np.zeros((n, n))
+        for i, value in enumerate(equations.derivative(state, parameters).values()):
+            rate[..., i] = value
         for place, value in equations.jacobian(state, parameters).items():
             i, j = map(int, place.split(","))
-            jacobian[i, j] = value
+            jacobian[..., i, j] = value
     return rate, jacobian
 
 

@@ -17,10 +17,11 @@ from simulator import consistency, dotted_paths
 from simulator.complaints import Complaint, refuse
 from simulator.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
 from simulator.dotted_paths import Leaf
-from simulator.mechanism_entries import MechanismEntry
+from simulator.mechanism_entry import MechanismEntry
 from simulator.quantity import Quantity, SiNumber
 from simulator.records import Frozen, Label, Record
 from simulator.scenario_parts import ClampEvent, Compartment, Event, Membrane, ReleaseEvent, Run, SetEvent, Species
+from simulator.sweep import Sweep
 from simulator.units import format_quantity
 
 __all__ = [
@@ -67,6 +68,7 @@ class Scenario(Record):
     membranes: Annotated[dict[Label, Membrane], Frozen] = Field(description="membranes by name")
     protocol: tuple[Event, ...] = Field((), description="events during the run", strict=False)
     run: Run = Field(description="duration, saved points, accuracy")
+    sweep: Sweep | None = Field(None, description="many runs of this scenario, each with its own values")
 
     @model_validator(mode="before")
     @classmethod
@@ -79,11 +81,19 @@ class Scenario(Record):
     def _check(self, info: ValidationInfo) -> Self:
         complaints = list(consistency.complaints(self))
         protocol, more = consistency.settled_protocol(self, text=bool(info.context and info.context.get("text")))
-        if info.context is not None and "collected" in info.context:
-            info.context["collected"] += [*complaints, *more]
-        elif complaints or more:
-            refuse("Scenario", [*complaints, *more])
+        found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
+        if self.sweep is not None:
+            from simulator.sweep_checks import settled_sweep  # a single run has no use for it
+
+            sweep, wrong = settled_sweep(self, text=bool(info.context and info.context.get("text")))
+            found += wrong
+            object.__setattr__(self, "sweep", sweep)
+            self.__dict__.pop("_leaves", None)  # they have the values as text
+        if info.context is not None and "collected" in info.context:
+            info.context["collected"] += found
+        elif found:
+            refuse("Scenario", found)
         return self
 
     @staticmethod
@@ -158,6 +168,10 @@ class Scenario(Record):
             if leaf.path[0] == "protocol" and "set" in leaf.path:
                 target = ".".join(leaf.path[leaf.path.index("set") + 1 :])
                 leaves[path] = replace(leaf, quantity=leaves[target].quantity)
+        for path, leaf in leaves.items():
+            swept = next((key for key in leaf.path if key in leaves), None) if leaf.path[0] == "sweep" else None
+            if swept is not None and leaf.quantity is None:
+                leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
         return leaves
 
 

@@ -189,7 +189,7 @@ def _species(
 def _paths(analysis: Analysis, at: int) -> Iterator[Path]:
     species = analysis.trajectory.labels["species"]
     for i, (m, use, law) in enumerate(analysis.mechanisms):
-        for s in law.stoichiometry(use.chosen):
+        for s in use.moves:
             j = species.index(s)
             net = float(analysis.net_flux.values[at, i, j])
             if law.reversible:

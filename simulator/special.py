@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["antiport", "bern", "bern_value", "bern_slope", "exp", "log", "sigmoid"]
+__all__ = ["antiport", "bern", "bern_value", "bern_slope", "choose", "exp", "log", "sigmoid", "sqrt", "tanh"]
 
 #: Below this |x| the Taylor series of bern is used; with the terms below it is exact to rounding there.
 SERIES_BELOW = 0.1
@@ -27,6 +27,23 @@ def exp(x: Any) -> Any:
 def log(x: Any) -> Any:
     """Natural logarithm of a symbol or a number."""
     return _symbolic().log(x) if _is_symbolic(x) else np.log(x)
+
+
+def sqrt(x: Any) -> Any:
+    """Square root of a symbol or a number."""
+    return _symbolic().sqrt(x) if _is_symbolic(x) else np.sqrt(x)
+
+
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent, by the one exponential that kernels have."""
+    return 1 - 2 / (exp(2 * x) + 1)
+
+
+def choose(d: Any, above: Any, below: Any) -> Any:
+    """`above` where d > 0, else `below`; both are computed."""
+    if any(map(_is_symbolic, (d, above, below))):
+        return choose_symbol()(d, above, below)
+    return np.where(d > 0.0, above, below)
 
 
 def sigmoid(x: Any) -> Any:
@@ -93,6 +110,21 @@ def bern_symbol() -> Any:
             return prettyForm(*form.left("B" + "'" * int(self.args[1])))
 
     return bern
+
+
+@cache
+def choose_symbol() -> Any:
+    """The SymPy function ``choose(d, above, below)``; where d = 0 it has a step, not a derivative."""
+    sympy = _symbolic()
+
+    class choose(sympy.Function):  # type: ignore[misc, name-defined]
+        nargs = (3,)
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            d, one, zero = self.args[0], sympy.Integer(1), sympy.Integer(0)
+            return {1: zero, 2: choose(d, one, zero), 3: choose(d, zero, one)}[argindex]
+
+    return choose
 
 
 def _is_symbolic(x: Any) -> bool:

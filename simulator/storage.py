@@ -23,10 +23,12 @@ import h5py
 import numpy as np
 
 from simulator.atomic import StorageError, place, refuse_existing
+from simulator.batch import Batch
 from simulator.datafile import DataFileError, heap_digest, open_data_file
 from simulator.layout import (
     FORMAT,
     FORMAT_VERSION,
+    PART,
     Contents,
     LayoutError,
     SavedRun,
@@ -72,24 +74,24 @@ DAMAGE = (
 )
 
 
-def write(result: Trajectory, path: str | Path, *, config_text: str = "", overwrite: bool = False) -> Path:
-    """Save a run as a data file.
+def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = "", overwrite: bool = False) -> Path:
+    """Save a run as a data file, a batch as a directory of them.
 
     Parameters
     ----------
-    result : Trajectory
-        What :func:`simulator.integrate.run` returned.
+    result : Trajectory or Batch
+        What :func:`simulator.integrate.run` or :func:`simulator.batching.run_batch` returned.
     path : str or Path
-        The file, by custom ``.h5``.
+        The file, by custom ``.h5``, or the directory.
     config_text : str
         The YAML as given; by default what the result's provenance has.
     overwrite : bool
-        Whether an existing file may be replaced.
+        Whether what exists may be replaced.
 
     Returns
     -------
     Path
-        The file.
+        The file or directory.
 
     Raises
     ------
@@ -97,26 +99,52 @@ def write(result: Trajectory, path: str | Path, *, config_text: str = "", overwr
         When it cannot be stored; no part of it is left behind.
     """
     path = Path(path)
+    if isinstance(result, Batch):
+        from simulator.parts import write_batch
+
+        return write_batch(result, path, config_text=config_text, overwrite=overwrite)
     refuse_existing(path, overwrite)
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=LIBVER) as file:
-        _fill(file, contents(result, config_text))
-    heap = heap_digest(buffer)
-    with h5py.File(buffer, "r+", libver=LIBVER) as file:
-        _set_attributes(file, {HEAP_DIGEST: heap})
-    place(path, buffer.getbuffer(), overwrite)
+    place(path, packed(contents(result, config_text)), overwrite)
     return path
 
 
-def read(path: str | Path) -> Trajectory:
-    """Read a run from a data file, all of it verified.
+def packed(what: Contents) -> memoryview:
+    """A whole data file in memory."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=LIBVER) as file:
+        _fill(file, what)
+    heap = heap_digest(buffer)
+    with h5py.File(buffer, "r+", libver=LIBVER) as file:
+        _set_attributes(file, {HEAP_DIGEST: heap})
+    return buffer.getbuffer()
+
+
+def read(path: str | Path) -> Trajectory | Batch:
+    """Read a run from a data file, or a batch from its directory or one of its parts.
+
+    A file is verified as a whole. Of a directory it is checked that it is complete; its arrays are read, and
+    verified, when they are asked for.
 
     Raises
     ------
     DataFileError
         When the file is not one of ours, incomplete, damaged, or does not make sense.
     """
-    return describe(path).trajectory
+    path = Path(path)
+    if path.is_dir():
+        from simulator.parts import read_batch
+
+        return read_batch(path)
+    with opened(path) as source:
+        found = source.contents()
+        if PART in found.facts:
+            from simulator.parts import restored_part
+
+            result: Trajectory | Batch = restored_part(found)
+        else:
+            result = restore(found).trajectory
+        source.check_digest(found)
+        return result
 
 
 def stored_scenario(path: str | Path) -> str:
@@ -132,8 +160,7 @@ def describe(path: str | Path) -> SavedRun:
     DataFileError
         As :func:`read`.
     """
-    path = Path(path)
-    with open_data_file(path) as stream, _opened(path, stream) as source:
+    with opened(Path(path)) as source:
         found = source.contents()
         saved = restore(found)
         source.check_digest(found)
@@ -151,7 +178,7 @@ def _fill(file: h5py.File, what: Contents) -> None:
         "title": what.title,
         "source": f"ionflux {what.facts.get('ionflux_version', '')}".strip(),
         DIGEST: digest(what),
-    }
+    } | dict(what.heading)
     _set_attributes(file, heading)
     group = file.create_group(PROVENANCE)
     _set_attributes(group, what.facts)
@@ -174,7 +201,8 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
     elif not values.size:
         dataset = group.create_dataset(name, data=values)
     else:
-        axis = variable.dims.index("time") if "time" in variable.dims else 0
+        # A lone run is cut along its time, many runs from run to run.
+        axis = variable.dims.index("time") if "time" in variable.dims and len(values) == 1 else 0
         rows = max(1, CHUNK_BYTES * values.shape[axis] // values.nbytes)
         chunks = tuple(min(n, rows) if i == axis else n for i, n in enumerate(values.shape))
         dataset = group.create_dataset(name, data=values, chunks=chunks, shuffle=True, fletcher32=True)
@@ -205,21 +233,22 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
 
 
 @contextmanager
-def _opened(path: Path, stream: BinaryIO) -> Iterator[_Source]:
+def opened(path: Path) -> Iterator[DataFile]:
     """An HDF5 file of ours; every error of HDF5 inside the block becomes a :class:`DataFileError`."""
-    source = _Source(path, size=stream.seek(0, io.SEEK_END))
-    try:
-        with h5py.File(stream, "r") as source.file:
-            source.recognise(stream)
-            yield source
-    except LayoutError as error:
-        raise DataFileError(path, error.problem, error.name) from error
-    except DAMAGE as error:
-        raise source.explain(error) from error
+    with open_data_file(path) as stream:
+        source = DataFile(path, size=stream.seek(0, io.SEEK_END))
+        try:
+            with h5py.File(stream, "r") as source.file:
+                source.recognise(stream)
+                yield source
+        except LayoutError as error:
+            raise DataFileError(path, error.problem, error.name) from error
+        except DAMAGE as error:
+            raise source.explain(error) from error
 
 
 @dataclass
-class _Source:
+class DataFile:
     """An open file that is not trusted.
 
     Only what :func:`write` makes is followed: hard links to datasets of known types, in chunks with
@@ -233,14 +262,21 @@ class _Source:
 
     def contents(self) -> Contents:
         """Everything in the file."""
+        group = self._provenance()
+        texts = {name: self._text(group, name) for name in group}
+        variables = {name: self.variable(name) for name in self.file if name != PROVENANCE}
+        self.place = ""
+        return Contents("", variables, texts, self.facts())
+
+    def facts(self) -> dict[str, str]:
+        """Short facts about where the file comes from."""
+        return self._text_attributes(self._provenance())
+
+    def _provenance(self) -> h5py.Group:
         group = self._object(self.file, PROVENANCE)
         if not isinstance(group, h5py.Group):
             raise self.error("is missing")
-        facts = self._text_attributes(group)
-        texts = {name: self._text(group, name) for name in group}
-        variables = {name: self._variable(name) for name in self.file if name != PROVENANCE}
-        self.place = ""
-        return Contents("", variables, texts, facts)
+        return group
 
     def check_digest(self, found: Contents) -> None:
         """Raise unless the contents are as they were written; asked last, for it cannot say what differs."""
@@ -285,7 +321,8 @@ class _Source:
             raise self.error("is a link to somewhere else, which is not followed")
         return group[name]
 
-    def _variable(self, name: str) -> Variable:
+    def variable(self, name: str) -> Variable:
+        """One variable, with its dimensions."""
         dataset = self._dataset(self.file, name)
         if h5py.check_string_dtype(dataset.dtype):
             values: np.ndarray | tuple[str, ...] = tuple(self._labels(dataset))
@@ -354,10 +391,13 @@ class _Source:
 
 
 __all__ = [
+    "DataFile",
     "DataFileError",
     "SavedRun",
     "StorageError",
     "describe",
+    "opened",
+    "packed",
     "read",
     "run_hash",
     "stored_scenario",

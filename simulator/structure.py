@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from simulator.mechanisms import CLAMP, library
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import CLAMP, Gate
+from simulator.mechanisms.base import arguments
 from simulator.scenario import ClampEvent, Scenario
+
+#: State: time since the start, in models with a law that depends on it.
+CLOCK = "time"
 
 #: Parameter: free energy of ATP hydrolysis over RT, in models with a mechanism that uses ATP.
 ATP_ENERGY = "atp_energy_over_rt"
@@ -29,15 +34,6 @@ class CompartmentStructure:
     potential: str
     species: tuple[str, ...]
     states: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class MechanismStructure:
-    """A law on a membrane, with the species it is applied to."""
-
-    label: str
-    law: str
-    chosen: str | None
 
 
 @dataclass(frozen=True)
@@ -66,22 +62,53 @@ class Structure:
         return next(c for c in self.compartments if c.name == name)
 
     @cached_property
+    def uses(self) -> tuple[tuple[MembraneStructure, MechanismStructure], ...]:
+        """Every mechanism with its membrane, in order."""
+        return tuple((m, use) for m in self.membranes for use in m.mechanisms)
+
+    @cached_property
+    def gates(self) -> dict[str, tuple[MembraneStructure, MechanismStructure, Gate]]:
+        """Every gate by name, with where it is; mechanisms of one channel share theirs."""
+        return {gate_name(m.name, use.owner, g.name): (m, use, g) for m, use in self.uses for g in use.mechanism.gates}
+
+    @cached_property
+    def gate_states(self) -> tuple[str, ...]:
+        """Names of the gates that are states."""
+        return tuple(name for name, (_, _, gate) in self.gates.items() if not gate.instantaneous)
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether some law moves charge or mass otherwise than it says, so that nothing need be conserved."""
+        return any(use.mechanism.open or self.charge_moved(use) != self.charge_carried(use) for _, use in self.uses)
+
+    def charge_carried(self, use: MechanismStructure) -> int:
+        """Charges of the molecules that enter the inside per turnover."""
+        charges = dict(self.charges)
+        return sum(n * charges[s] for s, n in use.moves.items())
+
+    def charge_moved(self, use: MechanismStructure) -> int:
+        """Charges that are booked as entering the inside per turnover."""
+        declared = use.mechanism.charge
+        return self.charge_carried(use) if declared is None else declared
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
-        """Names of the states in order: amounts, then charges or potentials, then volumes."""
+        """Names of the states in order: amounts, charges or potentials, gates, the clock, volumes."""
         amounts = [amount(c.name, s) for c in self.compartments for s in c.states]
         letter = potential if self.formulation == "electroneutral" else charge
         electric = [letter(c.name) for c in self.compartments if c.potential == "free"]
+        clock = [CLOCK] if any("time" in needs(use) for _, use in self.uses) else []
         volumes = [volume(c.name) for c in self.compartments if c.volume == "state"]
-        return (*amounts, *electric, *volumes)
+        return (*amounts, *electric, *self.gate_states, *clock, *volumes)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters in order."""
-        return tuple(self._parameters())
+        return tuple(dict.fromkeys(self._parameters()))
 
     def _parameters(self) -> Iterator[str]:
         yield "rt_over_f"
-        if any(library()[use.law].atp for m in self.membranes for use in m.mechanisms):
+        if any(use.mechanism.atp for _, use in self.uses):
             yield ATP_ENERGY
         for c in self.compartments:
             if c.volume == "bath":
@@ -101,9 +128,9 @@ class Structure:
             yield f"capacitance_{m.name}"
             if m.water == "finite":
                 yield f"water_permeability_{m.name}"
-            for mechanism in m.mechanisms:
-                for parameter in library()[mechanism.law].parameters:
-                    yield parameter_name(m.name, mechanism.label, parameter.name)
+            for use in m.mechanisms:
+                for parameter in use.mechanism.parameters:
+                    yield parameter_name(m.name, use.owner, parameter.name)
 
     @cached_property
     def osmotic_groups(self) -> tuple[tuple[str, ...], ...]:
@@ -163,7 +190,46 @@ def water_total(group: tuple[str, ...]) -> str:
 
 def parameter_name(membrane: str, label: str, parameter: str) -> str:
     """Name of a mechanism's parameter."""
-    return f"{parameter}_{membrane}_{label}"
+    return f"p_{membrane}_{label}_{parameter}"
+
+
+def gate_name(membrane: str, label: str, gate: str) -> str:
+    """Name of a gate."""
+    return f"g_{membrane}_{label}_{gate}"
+
+
+def needs(use: MechanismStructure) -> set[str]:
+    """Everything that a mechanism's rate and its gates' rates are functions of."""
+    found = set(use.mechanism.arguments)
+    for gate in use.mechanism.gates:
+        for rate in (gate.opening, gate.closing, gate.steady, gate.time_constant):
+            found |= set(arguments(rate)) if rate is not None else set()
+    return found
+
+
+def argument_name(argument: str, m: MembraneStructure, use: MechanismStructure) -> str:
+    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.base`.
+
+    Numbers that belong to no state and no parameter (``z``, ``faraday``, ``temperature``) keep their name.
+    """
+    mechanism = use.mechanism
+    if any(p.name == argument for p in mechanism.parameters):
+        return parameter_name(m.name, use.owner, argument)
+    if any(g.name == argument for g in mechanism.gates):
+        return gate_name(m.name, use.owner, argument)
+    if argument in ("z", "faraday", "temperature", "rt_over_f"):
+        return argument
+    if argument in ("v", "area", "time"):
+        return {"v": voltage(m.name), "area": f"area_{m.name}", "time": CLOCK}[argument]
+    if "." in argument:
+        return gate_name(m.name, *argument.split("."))
+    what, _, side = argument.rpartition("_")
+    compartment = {"i": m.inside, "o": m.outside}[side]
+    if what == "volume":
+        return volume(compartment)
+    if what in mechanism.partners:
+        what = use.partners[mechanism.partners.index(what)]
+    return concentration(compartment, str(use.chosen) if what == "c" else what)
 
 
 def structure_of(scenario: Scenario) -> Structure:
@@ -174,7 +240,7 @@ def structure_of(scenario: Scenario) -> Structure:
             clamped |= {name: clamp.carrier for name, clamp in event.clamp.items()}
     membranes = []
     for name, m in scenario.membranes.items():
-        mechanisms = [MechanismStructure(label, use.law, use.chosen) for label, use in m.mechanisms.items()]
+        mechanisms = [use for label, entry in m.mechanisms.items() for use in entry.structures(label)]
         if name in clamped:
             mechanisms.append(MechanismStructure(CLAMP, CLAMP, clamped[name]))
         water = m.water if isinstance(m.water, str) else "finite"
@@ -191,7 +257,7 @@ def structure_of(scenario: Scenario) -> Structure:
             for m in membranes
             if name in (m.inside, m.outside)
             for use in m.mechanisms
-            for s in library()[use.law].stoichiometry(use.chosen)
+            for s in (use.moves if name == m.inside else use.moves_outside)
         }
         species = tuple(c.concentrations)
         wet = [m for m in membranes if m.water == "finite" and name in (m.inside, m.outside)]

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from simulator.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
 from simulator.kernel import load_arrays
 from simulator.labelled import Field
 from simulator.model import Model
+from simulator.protocol import schedule
 from simulator.scenario import Scenario
-from simulator.structure import Structure, amount, charge, concentration, potential, voltage, volume
+from simulator.structure import Structure
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +37,8 @@ class Trajectory:
         Volumes [m3]; NaN for baths.
     compartment_potential : ndarray, shape (times, compartments)
         Potentials [V].
+    open_fraction : ndarray, shape (times, gates)
+        Open fractions of the gates that are states; no columns where there are none.
     status : str
         How the run ended, a word of :class:`simulator.kernel.status.Status`.
     end_time : float
@@ -51,6 +55,7 @@ class Trajectory:
     charge: np.ndarray
     volume: np.ndarray
     compartment_potential: np.ndarray
+    open_fraction: np.ndarray
     status: str = "ok"
     end_time: float = 0.0
     culprit: str = ""
@@ -63,35 +68,7 @@ class Trajectory:
     @classmethod
     def from_states(cls, model: Model, time: np.ndarray, states: np.ndarray, **outcome: Any) -> Trajectory:
         """Sort a kernel's states, shape (times, states), into labelled arrays."""
-        structure = model.structure
-        names = {name: i for i, name in enumerate(structure.states)}
-        compartments = [c.name for c in structure.compartments]
-        species = [s for s, _ in structure.charges]
-        parameters = parameters_at(model, time)
-        column = {name: i for i, name in enumerate(structure.parameters)}
-        derived = load_arrays(structure).quantities(states, parameters)
-
-        def look_up(name: str) -> np.ndarray | float:
-            if name in names:
-                return states[:, names[name]]
-            if name in derived:
-                return derived[name]
-            return parameters[:, column[name]] if name in column else np.nan
-
-        steps = len(time)
-        amounts = np.full((steps, len(compartments), len(species)), np.nan)
-        charges = np.full((steps, len(compartments)), np.nan)
-        volumes = np.full((steps, len(compartments)), np.nan)
-        for i, c in enumerate(structure.compartments):
-            if c.volume != "bath":
-                volumes[:, i] = look_up(volume(c.name))
-                for s in c.species:
-                    amounts[:, i, species.index(s)] = look_up(amount(c.name, s))
-            if c.potential == "free" and charge(c.name) in names:
-                charges[:, i] = look_up(charge(c.name))
-        voltages = {m.name: look_up(voltage(m.name)) for m in structure.membranes}
-        potentials = _compartment_potentials(structure, voltages, steps)
-        return cls(model.scenario, time, amounts, charges, volumes, potentials, **outcome)
+        return cls(model.scenario, time, **arranged(model.structure, states, parameters_at(model, time)), **outcome)
 
     # -- labels -----------------------------------------------------------------------------------
 
@@ -112,7 +89,11 @@ class Trajectory:
             "compartment": tuple(c.name for c in self.structure.compartments),
             "membrane": tuple(m.name for m in self.structure.membranes),
             "species": tuple(s for s, _ in self.structure.charges),
-            "mechanism": tuple(f"{m.name}.{use.label}" for m in self.structure.membranes for use in m.mechanisms),
+            "mechanism": tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses),
+            "gate": tuple(
+                f"{m.name}.{use.owner}.{gate.name}"
+                for m, use, gate in map(self.structure.gates.__getitem__, self.structure.gate_states)
+            ),
         }
 
     # -- quantities -------------------------------------------------------------------------------
@@ -130,41 +111,27 @@ class Trajectory:
     @cached_property
     def states(self) -> np.ndarray:
         """Saved states as the kernel orders them, shape (times, states)."""
-        c, s = self.labels["compartment"], self.labels["species"]
-        found: dict[str, np.ndarray] = {}
-        for i, name in enumerate(c):
-            found[charge(name)] = self.charge[:, i]
-            found[potential(name)] = self.compartment_potential[:, i]
-            found[volume(name)] = self.volume[:, i]
-            found |= {amount(name, species): self.amount[:, i, j] for j, species in enumerate(s)}
-        columns = [found[name] for name in self.structure.states]
-        return np.stack(columns, axis=-1) if columns else np.empty((len(self.time), 0))
+        return gathered(self.structure, self._arrays, self.time)
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in ARRANGED}
 
     @cached_property
     def concentration(self) -> Field:
         """Concentrations [mol/m3], shape (times, compartments, species); NaN where a species is absent."""
-        values = self.amount / self.volume[:, :, None]
-        column = {name: i for i, name in enumerate(self.structure.parameters)}
-        for i, c in enumerate(self.structure.compartments):
-            if c.volume == "bath":
-                for s in c.species:
-                    j = self.labels["species"].index(s)
-                    values[:, i, j] = self.parameters[:, column[concentration(c.name, s)]]
+        values = concentrations(self.structure, self._arrays, self.parameters)
         return self._field(values, "compartment species", "mol/m^3", "concentration")
 
     @cached_property
     def potential(self) -> Field:
         """Membrane potentials, inside minus outside [V], shape (times, membranes)."""
-        place = self.labels["compartment"].index
-        columns = [
-            self.compartment_potential[:, place(m.inside)] - self.compartment_potential[:, place(m.outside)]
-            for m in self.structure.membranes
-        ]
-        return self._field(np.stack(columns, axis=-1), "membrane", "V", "membrane potential")
+        values = membrane_potentials(self.structure, self.compartment_potential)
+        return self._field(values, "membrane", "V", "membrane potential")
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved, by name."""
-        return {
+        found = {
             "potential": self.potential,
             "amount": self._field(self.amount, "compartment species", "mol", "amount"),
             "concentration": self.concentration,
@@ -174,6 +141,9 @@ class Trajectory:
                 self.compartment_potential, "compartment", "V", "potential of a compartment"
             ),
         }
+        if self.labels["gate"]:
+            found["open_fraction"] = self._field(self.open_fraction, "gate", "1", "open fraction of a gate")
+        return found
 
     def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
         names = dims.split()
@@ -184,35 +154,14 @@ class Trajectory:
         import xarray
 
         fields = self.fields()
-        coordinates = {"time": self.time} | {d: list(labels) for d, labels in self.labels.items() if d != "mechanism"}
+        coordinates = {"time": self.time} | {
+            d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"
+        }
         variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
         return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
 
 
 def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:
-    """Parameter vectors in force up to each time, shape (times, parameters).
-
-    A state saved at the very moment of an event still belongs to what went before; an event at t = 0
-    belongs to the start.
-    """
-    parameters = np.broadcast_to(model.parameters(), (len(time), len(model.structure.parameters))).copy()
-    for event in model.events():
-        parameters[(time > event.time) | (event.time <= 0.0)] = event.parameters
-    return parameters
-
-
-def _compartment_potentials(structure: Structure, voltages: Mapping[str, Any], steps: int) -> np.ndarray:
-    """Potentials of all compartments from the membranes' voltages, walking outward from each ground."""
-    found = {c.name: np.zeros(steps) for c in structure.compartments if c.potential == "ground"}
-    waiting = list(structure.membranes)
-    while waiting:
-        reached = [m for m in waiting if m.inside in found or m.outside in found]
-        for m in reached:
-            if m.inside not in found:
-                found[m.inside] = found[m.outside] + voltages[m.name]
-            elif m.outside not in found:
-                found[m.outside] = found[m.inside] - voltages[m.name]
-            waiting.remove(m)
-        if not reached:
-            break
-    return np.stack([found.get(c.name, np.zeros(steps)) for c in structure.compartments], axis=-1)
+    """Parameter vectors in force up to each time, shape (times, parameters), as :meth:`Schedule.at` has them."""
+    found = schedule(model, model.values, 1).at(time, model.parameters()[None])
+    return np.broadcast_to(found[0], (len(time), len(model.structure.parameters)))

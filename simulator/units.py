@@ -24,6 +24,9 @@ __all__ = [
     "describe",
     "format_quantity",
     "parse_quantity",
+    "read_any_quantity",
+    "si_unit",
+    "unit_dimension",
 ]
 
 #: Exponents of (metre, kilogram, second, ampere, kelvin, mole).
@@ -172,11 +175,43 @@ def parse_quantity(text: str, unit: str) -> float:
     scale, dimension, offset = _read_unit(given, unit)
     wanted_scale, wanted, _ = _read_unit(unit, unit)
     if dimension != wanted:
-        if wanted != _dimension("mol/m^2/s") or dimension != _dimension("A/m^2"):
+        if wanted != unit_dimension("mol/m^2/s") or dimension != unit_dimension("A/m^2"):
             raise QuantityError(f"`{_clip(text)}` is {_name(dimension, given)}", expected, _did_you_mean(text, unit))
         scale /= Fraction(repr(FARADAY))
     exact = Fraction(number) * scale / wanted_scale + offset
     return _finite(exact, text, expected)
+
+
+def read_any_quantity(text: str) -> tuple[float, str]:
+    """Read a number with any unit: the value in SI, and that SI unit.
+
+    A number without a unit is a plain one.
+
+    Raises
+    ------
+    QuantityError
+        As :func:`parse_quantity`.
+    """
+    number, given = _split(text, "1", unit_needed=False)
+    if not given:
+        return float(number), "1"
+    _, dimension, _ = _read_unit(given, "1")
+    unit = si_unit(dimension)
+    return parse_quantity(text, unit), unit
+
+
+def si_unit(dimension: Dimension) -> str:
+    """Name of the SI unit of a dimension, the one people use where there is one."""
+    for unit in DIMENSION_WORDS:
+        if unit_dimension(unit) == dimension:
+            return unit
+    metre, kilogram, second, ampere, kelvin, mole = dimension
+    # There is no kilogram among the units: mass comes in joules, J = kg m2 / s2.
+    powers = {"J": kilogram, "mol": mole, "m": metre - 2 * kilogram, "s": second + 2 * kilogram}
+    powers |= {"A": ampere, "K": kelvin}
+    above = [f"{name}^{power}" for name, power in powers.items() if power > 0]
+    below = [f"/{name}^{-power}" for name, power in powers.items() if power < 0]
+    return ("*".join(above) or "1") + "".join(below)
 
 
 def format_quantity(value: float, unit: str) -> str:
@@ -238,12 +273,12 @@ def alternatives(text: str, unit: str) -> Iterator[tuple[str, float]]:
 
 def _converted(number: str, given: str, unit: str) -> float:
     scale, dimension, offset = _read_unit(given, unit)
-    if dimension != _dimension(unit):
+    if dimension != unit_dimension(unit):
         raise QuantityError("another dimension", describe(unit))
     return _finite(Fraction(number) * scale + offset, number, describe(unit))
 
 
-def _split(text: str, unit: str) -> tuple[str, str]:
+def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]:
     """Separate number and unit, both checked for form but not for meaning."""
     expected = describe(unit)
     plain = text.translate(_LOOKALIKES).replace("\u00b0C", "degC").replace("**", "^")
@@ -261,7 +296,7 @@ def _split(text: str, unit: str) -> tuple[str, str]:
         raise QuantityError(f"`{_clip(text)}` is too small to compute with", expected)
     if given.startswith(","):
         raise QuantityError(f"`{_clip(text)}` has a comma in its number", expected, "write a decimal point, as in 1.5")
-    if not given:
+    if not given and unit_needed:
         example = DIMENSION_WORDS.get(unit, ("", unit))[1]
         raise QuantityError(f"`{_clip(text)}` has no unit", expected, f"write it like `{number} {example}`")
     return number, given
@@ -312,14 +347,15 @@ def _read_symbol(symbol: str, given: str, expected: str) -> tuple[Fraction, Dime
     raise QuantityError(f"unknown unit `{_clip(symbol)}`", expected, hint)
 
 
-def _dimension(unit: str) -> Dimension:
+def unit_dimension(unit: str) -> Dimension:
+    """Exponents of metre, kilogram, second, ampere, kelvin and mole in a unit text such as ``"mol/m^2/s"``."""
     return _read_unit(unit, unit)[1]
 
 
 def _name(dimension: Dimension, given: str) -> str:
     """The dimension in words."""
     for unit, (words, _) in DIMENSION_WORDS.items():
-        if _dimension(unit) == dimension:
+        if unit_dimension(unit) == dimension:
             return words
     return f"a quantity in {_clip(given)}"
 

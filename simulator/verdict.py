@@ -16,9 +16,8 @@ import numpy as np
 
 from simulator.analysis import Analysis
 from simulator.laws import electrochemical_difference
-from simulator.mechanisms import CLAMP, library
 from simulator.model import TRACE_CONCENTRATION
-from simulator.rest import REST, approach, eigenvalues
+from simulator.rest import REST, approach, at_rest, eigenvalues
 from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
 
@@ -118,15 +117,16 @@ def classify(trajectory: Trajectory) -> Verdict:
     at_rest = distance < REST and trajectory.status == "ok"
     judged = rest if at_rest else state
     rates, probed = _rates(trajectory, judged, parameters), _probed_rates(trajectory, judged, parameters)
+    electrodes = {f"{m.name}.{use.label}" for m, use in trajectory.structure.uses if use.mechanism.external}
     affinity = {
         label: rates[f"{label}.affinity"]
         for label in trajectory.labels["mechanism"]
-        if not label.endswith(f".{CLAMP}") and _traffic(rates, label) > EMPTY * _traffic(probed, label)
+        if label not in electrodes and _traffic(rates, label) > EMPTY * _traffic(probed, label)
     }
     water = _water_affinities(trajectory, judged, parameters)
     species = _species_words(trajectory, probed, judged, parameters, at_rest)
     balanced = all(abs(a) < EQUILIBRIUM for a in (*affinity.values(), *water.values()))
-    word = "equilibrium" if balanced else "steady_state"
+    word = "equilibrium" if balanced and not trajectory.structure.open else "steady_state"
     open_paths = any(_traffic(probed, label) for label in trajectory.labels["mechanism"]) or water
     if not at_rest or not open_paths:  # where nothing can move, rest proves nothing
         word = "not_converged"
@@ -147,30 +147,37 @@ def classify(trajectory: Trajectory) -> Verdict:
 
 def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
     """Mechanisms that use ATP at the end of a run against their own free energy."""
-    users = {
-        f"{m.name}.{use.label}"
-        for m in trajectory.structure.membranes
-        for use in m.mechanisms
-        if library()[use.law].atp
-    }
+    users = {f"{m.name}.{use.label}" for m, use in trajectory.structure.uses if use.mechanism.atp}
     return [label for label, affinity in verdict.affinity.items() if label in users and affinity < -EQUILIBRIUM]
 
 
 def first_rest(trajectory: Trajectory) -> int | None:
     """Index of the first saved state from which on the run stays at rest, None if it does not end so."""
-    scales = trajectory.model.scales()
     duration = trajectory.scenario.run.duration
     last_event = max((e.time for e in trajectory.model.events() if e.time < duration), default=0.0)
-    found = None
-    for i in range(len(trajectory.time) - 1, -1, -1):
-        state, parameters = trajectory.states[i], trajectory.parameters[i]
-        size = np.maximum(np.abs(state), scales)
-        if trajectory.time[i] <= last_event and last_event > 0.0:
-            break
-        if not approach(trajectory.equations, state, parameters, size, polish=False)[0] < REST:
-            break
-        found = i
-    return found
+    size = np.maximum(np.abs(trajectory.states), trajectory.model.scales())
+    resting = at_rest(trajectory.equations, trajectory.states, trajectory.parameters, size)
+    found = rest_begins(resting[None], trajectory.time, np.array([last_event]))[0]
+    return int(found) if found >= 0 else None
+
+
+def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -> np.ndarray:
+    """Index of the saved time from which on each run stays at rest, -1 where it does not end so.
+
+    Parameters
+    ----------
+    resting : ndarray of bool, shape (runs, times)
+        Whether each saved state is at rest.
+    time : ndarray, shape (times,)
+        Save times [s].
+    last_event : ndarray, shape (runs,)
+        When the protocol last changed something [s], 0 where it never did; what came before does not count.
+    """
+    resting = resting & ((time > last_event[:, None]) | (last_event[:, None] <= 0.0))
+    # Looking back from the end, the first state that is not at rest.
+    moving = ~resting[:, ::-1]
+    length = np.where(moving.any(axis=1), moving.argmax(axis=1), resting.shape[1])
+    return np.where(length > 0, resting.shape[1] - length, -1)
 
 
 def _last(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
@@ -227,7 +234,7 @@ def _species_words(
         for s, z in structure.charges:
             if not all(s in structure.compartment(side).species for side in (m.inside, m.outside)):
                 continue
-            movers = [u for u in m.mechanisms if s in library()[u.law].stoichiometry(u.chosen) and u.label != CLAMP]
+            movers = [u for u in m.mechanisms if s in u.species and not u.mechanism.external]
             if not any(_traffic(rates, f"{m.name}.{u.label}") for u in movers):
                 words[s] = "isolated"
             elif not at_rest:
@@ -244,9 +251,9 @@ def _species_words(
 def _left_out(trajectory: Trajectory, rates: Mapping[str, float]) -> tuple[str, ...]:
     fixed = [f"{c.name} (fixed)" for c in trajectory.structure.compartments if c.volume == "bath"]
     clamped = [
-        f"{m.name} (potential clamped)"
-        for m in trajectory.structure.membranes
-        if any(u.label == CLAMP and _traffic(rates, f"{m.name}.{CLAMP}") for u in m.mechanisms)
+        f"{m.name} ({use.mechanism.title.lower()})"
+        for m, use in trajectory.structure.uses
+        if use.mechanism.external and _traffic(rates, f"{m.name}.{use.label}")
     ]
     return (*fixed, *clamped)
 

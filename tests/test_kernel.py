@@ -11,10 +11,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from simulator.config import load_scenario
-from simulator.integrate import run, save_times
+from simulator.integrate import run
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
+from simulator.save_times import save_times
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +34,7 @@ class Cell:
         random = np.random.default_rng(seed)
         parameters = np.repeat(self.model.parameters()[None], runs, 0)
         for j, name in enumerate(self.model.structure.parameters):
-            if name.startswith(("permeability", "max_rate", "k_")):
+            if name.startswith("p_plasma"):
                 parameters[:, j] *= spread ** random.uniform(-1, 1, runs)
         state = np.repeat(self.model.initial_state()[None], runs, 0)
         scale = np.repeat(self.model.scales()[None], runs, 0)
@@ -121,7 +122,7 @@ def test_a_failing_run_changes_no_bit_of_its_neighbours(cell):
     healthy = cell.integrate(state, parameters, scale)
     poisoned = parameters.copy()
     # A pump this strong would drag Na below nothing in an instant at constant turnover.
-    poisoned[11, cell.model.structure.parameters.index("max_rate_plasma_pump")] = np.nan
+    poisoned[11, cell.model.structure.parameters.index("p_plasma_pump_max_rate")] = np.nan
     result = cell.integrate(state, poisoned, scale)
     others = np.arange(20) != 11
     assert Status(result.status[11]) is Status.NONFINITE
@@ -145,7 +146,7 @@ def test_a_pump_that_empties_the_cell_is_reported_with_its_species(configs):
 def test_events_apply_exactly_at_their_time(cell):
     state, parameters, scale = cell.batch(1, 1.0)
     stopped = parameters.copy()
-    stopped[:, cell.model.structure.parameters.index("max_rate_plasma_pump")] = 0.0
+    stopped[:, cell.model.structure.parameters.index("p_plasma_pump_max_rate")] = 0.0
     event = {"event_time": np.array([[5e4]]), "event_parameters": stopped[:, None]}
     whole = cell.integrate(state, parameters, scale, **event)
     plain = cell.integrate(state, parameters, scale)

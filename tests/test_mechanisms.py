@@ -20,6 +20,7 @@ from simulator.structure import (
     amount,
     charge,
     concentration,
+    parameter_name,
     voltage,
 )
 
@@ -63,7 +64,7 @@ def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, floa
     for s in law.stoichiometry(chosen):
         numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
         numbers[concentration("bath", s)] = random.uniform(1.0, 150.0)
-    return numbers | {f"{p.name}_plasma_m": sample(p, random) for p in law.parameters}
+    return numbers | {parameter_name("plasma", "m", p.name): sample(p, random) for p in law.parameters}
 
 
 def value(expression: sp.Expr, numbers: dict[str, float]) -> float:
@@ -182,8 +183,8 @@ def test_array_functions_and_compiled_kernel_agree_on_every_law():
         numbers = dict(sizes)
         for law in LAWS:
             first, *rest = (parameter for parameter in library()[law].parameters)
-            numbers[f"{first.name}_plasma_{law}"] = sample(first, random) if law == name else 0.0
-            numbers |= {f"{p.name}_plasma_{law}": sample(p, random) for p in rest}
+            numbers[parameter_name("plasma", law, first.name)] = sample(first, random) if law == name else 0.0
+            numbers |= {parameter_name("plasma", law, p.name): sample(p, random) for p in rest}
         given = np.array([numbers[p] for p in arrays["PARAMETERS"]])
         state = np.array([numbers[s] for s in arrays["STATES"]])
         by_name = arrays["derivative"](state, given)

@@ -72,11 +72,11 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
             traceback.print_exc()
         _complain(as_json, error.records())
         return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; the same command starts again", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"interrupted; {str(stop) or 'the same command starts again'}", file=sys.stderr)
         return 130
-    except Terminated:
-        print("terminated; the same command starts again", file=sys.stderr)
+    except Terminated as stop:
+        print(f"terminated; {str(stop) or 'the same command starts again'}", file=sys.stderr)
         return 143
     except BrokenPipeError:
         sys.stderr.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_target
 from simulator.errors import IonfluxError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def run(
     configs: Configs,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File, or directory for several.")] = None,
     overrides: Overrides = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads for sweeps; one run takes one.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all processors).")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
@@ -41,6 +44,16 @@ def run(
     plans: list[dict[str, Any]] = []
     for config in configs:
         loaded = read_source(config, overrides)
+        if loaded.scenario.sweep is not None:
+            target = sweep_target(config, output, several=len(configs) > 1)
+            if dry_run:
+                plans.append(sweep_plan(loaded, target))
+                continue
+            warn(loaded)
+            record, was_compiled = run_one_sweep(loaded, target, threads, overwrite, as_json)
+            compiled = compiled or was_compiled
+            records.append(record)
+            continue
         target = _target(config, output, several=len(configs) > 1)
         if dry_run:
             plans.append(_plan(loaded, target))
@@ -50,13 +63,13 @@ def run(
         compiled = compiled or was_compiled
         records.append(_report(trajectory, target, as_json))
     if dry_run:
-        lines = (f"{p['name']}: {p['duration']} s, {p['saved']} saved states -> {p['file']}" for p in plans)
+        lines = map(_plan_text, plans)
         print(json.dumps({"planned": plans}, indent=1) if as_json else "\n".join(lines))
     elif as_json:
         from simulator.report import run_json
 
         print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
-    return 3 if any(record["status"] != "ok" for record in records) else 0
+    return 3 if any(_failed(record) for record in records) else 0
 
 
 def steady(
@@ -196,7 +209,7 @@ def _target(config: Path, output: Path | None, several: bool) -> Path:
 
 def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
     """What a run would do."""
-    from simulator.integrate import save_times
+    from simulator.save_times import save_times
 
     run = loaded.scenario.run
     return {
@@ -205,6 +218,18 @@ def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
         "saved": len(save_times(run)),
         "file": str(target),
     }
+
+
+def _plan_text(plan: dict[str, Any]) -> str:
+    if "counts" in plan:
+        return plan_text(plan)
+    return f"{plan['name']}: {plan['duration']} s, {plan['saved']} saved states -> {plan['file']}"
+
+
+def _failed(record: dict[str, Any]) -> bool:
+    """Whether a run, or some run of a sweep, failed."""
+    status = record["status"]
+    return set(status) != {"ok"} if isinstance(status, dict) else status != "ok"
 
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:

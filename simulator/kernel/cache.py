@@ -34,12 +34,21 @@ PACKAGE = Path(__file__).resolve().parent.parent
 #: the resolved scenario they make a run the same run.
 SOURCES = (
     "integrate.py",
+    "inputs.py",
+    "protocol.py",
+    "design.py",
+    "save_times.py",
     "model.py",
     "contents.py",
     "geometry.py",
     "start.py",
     "constants.py",
     "equations.py",
+    "channel.py",
+    "custom_law.py",
+    "expressions.py",
+    "gating.py",
+    "mechanism_structure.py",
     "special.py",
     "structure.py",
     "mechanisms/base.py",
@@ -58,7 +67,7 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 @cache
 def kernel_hash(structure: Structure) -> str:
     """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
-    laws = {use.law for m in structure.membranes for use in m.mechanisms}
+    laws = {use.law for _, use in structure.uses if use.form is None}
     digest = hashlib.sha256(json.dumps(asdict(structure), sort_keys=True).encode())
     for name in (*SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws)):
         digest.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes())

@@ -1,8 +1,9 @@
 """Step control, saving and events of each lane: everything of the integration that is not the step itself.
 
-The generated kernel attempts one step for all lanes at once; :func:`settle` then decides, lane by lane,
-whether it stands, writes the saved states that it passed (dense output, so saving never steers the
-steps), applies parameter changes exactly at their times, and hands a finished lane the next run.
+The generated kernel attempts one step for all lanes at once, and plans the next one where that is all there
+is to do. For the other lanes :func:`settle` decides whether the step stands, writes the saved states that
+it passed (dense output, so saving never steers the steps), applies parameter changes exactly at their
+times, and hands a finished lane the next run.
 What happens to a run depends on that run alone.
 """
 
@@ -33,9 +34,12 @@ PROJECTION_TOLERANCE = 1.0e-13
 #: A projection moves a potential by at most this many scales at a time, lest exponentials overflow.
 PROJECTION_REACH = 4.0
 
-IDLE, STEPPING, PROJECTING = 0, 1, 2
+#: Factor by which a step may grow at once.
+LARGEST_GROWTH = 8.0
 
 # Floats, like everything else in the workspace: numba would compile a caller anew for each integer literal.
+IDLE, STEPPING, PROJECTING = 0.0, 1.0, 2.0
+
 OK = float(Status.OK)
 MAX_STEPS = float(Status.MAX_STEPS)
 STEP_TOO_SMALL = float(Status.STEP_TOO_SMALL)
@@ -69,7 +73,7 @@ compiled = nb.njit(**OPTIONS)
 
 @compiled
 def settle(work, rows, algebraic, task):
-    """Accept or reject the step just attempted in every lane.
+    """Settle the step just attempted in every lane for which the kernel has not done it already.
 
     Parameters
     ----------
@@ -88,17 +92,12 @@ def settle(work, rows, algebraic, task):
         Lanes still at work.
     """
     for lane in range(LANES):
+        if work[rows.accepted * LANES + lane] > 0.0:
+            continue
         phase = work[rows.phase * LANES + lane]
         if phase == STEPPING:
-            attempts = work[rows.attempts * LANES + lane] + 1.0
-            work[rows.attempts * LANES + lane] = attempts
             step = work[rows.step * LANES + lane]
-            time = work[rows.time * LANES + lane] + step
-            good = work[rows.good * LANES + lane] > 0.0
-            if good and time < work[rows.due * LANES + lane] and attempts < task.max_steps:
-                work[rows.time * LANES + lane] = time
-                _plan(work, rows, lane, step)
-            elif good:
+            if work[rows.good * LANES + lane] > 0.0:
                 _arrive(work, rows, algebraic, task, lane, step)
             else:
                 _reject(work, rows, task, lane, step)
@@ -162,20 +161,24 @@ def _arrive(work, rows, algebraic, task, lane, step):
     target = work[rows.target * LANES + lane]
     landed = step >= target - start
     time = target if landed else start + step
-    save = int(work[rows.saves * LANES + lane])
-    while save < task.times.shape[0] and task.times[save] <= time:
-        theta = 1.0 if task.times[save] == time else (task.times[save] - start) / step
-        for i in range(rows.new):
-            old = work[(rows.state + i) * LANES + lane]
-            new = work[(rows.new + i) * LANES + lane]
-            c = work[(rows.dense_c + i) * LANES + lane]
-            d = work[(rows.dense_d + i) * LANES + lane]
+    first = int(work[rows.saves * LANES + lane])
+    last = first
+    while last < task.times.shape[0] and task.times[last] <= time:
+        last += 1
+    per_step = 1.0 / step
+    for i in range(rows.new if last > first else 0):
+        old = work[(rows.state + i) * LANES + lane]
+        new = work[(rows.new + i) * LANES + lane]
+        c = work[(rows.dense_c + i) * LANES + lane]
+        d = work[(rows.dense_d + i) * LANES + lane]
+        floor = 0.0 if i < rows.amounts else -np.inf
+        for save in range(first, last):
+            theta = (task.times[save] - start) * per_step
+            theta = 1.0 if task.times[save] == time else theta
             value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
-            if value < 0.0 and i < rows.amounts:  # the cubic may dip below nothing between two good states
-                value = (1.0 - theta) * old + theta * new
-            task.saved[run, save, i] = value
-        save += 1
-    work[rows.saves * LANES + lane] = save
+            # The cubic may dip below nothing between two good states.
+            task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
+    work[rows.saves * LANES + lane] = last
     work[rows.time * LANES + lane] = time
     exhausted = work[rows.attempts * LANES + lane] >= task.max_steps
     if not landed and not exhausted:
@@ -326,6 +329,9 @@ def _finish(work, rows, task, lane, status, culprit):
     n = rows.new
     for i in range(n):
         task.outcome[run, i] = work[(rows.state + i) * LANES + lane]
+    for save in range(int(work[rows.saves * LANES + lane]), task.times.shape[0]):
+        for i in range(n):
+            task.saved[run, save, i] = np.nan
     task.outcome[run, n] = status
     task.outcome[run, n + 1] = work[rows.time * LANES + lane]
     task.outcome[run, n + 2] = culprit

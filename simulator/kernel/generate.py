@@ -21,14 +21,14 @@ from simulator.structure import amount, potential
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
 Generated from the model's equations; do not edit. States are amounts [mol], charges [C] or potentials
-[V], and volumes [m3]. Each lane of the workspace carries one run.
+[V], gates, and volumes [m3]. Each lane of the workspace carries one run.
 """
 
 import numba as nb
 
 from simulator import special
 from simulator.kernel import driver
-from simulator.kernel.vectormath import OPTIONS, exp, inlined, log
+from simulator.kernel.vectormath import OPTIONS, choose, exp, inlined, log
 
 FARADAY = {faraday!r}
 LANES = driver.LANES
@@ -43,7 +43,7 @@ Generated from the same expressions as the kernel; do not edit.
 
 from numpy import exp, log
 
-from simulator.special import bern_slope, bern_value
+from simulator.special import bern_slope, bern_value, choose
 
 FARADAY = {faraday!r}
 '''
@@ -114,6 +114,7 @@ class KernelSource:
         lines += self._array_function("rates", rates, "Turnover rates [mol/m2/s] and affinities over RT.")
         water = {f"water_{m}": value for m, value in equations.water_flows.items()}
         lines += self._array_function("water", water, "Volume flow into the inside of each membrane [m3/s].")
+        lines += self._array_function("gate_rests", equations.gate_rests, "Where each gate stands still by itself.")
         derivative = {s: equations.derivative[s] for s in self.basis}
         lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
         jacobian = {f"{i},{j}": value for (i, j), value in self.jacobian.items()}
@@ -247,7 +248,7 @@ class KernelSource:
         lines += [
             "",
             "@inlined",
-            "def attempt(work):",
+            "def attempt(work, max_steps):",
             '    """One step of every lane: new state, error, dense output, next step."""',
             "    for lane in range(LANES):",
         ]
@@ -320,11 +321,42 @@ class KernelSource:
             f"        error = error * {1.0 / n!r}",
             f"        work[{rows.error} * LANES + lane] = error",
             "        passed = 1.0 if error <= 1.0 else 0.0",
-            f"        work[{rows.good} * LANES + lane] = passed if lowest >= 0.0 else 0.0",
+            "        good = passed if lowest >= 0.0 else 0.0",
             f"        growth = 0.9 * exp({-0.5 / ERROR_ORDER!r} * log(error + 1e-30))",
-            f"        work[{rows.suggested} * LANES + lane] = step * (8.0 if growth > 8.0 else growth)",
+            "        suggested = step * (driver.LARGEST_GROWTH if growth > driver.LARGEST_GROWTH else growth)",
+            f"        work[{rows.good} * LANES + lane] = good",
+            f"        work[{rows.suggested} * LANES + lane] = suggested",
         ]
-        return lines
+        return lines + self._control(rows)
+
+    def _control(self, rows: Rows) -> list[str]:
+        """Step control of lanes that just go on; :func:`driver.settle` looks after the others."""
+
+        def load(name: str) -> str:
+            return f"        {name} = work[{getattr(rows, name)} * LANES + lane]"
+
+        return [
+            "        # a step that stands and passes nothing is settled here, without a branch",
+            *map(load, ("phase", "time", "due", "target", "planned", "rejected", "attempts")),
+            "        stepping = 1.0 if phase == driver.STEPPING else 0.0",
+            "        attempts = attempts + stepping",
+            "        reached = time + step",
+            "        plain = stepping * good if reached < due else 0.0",
+            "        plain = plain if attempts < max_steps else 0.0",
+            "        shorter = step if suggested > step else suggested",
+            "        kept = planned if suggested < planned else suggested",
+            "        kept = kept if step < planned else suggested",
+            "        suggested = shorter if rejected > 0.0 else kept",
+            "        left = target - reached",
+            "        aimed = 0.5 * left if suggested > 0.5 * left else suggested",
+            "        aimed = left if suggested >= left else aimed",
+            f"        work[{rows.attempts} * LANES + lane] = attempts",
+            f"        work[{rows.accepted} * LANES + lane] = plain",
+            f"        work[{rows.time} * LANES + lane] = reached if plain > 0.0 else time",
+            f"        work[{rows.planned} * LANES + lane] = suggested if plain > 0.0 else planned",
+            f"        work[{rows.rejected} * LANES + lane] = 0.0 if plain > 0.0 else rejected",
+            f"        work[{rows.step} * LANES + lane] = aimed if plain > 0.0 else step",
+        ]
 
     def _advance(self) -> list[str]:
         return [
@@ -334,8 +366,9 @@ class KernelSource:
             "def advance(work, task, attempts):",
             '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
             "    busy = 1",
+            "    max_steps = float(task.max_steps)",
             "    while attempts > 0 and busy > 0:",
-            "        attempt(work)",
+            "        attempt(work, max_steps)",
             "        busy = driver.settle(work, ROWS, ALGEBRAIC, task)",
             "        attempts -= 1",
             "    return busy",

@@ -91,6 +91,7 @@ class Program:
         event_parameters: np.ndarray | None = None,
         rtol: float = 1.0e-6,
         max_steps: int = 100_000,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Integration:
         """Integrate a batch of runs from t = 0, each to its own end.
 
@@ -112,6 +113,8 @@ class Program:
             Relative tolerance of the error per step.
         max_steps : int
             Attempted steps after which a run is given up.
+        stopped : callable
+            Asked every few milliseconds whether to give up; runs that are not finished are cancelled then.
         """
         runs, n = state.shape
         start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
@@ -119,15 +122,16 @@ class Program:
             events = np.empty((runs, 0, 1 + parameters.shape[1]))
         else:
             events = np.concatenate([event_time[:, :, None], event_parameters], axis=2)
-        saved = np.full((runs, len(times), n), math.nan)
+        saved = np.empty((runs, len(times), n))
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
         queue = np.zeros(2, dtype=np.int64)
         task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
         work = np.ones(self.module.ROWS.end_of_rows * LANES)
         work[self.module.ROWS.accepted * LANES :] = 0.0
-        while self.module.advance(work, task, ATTEMPTS_PER_CALL):
+        while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
         status, time, culprit, attempts = outcome[:, n:].T
+        saved[status == Status.CANCELLED] = math.nan
         return Integration(
             saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
         )

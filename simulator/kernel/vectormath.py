@@ -10,11 +10,17 @@ import llvmlite.binding as llvm
 import numba as nb
 import numpy as np
 
+#: Vectors that are worked on side by side.
+INTERLEAVED = 2
+
 #: "reassoc" would undo the rounding tricks below, "nnan" and "ninf" would make NaN checks lie.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
 #: Options of all compiled code: no Python exceptions, and no reference counting, for nothing here allocates.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
+
+# Two vectors side by side: a step is one long chain of dependent operations, and a second chain fills the gaps.
+llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
 
 CONFIG: Any = nb.config
 if CONFIG.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512f"):
@@ -82,8 +88,14 @@ def _log(x):
     return np.nan if x < 0.0 else value
 
 
+def _choose(d, above, below):
+    """`above` where d > 0, else `below`."""
+    return above if d > 0.0 else below
+
+
 #: Compiles a small function so that it melts into its caller.
 inlined = nb.njit(**OPTIONS, forceinline=True)
 
 exp = inlined(_exp)
 log = inlined(_log)
+choose = inlined(_choose)

@@ -4,9 +4,9 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from simulator.mechanisms.base import CHOSEN, CLAMP, Mechanism, Parameter
+from simulator.mechanisms.base import CHOSEN, CLAMP, Gate, Mechanism, Parameter
 
-__all__ = ["CHOSEN", "CLAMP", "Mechanism", "Parameter", "library"]
+__all__ = ["CHOSEN", "CLAMP", "Gate", "Mechanism", "Parameter", "library"]
 
 
 @cache

@@ -22,5 +22,6 @@ MECHANISM = Mechanism(
     rate=net,
     reversible=False,
     chooses="ion",
+    external=True,
     source="Hodgkin, Huxley & Katz 1952, J Physiol 116:424, doi:10.1113/jphysiol.1952.sp004716",
 )

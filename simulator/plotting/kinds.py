@@ -123,7 +123,7 @@ def _fluxes(analysis: Analysis) -> list[Panel]:
             series: list[Series] = []
             idle = []
             for (owner, use, law), label in zip(analysis.mechanisms, t.labels["mechanism"], strict=True):
-                if owner.name != m.name or s not in law.stoichiometry(use.chosen):
+                if owner.name != m.name or s not in use.moves:
                     continue
                 found = _one_way(analysis, label, s, law.reversible, use.label, looks[label], len(series))
                 series += found

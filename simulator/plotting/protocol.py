@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from simulator.mechanisms import library
 from simulator.notation import pretty_unit
 from simulator.plotting.panels import panel_size
 from simulator.plotting.style import MUTED
@@ -41,7 +40,7 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
             for path, value in event.set.items():
                 # The last two names tell enough: `pump.max_rate`, `concentrations.k`.
                 short = ".".join(path.split(".")[-2:]).replace("concentrations.", "")
-                yield f"{short} = {_quantity(value, _unit(path, scenario))}"
+                yield f"{short} = {_quantity(value, scenario.unit_of(path))}"
         case ClampEvent():
             for name, clamp in event.clamp.items():
                 yield f"{name} clamped to {_quantity(clamp.potential, 'V')}"
@@ -52,17 +51,6 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
 def _quantity(value: float, unit: str) -> str:
     number, _, name = format_quantity(value, unit).partition(" ")
     return f"{number.replace('-', chr(0x2212))} {pretty_unit(name)}".rstrip()
-
-
-def _unit(path: str, scenario: Scenario) -> str:
-    """SI unit of a value that a protocol may set."""
-    parts = path.split(".")
-    if "mechanisms" in parts:
-        law = library()[scenario.membranes[parts[1]].mechanisms[parts[3]].law]
-        return next((p.unit for p in law.parameters if p.name == parts[-1]), "1")
-    if parts[-2:-1] == ["concentrations"]:
-        return "mol/m^3"
-    return {"temperature": "K", "rt_over_f": "V", "capacitance": "F/m^2", "permeability": "m/s"}.get(parts[-1], "1")
 
 
 def event_rows(marks: Sequence[Mark], time: TimeAxis, width: float) -> list[int]:

@@ -111,14 +111,12 @@ def species_looks(species: Iterable[str]) -> dict[str, Look]:
 
 def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
     """Looks by ``membrane.mechanism``: on each membrane, the first leak of a species looks like that species."""
-    from simulator.mechanisms import library
-
     species = species_looks(trajectory.labels["species"])
     found: dict[str, Look] = {}
     for m in trajectory.structure.membranes:
         here: dict[str, Look] = {}
         for use in m.mechanisms:
-            moved = list(library()[use.law].stoichiometry(use.chosen))
+            moved = list(use.moves)
             if len(moved) == 1 and species[moved[0]] not in here.values():
                 here[use.label] = species[moved[0]]
         others = [use.label for use in m.mechanisms if use.label not in here]

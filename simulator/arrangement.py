@@ -1,0 +1,111 @@
+"""A kernel's states as labelled arrays and back; runs and times are whatever axes come first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simulator.kernel import load_arrays
+from simulator.structure import CLOCK, Structure, amount, charge, concentration, potential, voltage, volume
+
+__all__ = ["ARRANGED", "arranged", "concentrations", "gathered", "membrane_potentials"]
+
+
+#: Arrays that states are sorted into.
+ARRANGED = ("amount", "charge", "volume", "compartment_potential", "open_fraction")
+
+
+def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """States, shape (..., states), sorted by compartment and species; NaN where there is no such thing.
+
+    Returns
+    -------
+    dict
+        ``amount`` (..., compartments, species), ``charge``, ``volume`` and ``compartment_potential``
+        (..., compartments), ``open_fraction`` (..., gates).
+    """
+    axes = states.shape[:-1]
+    names = {name: i for i, name in enumerate(structure.states)}
+    column = {name: i for i, name in enumerate(structure.parameters)}
+    species = [s for s, _ in structure.charges]
+    with np.errstate(all="ignore"):
+        derived = load_arrays(structure).quantities(states, parameters)
+
+    def look_up(name: str) -> np.ndarray | float:
+        if name in names:
+            return states[..., names[name]]
+        if name in derived:
+            return derived[name]
+        return parameters[..., column[name]] if name in column else np.nan
+
+    amounts = np.full((*axes, len(structure.compartments), len(species)), np.nan)
+    charges = np.full((*axes, len(structure.compartments)), np.nan)
+    volumes = np.full((*axes, len(structure.compartments)), np.nan)
+    for i, c in enumerate(structure.compartments):
+        if c.volume != "bath":
+            volumes[..., i] = look_up(volume(c.name))
+            for s in c.species:
+                amounts[..., i, species.index(s)] = look_up(amount(c.name, s))
+        if c.potential == "free" and charge(c.name) in names:
+            charges[..., i] = look_up(charge(c.name))
+    voltages = {m.name: look_up(voltage(m.name)) for m in structure.membranes}
+    potentials = np.empty(charges.shape)
+    for i, value in enumerate(_potentials(structure, voltages)):
+        potentials[..., i] = value
+    gates = states[..., [names[name] for name in structure.gate_states]]
+    return dict(zip(ARRANGED, (amounts, charges, volumes, potentials, gates), strict=True))
+
+
+def _potentials(structure: Structure, voltages: Mapping[str, Any]) -> list[Any]:
+    """Potentials of all compartments from the membranes' voltages, walking outward from each ground."""
+    found: dict[str, Any] = {c.name: 0.0 for c in structure.compartments if c.potential == "ground"}
+    waiting = list(structure.membranes)
+    while waiting:
+        reached = [m for m in waiting if m.inside in found or m.outside in found]
+        for m in reached:
+            if m.inside not in found:
+                found[m.inside] = found[m.outside] + voltages[m.name]
+            elif m.outside not in found:
+                found[m.outside] = found[m.inside] - voltages[m.name]
+            waiting.remove(m)
+        if not reached:
+            break
+    return [found.get(c.name, 0.0) for c in structure.compartments]
+
+
+def gathered(structure: Structure, arrays: Mapping[str, np.ndarray], time: np.ndarray) -> np.ndarray:
+    """The states, shape (..., states), of labelled arrays at their times, shape (times,)."""
+    found = {name: arrays["open_fraction"][..., i] for i, name in enumerate(structure.gate_states)}
+    found[CLOCK] = np.broadcast_to(time, arrays["charge"].shape[:-1])
+    for i, c in enumerate(structure.compartments):
+        found[charge(c.name)] = arrays["charge"][..., i]
+        found[potential(c.name)] = arrays["compartment_potential"][..., i]
+        found[volume(c.name)] = arrays["volume"][..., i]
+        for j, (s, _) in enumerate(structure.charges):
+            found[amount(c.name, s)] = arrays["amount"][..., i, j]
+    columns = [found[name] for name in structure.states]
+    return np.stack(columns, axis=-1) if columns else np.empty((*arrays["charge"].shape[:-1], 0))
+
+
+def concentrations(structure: Structure, arrays: Mapping[str, np.ndarray], parameters: np.ndarray) -> np.ndarray:
+    """Concentrations [mol/m3], shape (..., compartments, species); NaN where a species is absent."""
+    values = np.asarray(arrays["amount"] / arrays["volume"][..., None])
+    column = {name: i for i, name in enumerate(structure.parameters)}
+    species = [s for s, _ in structure.charges]
+    for i, c in enumerate(structure.compartments):
+        if c.volume == "bath":
+            for s in c.species:
+                values[..., i, species.index(s)] = parameters[..., column[concentration(c.name, s)]]
+    return values
+
+
+def membrane_potentials(structure: Structure, compartment_potential: np.ndarray) -> np.ndarray:
+    """Membrane potentials, inside minus outside [V], shape (..., membranes)."""
+    place = [c.name for c in structure.compartments].index
+    columns = [
+        compartment_potential[..., place(m.inside)] - compartment_potential[..., place(m.outside)]
+        for m in structure.membranes
+    ]
+    return np.stack(columns, axis=-1)

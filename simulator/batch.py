@@ -1,0 +1,236 @@
+"""The result of many runs: labelled arrays whose first axis is the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.arrangement import ARRANGED
+from simulator.kernel.status import Status
+from simulator.labelled import Field
+from simulator.model import Model
+from simulator.scenario import Scenario
+from simulator.scenario_parts import Run
+from simulator.trajectory import Trajectory
+from simulator.verdict import WORDS
+
+__all__ = ["QUANTITIES", "STATUSES", "Batch", "Failure", "joined", "kept_times", "scenario_of"]
+
+#: Unit, meaning and dimensions beside run and time of what is saved of each run.
+QUANTITIES = {
+    "potential": ("V", "membrane potential", "membrane"),
+    "amount": ("mol", "amount", "compartment species"),
+    "concentration": ("mol/m^3", "concentration", "compartment species"),
+    "charge": ("C", "charge of a compartment", "compartment"),
+    "volume": ("m^3", "volume", "compartment"),
+    "compartment_potential": ("V", "potential of a compartment", "compartment"),
+    "open_fraction": ("1", "open fraction of a gate", "gate"),
+}
+
+STATUSES = tuple(s.word for s in Status)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed: its number, status, time reached [s], the state to blame (if one is), and its values."""
+
+    run: int
+    status: str
+    time: float
+    culprit: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, repr=False)
+class Batch:
+    """What many runs of one scenario computed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was run; its sweep says which values the runs have.
+    time : ndarray, shape (times,)
+        Save times [s], shared by all runs.
+    arrays : mapping of str to ndarray
+        Variables whose first axis is the run: the quantities of :data:`QUANTITIES`, ``status``, ``verdict``,
+        ``end_time``, ``culprit`` and the drifts of charge and species. They may be read from a file when asked for.
+    coordinates : mapping of str to ndarray
+        Swept values [SI] by dotted path, shape (runs,) each.
+    first : int
+        Number of the first run, in a part of a larger batch.
+    runs : int
+        Number of runs.
+    provenance : mapping of str to str
+        Versions, kernel hash, platform, configuration text.
+    """
+
+    scenario: Scenario
+    time: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+    coordinates: Mapping[str, np.ndarray]
+    runs: int
+    first: int = 0
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{n} {word}" for word, n in self.counts()["status"].items())
+        return f"Batch({self.scenario.name!r}, {self.runs} runs: {words})"
+
+    def __len__(self) -> int:
+        return self.runs
+
+    # -- outcome ----------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> np.ndarray:
+        """How each run ended, as a word, shape (runs,)."""
+        return np.array(STATUSES)[self.arrays["status"]]
+
+    @property
+    def verdict(self) -> np.ndarray:
+        """Verdict of each run, as a word, shape (runs,)."""
+        return np.array(WORDS)[self.arrays["verdict"]]
+
+    @property
+    def end_time(self) -> np.ndarray:
+        """Time reached [s], shape (runs,)."""
+        return self.arrays["end_time"]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Number of runs by status and by verdict."""
+        return {
+            name: {words[code]: n for code, n in sorted(Counter(self.arrays[name].tolist()).items())}
+            for name, words in (("status", STATUSES), ("verdict", WORDS))
+        }
+
+    def failures(self) -> Iterator[Failure]:
+        """Each run that failed."""
+        states = self.model.structure.states
+        for i in np.flatnonzero(self.arrays["status"]).tolist():
+            culprit = int(self.arrays["culprit"][i])
+            values = {key: float(column[i]) for key, column in self.coordinates.items()}
+            word = STATUSES[self.arrays["status"][i]]
+            time = float(self.end_time[i])
+            yield Failure(self.first + i, word, time, states[culprit] if culprit >= 0 else "", values)
+
+    # -- quantities -------------------------------------------------------------------------------
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that the runs share but for their values."""
+        return Model.of(self.scenario)
+
+    @cached_property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Labels of each dimension but run and time."""
+        structure = self.model.structure
+        return {
+            "compartment": tuple(c.name for c in structure.compartments),
+            "membrane": tuple(m.name for m in structure.membranes),
+            "species": tuple(s for s, _ in structure.charges),
+            "gate": tuple(
+                f"{m.name}.{use.owner}.{gate.name}"
+                for m, use, gate in map(structure.gates.__getitem__, structure.gate_states)
+            ),
+        }
+
+    @property
+    def potential(self) -> Field:
+        """Membrane potentials [V], shape (runs, times, membranes)."""
+        return self.field("potential")
+
+    @property
+    def concentration(self) -> Field:
+        """Concentrations [mol/m3], shape (runs, times, compartments, species)."""
+        return self.field("concentration")
+
+    def field(self, name: str) -> Field:
+        """One of the saved quantities; NaN after the end of a run."""
+        unit, meaning, dims = QUANTITIES[name]
+        names = dims.split()
+        return Field(self.arrays[name], ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
+
+    def fields(self) -> dict[str, Field]:
+        """Everything that is saved over time, by name."""
+        return {name: self.field(name) for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]}
+
+    def trajectory(self, run: int) -> Trajectory:
+        """One run, as if it had been run alone and saved at these times.
+
+        Raises
+        ------
+        IndexError
+            If there is no such run, or nothing of it was saved.
+        """
+        i = run - self.first
+        if not 0 <= i < self.runs:
+            raise IndexError(f"there is no run {run}; there are runs {self.first} to {self.first + self.runs - 1}")
+        values = {key: float(column[i]) for key, column in self.coordinates.items()}
+        arrays = {name: self.arrays[name][i] for name in ARRANGED}
+        end = float(self.end_time[i])
+        kept = self.time <= end if self.scenario.run.save != "final" else np.ones(1, dtype=bool)
+        if not np.any(kept) or np.all(np.isnan(arrays["compartment_potential"])):
+            raise IndexError(f"nothing was saved of run {run}, which ended {STATUSES[self.arrays['status'][i]]}")
+        culprit = int(self.arrays["culprit"][i])
+        scenario = scenario_of(self.scenario, values)
+        return Trajectory(
+            scenario,
+            np.array([end]) if self.scenario.run.save == "final" else self.time[kept],
+            **{name: values[kept] for name, values in arrays.items()},
+            status=STATUSES[self.arrays["status"][i]],
+            end_time=end,
+            culprit=self.model.structure.states[culprit] if culprit >= 0 else "",
+            provenance=self.provenance,
+        )
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Some consecutive runs, counted from the first of this batch."""
+        stop = min(stop, self.runs)
+        arrays = {name: values[start:stop] for name, values in self.arrays.items()}
+        coordinates = {key: values[start:stop] for key, values in self.coordinates.items()}
+        return replace(self, arrays=arrays, coordinates=coordinates, first=self.first + start, runs=stop - start)
+
+    def to_xarray(self) -> Any:
+        """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
+        import xarray
+
+        coordinates: dict[str, Any] = {"run": np.arange(self.first, self.first + self.runs), "time": self.time}
+        coordinates |= {dim: list(labels) for dim, labels in self.labels.items() if labels}
+        for key, values in self.coordinates.items():
+            coordinates[key] = ("run", values, {"units": self.scenario.unit_of(key)})
+        variables: dict[str, Any] = {
+            name: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for name, f in self.fields().items()
+        }
+        variables |= {"status": ("run", self.status), "verdict": ("run", self.verdict)}
+        variables["end_time"] = ("run", self.end_time, {"units": "s"})
+        return xarray.Dataset(variables, coordinates, {"name": self.scenario.name})
+
+
+def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
+    """Which of the save times [s] a batch keeps."""
+    return times[-1:] if run.save == "final" else times
+
+
+def joined(pieces: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays of consecutive pieces put together."""
+    if len(pieces) == 1:
+        return dict(pieces[0])
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
+    """The scenario of one run of a sweep: with its own values, and no sweep."""
+    data = scenario.resolved()
+    data.pop("sweep", None)
+    for key, value in values.items():
+        *above, name = scenario.leaves()[key].path
+        place: Any = data
+        for step in above:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        place[name] = value
+    return Scenario.model_validate(data)

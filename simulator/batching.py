@@ -1,0 +1,131 @@
+"""Runs a batch: pieces on threads, handed over in order, however many there are and whoever finishes first."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from simulator.batch import Batch, joined
+from simulator.design import Design, design_of, design_of_arrays
+from simulator.errors import ModelError, UsageError
+from simulator.kernel import load_program
+from simulator.model import Model
+from simulator.piece import Arrays, Job
+from simulator.provenance import provenance
+from simulator.scenario import Scenario
+
+#: Bytes of states that a piece holds, and the most runs in one: enough to keep all lanes of a kernel at work.
+PIECE_BYTES, PIECE_RUNS = 4 << 20, 4096
+
+#: Pieces that are computed or wait to be used, for each thread.
+AHEAD = 2
+
+#: Runs whose starts are checked together.
+CHECKED_TOGETHER = 1 << 16
+
+
+def run_batch(
+    scenario: Scenario,
+    parameters: Mapping[str, Sequence[float] | np.ndarray | float] | None = None,
+    save: str | None = None,
+    threads: int | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+) -> Batch:
+    """Run many variants of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to run.
+    parameters : mapping of str to array, optional
+        Values [SI] by dotted path, one for each run; by default those of the scenario's own sweep.
+    save : str, optional
+        ``"trajectory"`` or ``"final"``, instead of what the scenario says.
+    threads : int, optional
+        Threads to compute with; by default one for each processor. The numbers do not depend on it.
+    announce : callable
+        Told in a sentence before something that takes seconds (compiling).
+
+    Returns
+    -------
+    Batch
+        In memory. A run that fails keeps its status, time and culprit; the others are not affected.
+
+    Raises
+    ------
+    UsageError, ModelError
+        When the values do not fit the scenario, or the numbers of some run contradict each other.
+    """
+    if save is not None:
+        if save not in ("trajectory", "final"):
+            raise UsageError(f"cannot save {save!r}", "trajectory or final")
+        scenario = scenario.model_copy(update={"run": scenario.run.model_copy(update={"save": save})})
+    design = design_of(scenario) if parameters is None else design_of_arrays(scenario, parameters)
+    model = Model.of(scenario)
+    check_starts(model, design)
+    job = Job(scenario, design, load_program(model.structure, announce))
+    pieces = list(computed(job, spans_of(job, 0, design.runs), threads))
+    facts = provenance(job.model.structure)
+    return Batch(scenario, job.kept_times, joined(pieces), design.part(0, design.runs), design.runs, provenance=facts)
+
+
+def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Cut the runs from `start` to before `stop` into pieces."""
+    states = max(1, len(job.model.structure.states))
+    size = max(16, min(PIECE_RUNS, PIECE_BYTES // (8 * states * len(job.times))))
+    return ((first, min(first + size, stop)) for first in range(start, stop, size))
+
+
+def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None) -> Iterator[Arrays]:
+    """Pieces of a batch, in order.
+
+    Closing the iterator, or an exception in whoever uses it, stops the threads within milliseconds.
+    """
+    stopping = threading.Event()
+    workers = threads or os.cpu_count() or 1
+    waiting: deque[Future[Arrays | None]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="ionflux") as pool:
+        try:
+            for first, stop in spans:
+                waiting.append(pool.submit(job.piece, first, stop, stopping.is_set))
+                if len(waiting) > AHEAD * workers:
+                    yield _result(waiting.popleft())
+            while waiting:
+                yield _result(waiting.popleft())
+        finally:
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future: Future[Arrays | None]) -> Arrays:
+    arrays = future.result()
+    assert arrays is not None  # only a closed iterator stops its pieces
+    return arrays
+
+
+def check_starts(model: Model, design: Design) -> None:
+    """Raise ModelError, with the number of the run, if the start of some run contradicts itself."""
+    for start in range(0, design.runs, CHECKED_TOGETHER):
+        _check(model, design, start, min(start + CHECKED_TOGETHER, design.runs))
+
+
+def _check(model: Model, design: Design, start: int, stop: int) -> None:
+    values = design.part(start, stop)
+    try:
+        model.initial_state({key: np.array([value]) for key, value in model.values.items()} | values)
+    except ModelError as error:
+        if stop - start > 1:
+            middle = (start + stop) // 2
+            _check(model, design, start, middle)
+            _check(model, design, middle, stop)
+        given = ", ".join(f"{key} = {column[0]:.6g}" for key, column in values.items())
+        problem = f"in run {start} of the sweep ({given}), {error.problem}" if given else error.problem
+        raise ModelError(error.key, problem, error.expected, error.hint) from None
+
+
+__all__ = ["check_starts", "computed", "run_batch", "spans_of"]

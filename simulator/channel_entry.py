@@ -1,0 +1,182 @@
+"""What a scenario says of a gated channel: ions, openness, gates in standard forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
+
+from pydantic import Discriminator, Field, Tag, create_model, model_validator
+
+from simulator.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
+from simulator.complaints import Complaint, refuse
+from simulator.gating import FORMS
+from simulator.mechanism_entry import MechanismEntry, field_of
+from simulator.mechanism_structure import MechanismStructure
+from simulator.quantity import Quantity
+from simulator.records import Frozen, Label, Record
+
+__all__ = ["ChannelEntry"]
+
+_RATE = (Annotated[float, Quantity("1/s", 0.0)], Field(description="rate constant"))
+
+
+class GateRate(Record):
+    """A function of a gate, in one of the standard forms."""
+
+    form: str
+
+    @property
+    def variable(self) -> str:
+        """What it is a function of, as an argument of rate laws."""
+        kind = FORMS[self.form].variable
+        return {"potential": "v", "": ""}.get(kind) or str(getattr(self, "of", ""))
+
+
+def _record(name: str, kind: str) -> type[GateRate]:
+    """The record of one standard form; rates (``opening``, ``closing``) have a rate constant too."""
+    form = FORMS[name]
+    fields: dict[str, Any] = {"form": (Literal[name], Field(description=form.title))}
+    if kind == "rate":
+        fields["rate"] = _RATE
+    if form.variable in ("gate", "concentration"):
+        what = {"gate": "the other gate, e.g. k_channel.n", "concentration": "the concentration, e.g. ca_i"}
+        fields["of"] = (str, Field(description=what[form.variable]))
+    fields |= {p.name: field_of(p) for p in form.parameters}
+    whole = Annotated[int, Quantity("1", 1, 16, whole=True)]
+    fields |= {w: (whole, Field(1, description="molecules that bind together")) for w in form.whole}
+    return create_model(f"{name}_{kind}".title().replace("_", ""), __base__=GateRate, __doc__=form.title, **fields)
+
+
+class Bell(Record):
+    """A time constant that is longest at one potential."""
+
+    form: Literal["bell"] = Field(description="bell-shaped in the potential")
+
+
+_Bell = create_model("BellTimeConstant", __base__=Bell, __doc__=Bell.__doc__, **{p.name: field_of(p) for p in BELL})
+
+_RATES = tuple(_record(name, "rate") for name in FORMS)
+_STEADY = tuple(_record(name, "steady") for name, form in FORMS.items() if form.variable and "exponential" not in name)
+
+
+def _time_branch(value: object) -> str:
+    return "bell" if isinstance(value, Mapping | Record) else "number"
+
+
+if TYPE_CHECKING:
+    RateRecord = GateRate
+    SteadyRecord = GateRate
+    TimeConstant = float | Bell
+else:
+    RateRecord = Annotated[Union[_RATES], Field(discriminator="form")]  # noqa: UP007 - from a tuple
+    SteadyRecord = Annotated[Union[_STEADY], Field(discriminator="form")]  # noqa: UP007
+    TimeConstant = Annotated[
+        Annotated[float, Quantity("s", positive=True), Tag("number")] | Annotated[_Bell, Tag("bell")],
+        Discriminator(_time_branch),
+    ]
+
+
+class ChannelGate(Record):
+    """A gate of a channel."""
+
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = dict.fromkeys(
+        ("opening", "closing", "steady", "time_constant"),
+        (1, "a form, e.g. {form: sigmoid, midpoint: -40 mV, width: 10 mV}"),
+    )
+
+    power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(
+        1, description="how many of this gate a channel has"
+    )
+    opening: RateRecord | None = Field(None, description="rate at which shut gates open")
+    closing: RateRecord | None = Field(None, description="rate at which open gates shut")
+    steady: SteadyRecord | None = Field(None, description="where the gate stands still")
+    time_constant: TimeConstant | None = Field(None, description="how fast it gets there; at once without")
+    start: Annotated[float, Quantity("1", 0.0, 1.0)] | None = Field(
+        None, description="value at t = 0; where it stands still at the initial potential without"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = {role for role in self.branches if getattr(self, role) is not None}
+        if given not in ({"opening", "closing"}, {"steady"}, {"steady", "time_constant"}):
+            problem = f"a gate cannot be given by {' and '.join(sorted(given)) or 'nothing'}"
+            expected = (
+                "opening and closing, or steady and time_constant, or steady alone (a gate that is there at once)"
+            )
+            refuse("ChannelGate", [Complaint((), problem, expected)])
+        if self.start is not None and given == {"steady"}:
+            refuse("ChannelGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])
+        widths = [r for r in given if getattr(getattr(self, r), "width", 1.0) == 0.0]
+        if widths:
+            refuse("ChannelGate", [Complaint((r, "width"), "a width of 0", "a width above or below 0") for r in widths])
+        return self
+
+    def form(self, name: str) -> GateForm:
+        """The gate without its numbers."""
+        return GateForm(name, self.power, tuple(self._rates()))
+
+    def _rates(self) -> Iterator[RateForm]:
+        for role in ("opening", "closing", "steady"):
+            record = getattr(self, role)
+            if record is not None:
+                yield RateForm(role, record.form, record.variable, getattr(record, "power", 1))
+        if isinstance(self.time_constant, Bell):
+            yield RateForm("time_constant", "bell")
+        elif self.time_constant is not None:
+            yield RateForm("time_constant", "number", "")
+
+
+class ChannelEntry(MechanismEntry):
+    """A gated channel for one ion or several."""
+
+    law: Literal["channel"] = Field(description="gated channel for one ion or several")
+    ions: Annotated[dict[Label, Annotated[float, Quantity("1", 0.0, 1e6)]], Frozen] = Field(
+        description="ions that pass, each with its part of the conductance or permeability",
+        json_schema_extra={"minProperties": 1},
+    )
+    conductance: Annotated[float, Quantity("S/m^2", 0.0)] | None = Field(
+        None, description="conductance with all gates open (ohmic)"
+    )
+    permeability: Annotated[float, Quantity("m/s", 0.0)] | None = Field(
+        None, description="permeability with all gates open (Goldman-Hodgkin-Katz)"
+    )
+    gates: Annotated[dict[Label, ChannelGate], Frozen] = Field(
+        default_factory=dict, description="gates by name", validate_default=True
+    )
+    q10: Annotated[float, Quantity("1", positive=True)] | None = Field(
+        None, description="factor by which gates quicken with 10 degrees"
+    )
+    measured_at: Annotated[float, Quantity("K", 200.0, 400.0)] | None = Field(
+        None, description="temperature at which the gates were measured"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        found = []
+        if not self.ions:
+            found.append(Complaint(("ions",), "no ion passes", "ions and their parts, e.g. {na: 1}"))
+        if (self.conductance is None) == (self.permeability is None):
+            problem = "there is no conductance" if self.conductance is None else "there is a conductance too"
+            where = () if self.conductance is None else ("permeability",)
+            found.append(Complaint(where, problem, "either conductance or permeability"))
+        if (self.q10 is None) != (self.measured_at is None):
+            found.append(Complaint((), "a Q10 needs the temperature it counts from", "both q10 and measured_at"))
+        if found:
+            refuse("ChannelEntry", found)
+        return self
+
+    @property
+    def chosen(self) -> str | None:
+        """The ion, of a channel that passes one."""
+        return next(iter(self.ions)) if len(self.ions) == 1 else None
+
+    def structures(self, label: str) -> tuple[MechanismStructure, ...]:
+        """One mechanism for each ion; they share gates and numbers."""
+        how = next(how for how in HOW_OPEN if getattr(self, how) is not None)
+        gates = tuple(gate.form(name) for name, gate in self.gates.items())
+        forms = [ChannelForm(how, ion, gates, self.q10 is not None) for ion in self.ions]
+        names = [label] if len(forms) == 1 else [f"{label}_{form.ion}" for form in forms]
+        return tuple(
+            MechanismStructure(name, self.law, form.ion, form=form, entry=label)
+            for name, form in zip(names, forms, strict=True)
+        )

@@ -1,0 +1,127 @@
+"""What ``run`` does with a scenario that has a sweep."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.config import Loaded
+    from simulator.parts import Folder
+    from simulator.sweeping import Progress
+
+#: Seconds between two lines of progress at a terminal.
+PROGRESS_EVERY = 1.0
+
+
+def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
+    """The directory that a sweep goes to."""
+    if output is None:
+        return Path(config.stem)
+    if not several:
+        return output
+    output.mkdir(parents=True, exist_ok=True)
+    return output / config.stem
+
+
+def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
+    """What running a sweep would do."""
+    from simulator.sweep_checks import estimated_bytes, estimated_seconds
+
+    sweep = loaded.scenario.sweep
+    assert sweep is not None
+    total = sweep.total()
+    return {
+        "name": loaded.scenario.name,
+        "runs": total,
+        "counts": dict(sweep.counts()),
+        "bytes": total * estimated_bytes(loaded.scenario),
+        "seconds": total * estimated_seconds(loaded.scenario),
+        "file": str(target),
+    }
+
+
+def plan_text(plan: dict[str, Any]) -> str:
+    """A plan for a person."""
+    from simulator.notation import count, duration, size
+
+    counts = " x ".join(f"{count(n)} {key}" for key, n in plan["counts"].items())
+    return (
+        f"{plan['name']}: {count(plan['runs'])} runs ({counts}), about {size(plan['bytes'])} "
+        f"and {duration(plan['seconds'])} -> {plan['file']}"
+    )
+
+
+def run_one_sweep(
+    loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
+) -> tuple[dict[str, Any], bool]:
+    """Run a sweep or go on with it; its record, and whether something was compiled."""
+    from simulator.cli.running import announce
+    from simulator.report import sweep_record, sweep_text
+    from simulator.sweeping import planned, run_sweep
+
+    if target.suffix in (".h5", ".hdf5", ".nc"):
+        raise UsageError(f"a sweep is saved in a directory, and {target} is the name of a file", "leave out the suffix")
+    folder = planned(loaded.scenario, target, loaded.text)
+    said: list[str] = []
+
+    def tell(sentence: str) -> None:
+        said.append(sentence)
+        announce(sentence)
+
+    print(plan_text(sweep_plan(loaded, target)), file=sys.stderr)
+    progress = _Progress(folder)
+    try:
+        run_sweep(folder, threads=threads, overwrite=overwrite, announce=tell, report=progress)
+    except BaseException as stop:
+        # Whatever stopped it: Ctrl-C and SIGTERM leave the program with this in their last line.
+        if isinstance(stop, Exception):
+            raise
+        raise type(stop)(progress.so_far()) from None
+    progress.close()
+    if not said and progress.was_complete:
+        print(f"{target} is complete already", file=sys.stderr)
+    record = sweep_record(folder)
+    if not as_json:
+        print(sweep_text(record))
+    return record, bool(said)
+
+
+class _Progress:
+    """Tells how far a sweep is: at a terminal now and then, and when it is stopped."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.last: Progress | None = None
+        self.was_complete = False
+        self.begun = self.told = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        if self.last is None:
+            self.was_complete = progress.done == progress.runs
+            self.before = progress.done
+        self.last = progress
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - self.told > PROGRESS_EVERY:
+            self.told = now
+            new, left = progress.done - self.before, progress.runs - progress.done
+            rest = (now - self.begun) * left / max(new, 1)
+            text = f"\r{progress.done:,} of {progress.runs:,} runs, {rest:.0f} s left "
+            print(text, end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End the line."""
+        if sys.stderr.isatty() and self.told > self.begun:
+            print(file=sys.stderr)
+
+    def so_far(self) -> str:
+        """What is stored, and how to go on."""
+        self.close()
+        if self.last is None:
+            return "nothing was computed yet; the same command starts again"
+        done = f"{self.last.done:,} of {self.last.runs:,} runs are stored in {self.folder.path}"
+        return f"{done}; the same command goes on with them"

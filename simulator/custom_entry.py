@@ -1,0 +1,118 @@
+"""What a scenario says of a law of its own: stoichiometry, parameters with units, expressions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from simulator.complaints import Complaint, complaint_error, kind_of, refuse
+from simulator.custom_law import ROLES, CustomForm, WrittenGate
+from simulator.mechanism_entry import MechanismEntry
+from simulator.mechanism_structure import MechanismStructure
+from simulator.quantity import UNREADABLE, Measured, Quantity
+from simulator.records import Frozen, Label, Record
+from simulator.units import QuantityError, read_any_quantity
+
+__all__ = ["CustomEntry"]
+
+_EXAMPLE = "a number with its unit, e.g. 6.8 uA/cm^2"
+
+
+class _AnyQuantity:
+    """Annotation of a number whose unit the scenario chooses."""
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_read)
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "examples": ["6.8 uA/cm^2"]}, {"type": "number"}]}
+
+
+def _read(value: object) -> Measured:
+    if isinstance(value, Measured):
+        return value
+    if value is UNREADABLE:
+        return Measured(float(UNREADABLE), "1")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise complaint_error(f"this is {kind_of(value)}", _EXAMPLE)
+    if not isinstance(value, str):
+        return Measured(float(Quantity("1").read(value)), "1")
+    try:
+        return Measured(*read_any_quantity(value))
+    except QuantityError as error:
+        raise complaint_error(error.problem, _EXAMPLE, error.hint) from None
+
+
+Moves = Annotated[dict[Label, Annotated[int, Quantity("1", -100, 100, whole=True)]], Frozen]
+
+
+class CustomGate(Record):
+    """A gate of a law of one's own."""
+
+    opening: str | None = Field(None, description="rate at which the shut part opens [1/s]")
+    closing: str | None = Field(None, description="rate at which the open part shuts [1/s]")
+    steady: str | None = Field(None, description="where the gate stands still")
+    time_constant: str | None = Field(None, description="how fast it gets there [s]; at once without")
+    start: Annotated[float, Quantity("1", 0.0, 1.0)] | None = Field(
+        None, description="value at t = 0; where it stands still without"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = {role for role in ROLES if getattr(self, role) is not None}
+        if given not in ({"opening", "closing"}, {"steady"}, {"steady", "time_constant"}):
+            problem = f"a gate cannot be given by {' and '.join(sorted(given)) or 'nothing'}"
+            expected = "opening and closing, or steady and time_constant, or steady alone"
+            refuse("CustomGate", [Complaint((), problem, expected)])
+        if self.start is not None and given == {"steady"}:
+            refuse("CustomGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])
+        return self
+
+
+class CustomEntry(MechanismEntry):
+    """A law of one's own."""
+
+    law: Literal["custom"] = Field(description="a law of one's own")
+    rate: str = Field(description="turnover [mol/m2/s] as an expression: the forward one if reversible, else the net")
+    moves: Moves = Field(
+        default_factory=dict, description="molecules that enter the inside per turnover", validate_default=True
+    )
+    moves_outside: Moves | None = Field(
+        None, description="molecules that enter the outside per turnover; the opposite of `moves` without"
+    )
+    charge: Annotated[int, Quantity("1", -100, 100, whole=True)] | None = Field(
+        None, description="charges that enter the inside per turnover, where not those of `moves`"
+    )
+    atp: Annotated[int, Quantity("1", 0, 100, whole=True)] = Field(0, description="ATP hydrolysed per turnover")
+    reversible: bool = Field(False, description="whether the backward rate follows from the affinity")
+    open: bool = Field(False, description="whether the law may break conservation, as some published models do")
+    parameters: Annotated[dict[Label, Annotated[float, _AnyQuantity()]], Frozen] = Field(
+        default_factory=dict, description="numbers of the rate, with their units", validate_default=True
+    )
+    gates: Annotated[dict[Label, CustomGate], Frozen] = Field(
+        default_factory=dict, description="gates by name", validate_default=True
+    )
+
+    @property
+    def chosen(self) -> str | None:
+        """A law of one's own names its species itself."""
+        return None
+
+    def structures(self, label: str) -> tuple[MechanismStructure, ...]:
+        """The one mechanism that this is."""
+        form = CustomForm(
+            rate=self.rate,
+            moves=tuple(self.moves.items()),
+            outside=None if self.moves_outside is None else tuple(self.moves_outside.items()),
+            parameters=tuple((name, getattr(value, "unit", "1")) for name, value in self.parameters.items()),
+            gates=tuple(
+                WrittenGate(name, *(getattr(gate, role) or "" for role in ROLES)) for name, gate in self.gates.items()
+            ),
+            reversible=self.reversible,
+            atp=self.atp,
+            charge=self.charge,
+            open=self.open,
+        )
+        return (MechanismStructure(label, self.law, None, form=form),)

@@ -1,0 +1,257 @@
+"""Rates written as text in a scenario: a small language, read by a white-listed parser, never by ``eval``.
+
+Numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max`` and ``where(a < b, x, y)``. An expression is
+called like any rate law: on SymPy symbols, numbers, arrays and quantities with units alike.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from simulator import special
+from simulator.complaints import shown, suggestion
+
+__all__ = ["DIMENSIONLESS", "Expression", "ExpressionError"]
+
+#: Exponents of (metre, kilogram, second, ampere, kelvin, mole); roots make fractions of them.
+Dimension = tuple[Fraction, ...]
+DIMENSIONLESS: Dimension = (Fraction(0),) * 6
+
+LONGEST, MOST_NODES, DEEPEST = 2000, 500, 40
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_SIGNS: dict[type, Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
+
+def _maximum(a: Any, b: Any) -> Any:
+    return special.choose(a - b, a, b)
+
+
+def _minimum(a: Any, b: Any) -> Any:
+    return special.choose(a - b, b, a)
+
+
+#: Functions by name: what computes them and how many arguments they take.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "exp": (special.exp, 1),
+    "log": (special.log, 1),
+    "sqrt": (special.sqrt, 1),
+    "tanh": (special.tanh, 1),
+    "max": (_maximum, 2),
+    "min": (_minimum, 2),
+    "where": (special.choose, 3),
+}
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression, and where in it.
+
+    Parameters
+    ----------
+    text : str
+        The expression.
+    column : int
+        Place in it, from 0.
+    problem, expected, hint : str
+        What is wrong, what was wanted, what was probably meant.
+    """
+
+    def __init__(self, text: str, column: int, problem: str, expected: str = "", hint: str = "") -> None:
+        start = max(0, min(column, len(text)) - 20)
+        excerpt = " ".join(text[start : start + 50].split())
+        self.problem = f"{problem}, at character {column + 1} of the expression (`{shown(excerpt)}`)"
+        self.expected, self.hint = expected, hint
+        super().__init__(self.problem)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A rate as text; called with the names it needs as keyword arguments.
+
+    Parameters
+    ----------
+    text : str
+        The expression. Reading it raises :class:`ExpressionError` where it is not one.
+    """
+
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.expr:
+        """The checked syntax tree."""
+        text = self.text
+        if len(text) > LONGEST:
+            raise ExpressionError(text, LONGEST, "the expression is too long", f"at most {LONGEST} characters")
+        try:
+            body = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            hint = "a power is written **" if "^" in text else "give numbers with units a name under parameters:"
+            raise ExpressionError(text, max((error.offset or 1) - 1, 0), "this cannot be read", "", hint) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise ExpressionError(text, 0, "this cannot be read", "an expression") from None
+        for count, (node, depth) in enumerate(_nodes(body)):
+            if count > MOST_NODES or depth > DEEPEST:
+                raise ExpressionError(text, 0, "the expression is too large", f"at most {MOST_NODES} terms")
+            self._check(node)
+        return body
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names it needs, in order of first appearance; a gate of another mechanism is ``label.gate``."""
+        return tuple(dict.fromkeys(_name(node) for node, _ in _nodes(self.tree) if _is_name(node)))
+
+    def __call__(self, **names: Any) -> Any:
+        """The value, with each name standing for what is given."""
+        return self._value(self.tree, names)
+
+    def dimension(self, names: Mapping[str, Dimension]) -> Dimension:
+        """Dimension of the value.
+
+        Raises
+        ------
+        ExpressionError
+            For unknown names and for sums, comparisons and functions of things that do not go together.
+        """
+        return self._dimension(self.tree, names)
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def _check(self, node: ast.expr) -> None:
+        if _is_name(node):
+            return
+        match node:
+            case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool):
+                if abs(value) > 1e300:
+                    raise self._error(node, "this number is too large")
+            case ast.BinOp(op=op) if type(op) in _OPERATORS:
+                pass
+            case ast.BinOp(op=ast.BitXor()):
+                raise self._error(node, "`^` is not a power here", "", "write **")
+            case ast.UnaryOp(op=op) if type(op) in _SIGNS:
+                pass
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+                self._check_call(node, name, len(args))
+            case ast.Compare(ops=[op]) if isinstance(op, _COMPARISONS):
+                pass
+            case _:
+                raise self._error(node, "this is not allowed here", "numbers, names, + - * / ** and functions")
+
+    def _check_call(self, node: ast.Call, name: str, count: int) -> None:
+        if name not in FUNCTIONS:
+            raise self._error(
+                node, f"unknown function `{shown(name)}`", "one of " + ", ".join(FUNCTIONS), suggestion(name, FUNCTIONS)
+            )
+        if count != FUNCTIONS[name][1]:
+            raise self._error(node, f"{name} takes {FUNCTIONS[name][1]} values, and {count} are given")
+        if (name == "where") != isinstance(node.args[0], ast.Compare):
+            raise self._error(
+                node, f"{name} begins with something else", "where(a < b, x, y), and conditions only there"
+            )
+
+    def _error(self, node: ast.expr, problem: str, expected: str = "", hint: str = "") -> ExpressionError:
+        return ExpressionError(self.text.strip(), getattr(node, "col_offset", 0), problem, expected, hint)
+
+    # -- computing --------------------------------------------------------------------------------
+
+    def _value(self, node: ast.expr, names: Mapping[str, Any]) -> Any:
+        if _is_name(node):
+            return names[_name(node)]
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.BinOp(left=left, op=op, right=right):
+                return _OPERATORS[type(op)](self._value(left, names), self._value(right, names))
+            case ast.UnaryOp(op=op, operand=operand):
+                return _SIGNS[type(op)](self._value(operand, names))
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                difference = self._value(left, names) - self._value(right, names)
+                return difference if isinstance(op, ast.Gt | ast.GtE) else -difference
+            case ast.Call(func=ast.Name(id=name), args=args):
+                return FUNCTIONS[name][0](*(self._value(arg, names) for arg in args))
+        raise AssertionError(ast.dump(node))  # what _check lets through is listed above
+
+    # -- dimensions -------------------------------------------------------------------------------
+
+    def _dimension(self, node: ast.expr, names: Mapping[str, Dimension]) -> Dimension:
+        if _is_name(node):
+            name = _name(node)
+            if name not in names:
+                raise self._error(
+                    node, f"unknown name `{shown(name)}`", "one of " + ", ".join(names), suggestion(name, names)
+                )
+            return names[name]
+        match node:
+            case ast.UnaryOp(operand=operand):
+                return self._dimension(operand, names)
+            case ast.BinOp(left=left, op=ast.Pow(), right=power):
+                return self._power(self._dimension(left, names), power, names)
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as op, right=right):
+                sign = 1 if isinstance(op, ast.Mult) else -1
+                pairs = zip(self._dimension(left, names), self._dimension(right, names), strict=True)
+                return tuple(a + sign * b for a, b in pairs)
+            case ast.BinOp(left=left, right=right) | ast.Compare(left=left, comparators=[right]):
+                return self._same(node, [left, right], names)
+            case ast.Call(func=ast.Name(id="where"), args=[condition, *choices]):
+                self._dimension(condition, names)
+                return self._same(node, choices, names)
+            case ast.Call(func=ast.Name(id="min" | "max"), args=args):
+                return self._same(node, args, names)
+            case ast.Call(func=ast.Name(id="sqrt"), args=[arg]):
+                return tuple(exponent / 2 for exponent in self._dimension(arg, names))
+            case ast.Call(func=ast.Name(id=name), args=[arg]):
+                if self._dimension(arg, names) != DIMENSIONLESS:
+                    raise self._error(arg, f"{name} is taken of something with a unit", "a plain number", "divide it")
+        return DIMENSIONLESS
+
+    def _same(self, node: ast.expr, parts: list[ast.expr], names: Mapping[str, Dimension]) -> Dimension:
+        first, second = (self._dimension(part, names) for part in parts)
+        if first != second:
+            raise self._error(node, "the two sides have different units", "one unit on both")
+        return first
+
+    def _power(self, base: Dimension, power: ast.expr, names: Mapping[str, Dimension]) -> Dimension:
+        if self._dimension(power, names) != DIMENSIONLESS:
+            raise self._error(power, "the exponent has a unit", "a plain number")
+        if base == DIMENSIONLESS:
+            return base
+        sign, number = (-1, power.operand) if isinstance(power, ast.UnaryOp) else (1, power)
+        if not isinstance(number, ast.Constant):
+            raise self._error(power, "something with a unit is raised to a power that is not a number", "a number")
+        exponent = sign * Fraction(str(number.value))
+        return tuple(e * exponent for e in base)
+
+
+def _is_name(node: ast.AST) -> bool:
+    """Whether a node is a name, or ``label.gate``."""
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        assert isinstance(node.value, ast.Name)
+        return f"{node.value.id}.{node.attr}"
+    assert isinstance(node, ast.Name)
+    return node.id
+
+
+def _nodes(node: ast.expr, depth: int = 0) -> Iterator[tuple[ast.expr, int]]:
+    """The expressions of a tree from the top; names of functions and inner parts of names left out."""
+    yield node, depth
+    if _is_name(node):
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr) and not (isinstance(node, ast.Call) and child is node.func):
+            yield from _nodes(child, depth + 1)

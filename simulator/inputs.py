@@ -1,0 +1,82 @@
+"""What a kernel is given for each run of a batch: numbers as arrays over runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.model import Model
+from simulator.protocol import Schedule, schedule
+from simulator.scenario_parts import Run
+
+if TYPE_CHECKING:
+    from simulator.kernel.program import Integration, Program
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Numbers of a batch of runs, a lone run being a batch of one.
+
+    Parameters
+    ----------
+    state, scale : ndarray, shape (runs, states)
+        Initial states and the sizes below which only absolute accuracy counts.
+    parameters : ndarray, shape (runs, parameters)
+        Parameter vectors at the start.
+    end : ndarray, shape (runs,)
+        End times [s].
+    events : Schedule
+        What changes after the start.
+    settings : Run
+        Accuracy and limits, the same for all.
+    """
+
+    state: np.ndarray
+    scale: np.ndarray
+    parameters: np.ndarray
+    end: np.ndarray
+    events: Schedule
+    settings: Run
+
+    @classmethod
+    def of(cls, model: Model, swept: Mapping[str, np.ndarray] | None = None) -> Inputs:
+        """Inputs of the runs with these values by dotted path, shape (runs,) each; of one run without any.
+
+        All numbers are arrays, also where one would do: array and scalar functions may differ in the last bit.
+
+        Raises
+        ------
+        ModelError
+            When the numbers of some run contradict each other.
+        """
+        swept = swept or {}
+        runs = len(next(iter(swept.values()))) if swept else 1
+        values = {key: np.array([value]) for key, value in model.values.items()} | dict(swept)
+
+        def rows(array: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(array, (runs, array.shape[-1]))
+
+        parameters, events = schedule(model, values, runs).after_start(rows(model.parameters(values)))
+        end = np.full(runs, model.scenario.run.duration)
+        state, scale = rows(model.initial_state(values)), rows(model.scales(values))
+        return cls(state, scale, parameters, end, events, model.scenario.run)
+
+    def integrated(
+        self, program: Program, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
+    ) -> Integration:
+        """Integrate all runs, saving at the times [s]; `stopped` is asked now and then whether to give up."""
+        return program.integrate(
+            self.state,
+            self.parameters,
+            self.scale,
+            self.end,
+            times,
+            event_time=self.events.time,
+            event_parameters=self.events.parameters,
+            rtol=self.settings.rtol,
+            max_steps=self.settings.max_steps,
+            stopped=stopped,
+        )

@@ -1,0 +1,93 @@
+"""One writer at a time in an output directory, also after one of them was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from simulator.atomic import StorageError, storage_error
+
+NAME = ".ionflux-lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a directory.
+
+    Raises
+    ------
+    StorageError
+        When somebody else holds it, or it cannot be made.
+    """
+    path = folder / NAME
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+    temporary = folder / f"{NAME}-{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.write_text(json.dumps(me))
+        try:
+            _take(temporary, path)
+        finally:
+            temporary.unlink()
+    except OSError as error:
+        raise storage_error(path, 100, error) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _take(temporary: Path, path: Path) -> None:
+    """Make the lock appear with its contents, in one step that fails if it is there."""
+    for _ in range(2):
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            holder = _holder(path)
+            if holder is not None and _alive(holder):
+                problem = f"another run (process {holder.get('pid')} on {holder.get('host')}) is writing there"
+                hint = f"wait for it, or choose another directory; if it is gone for certain, delete {path}"
+                raise StorageError(path.parent, problem, hint) from None
+            with suppress(FileNotFoundError):
+                path.unlink()
+        else:
+            return
+    raise StorageError(path.parent, "another run has just begun to write there", "wait for it")
+
+
+def _holder(path: Path) -> dict[str, object] | None:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _alive(holder: dict[str, object]) -> bool:
+    """Whether the process that made a lock still runs; on other machines that cannot be told."""
+    if holder.get("host") != socket.gethostname():
+        return True
+    pid = holder.get("pid")
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    # A number that has been given to another process since.
+    return holder.get("started") == _started(pid)
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in the kernel's own count; empty where that is not known."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

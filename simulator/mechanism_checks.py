@@ -1,0 +1,192 @@
+"""Whether the mechanisms of a membrane fit the scenario around them: species, gates, units of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from simulator.complaints import Complaint, suggestion
+from simulator.constants import SPECIES_CHARGE
+from simulator.custom_entry import CustomEntry
+from simulator.custom_law import NAMES, ROLES, check_dimensions
+from simulator.expressions import Expression, ExpressionError
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import CHOSEN, Mechanism
+
+if TYPE_CHECKING:
+    from simulator.scenario import Membrane, Scenario
+
+__all__ = ["complaints", "warnings"]
+
+Location = tuple[str | int, ...]
+
+
+def complaints(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[Complaint]:
+    """Everything that does not fit together in one membrane's mechanisms."""
+    taken: dict[str, str] = {}
+    for label, entry in membrane.mechanisms.items():
+        where = (*at, "mechanisms", label)
+        for use in entry.structures(label):
+            other = taken.setdefault(use.label, label)
+            if other != label:
+                problem = f"the channel `{other}` makes a mechanism called `{use.label}` for one of its ions"
+                yield Complaint(where, problem, "another label")
+            yield from _species(scenario, where, membrane, entry, use)
+        if isinstance(entry, CustomEntry):
+            yield from _expressions(scenario, where, membrane, entry)
+        else:
+            yield from _variables(scenario, where, membrane, entry)
+    yield from _circles(at, membrane)
+
+
+def warnings(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[Complaint]:
+    """What is allowed but hardly meant."""
+    for label, entry in membrane.mechanisms.items():
+        for use in entry.structures(label):
+            charges = {s: scenario.charge_of(s) or 0 for s in use.species}
+            inside, outside = (sum(n * charges[s] for s, n in m.items()) for m in (use.moves, use.moves_outside))
+            moved = inside if use.mechanism.charge is None else use.mechanism.charge
+            if (moved != inside or outside != -inside) and not use.mechanism.open:
+                problem = (
+                    f"a turnover moves {moved:+d} charges, and its molecules carry {inside:+d} in, {outside:+d} out"
+                )
+                hint = "write `open: true` if the published model is like that; the run will end conservation_violated"
+                yield Complaint((*at, "mechanisms", label), problem, "", hint)
+
+
+def _species(
+    scenario: Scenario, at: Location, membrane: Membrane, entry: Any, use: MechanismStructure
+) -> Iterator[Complaint]:
+    chosen, mechanism = use.chosen, use.mechanism
+    for species in use.species:
+        where = _place(at, entry, use, species)
+        charge = scenario.charge_of(species)
+        if charge is None:
+            known = list(dict.fromkeys([*scenario.charges(), *SPECIES_CHARGE, *scenario.species]))
+            hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 1}}}}"
+            yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
+            continue
+        if species == chosen and mechanism.chooses == "ion" and charge == 0:
+            problem = f"`{species}` has charge 0, and {entry.law} moves ions"
+            yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
+            continue
+        if species == chosen and _ignores_voltage(mechanism) and charge != 0:
+            problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
+            yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
+            continue
+        for side, moved in ((membrane.inside, use.moves), (membrane.outside, use.moves_outside)):
+            compartment = scenario.compartments.get(side)
+            if compartment is None or species not in moved:
+                continue
+            if mechanism.takes_logarithm and compartment.concentrations.get(species) == 0.0:
+                problem = f"{entry.law} takes the logarithm of concentrations, and `{side}` has no `{species}`"
+                hint = "give a trace, e.g. 1 nM, or use a law that allows none, e.g. leak_ghk"
+                yield Complaint(where, problem, f"some `{species}` on both sides", hint)
+            if species not in compartment.concentrations:
+                problem = f"{entry.law} moves `{species}`, which `{side}` does not list"
+                hint = f"add `{species}: 0 mM` to compartments.{side}.concentrations"
+                yield Complaint(where, problem, "the species on both sides", hint)
+
+
+def _ignores_voltage(mechanism: Mechanism) -> bool:
+    """Whether a law for any one species crosses a membrane without heeding its potential."""
+    return mechanism.chooses == "species" and mechanism.moves.get(CHOSEN) == 1 and "v" not in mechanism.arguments
+
+
+def _place(at: Location, entry: Any, use: MechanismStructure, species: str) -> Location:
+    """The key that names a species."""
+    if entry.law == "channel":
+        return (*at, "ions", species)
+    if entry.law == "custom":
+        return (*at, "moves" if species in entry.moves else "moves_outside", species)
+    if species in use.partners:
+        return (*at, use.mechanism.partners[use.partners.index(species)])
+    return (*at, str(use.mechanism.chooses)) if species == use.chosen else (*at, "law")
+
+
+def _names(scenario: Scenario, membrane: Membrane) -> dict[str, str]:
+    """What expressions and forms on a membrane may name, with SI units: sides, surroundings, gates."""
+    found = dict(NAMES)
+    for suffix, side in (("i", membrane.inside), ("o", membrane.outside)):
+        compartment = scenario.compartments.get(side)
+        found |= {f"{s}_{suffix}": "mol/m^3" for s in (compartment.concentrations if compartment else ())}
+        if compartment is not None and compartment.fixed:
+            del found[f"volume_{suffix}"]
+    for label, entry in membrane.mechanisms.items():
+        found |= {f"{label}.{gate}": "1" for gate in getattr(entry, "gates", ())}
+    return found
+
+
+def _expressions(scenario: Scenario, at: Location, membrane: Membrane, entry: CustomEntry) -> Iterator[Complaint]:
+    """What is wrong with the expressions of a law of one's own."""
+    own = {name: getattr(value, "unit", "1") for name, value in entry.parameters.items()}
+    gates = dict.fromkeys(entry.gates, "1")
+    names = _names(scenario, membrane)
+    for name in [*(n for n in own if n in names or n in gates), *(n for n in gates if n in names)]:
+        yield Complaint(
+            (*at, "parameters" if name in own else "gates", name),
+            f"`{name}` means something else already",
+            "another name",
+        )
+    written: list[tuple[Location, str, str]] = [((*at, "rate"), entry.rate, "mol/m^2/s")]
+    written += [
+        ((*at, "gates", name, role), text, unit)
+        for name, gate in entry.gates.items()
+        for role, unit in ROLES.items()
+        if (text := getattr(gate, role)) is not None
+    ]
+    for where, text, unit in written:
+        try:
+            check_dimensions(Expression(text), unit, {**names, **own, **gates})
+        except ExpressionError as error:
+            yield Complaint(where, error.problem, error.expected, error.hint)
+
+
+def _variables(scenario: Scenario, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
+    """What is wrong with the variables that a channel's gates depend on."""
+    names = _names(scenario, membrane)
+    for name, gate in getattr(entry, "gates", {}).items():
+        for role in gate.branches:
+            record = getattr(gate, role)
+            of = getattr(record, "of", None)
+            if of is None:
+                continue
+            unit = "1" if "midpoint" in type(record).model_fields else "mol/m^3"
+            known = [n for n, u in names.items() if u == unit]
+            if of not in known:
+                what = "gate" if unit == "1" else "concentration"
+                expected = "one of " + ", ".join(known)
+                yield Complaint(
+                    (*at, "gates", name, role, "of"), f"unknown {what} `{of}`", expected, suggestion(of, known)
+                )
+
+
+def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
+    """Gates that follow each other at once in a circle have no value."""
+    waiting: dict[str, set[str]] = {}
+    for label, entry in membrane.mechanisms.items():
+        own = set(getattr(entry, "gates", ()))
+        for name in own:
+            needed = _follows_at_once(entry, name)
+            waiting[f"{label}.{name}"] = {f"{label}.{n}" if n in own else n for n in needed}
+    while waiting:
+        ready = [name for name, needed in waiting.items() if not needed & waiting.keys()]
+        if not ready:
+            for name in waiting:
+                label, circular = name.split(".")
+                where = (*at, "mechanisms", label, "gates", circular)
+                yield Complaint(where, "this gate follows itself at once, in a circle")
+            return
+        for name in ready:
+            del waiting[name]
+
+
+def _follows_at_once(entry: Any, name: str) -> set[str]:
+    """What a gate that is there at once depends on; nothing for one that takes time, or cannot be read."""
+    gate = entry.gates[name]
+    if gate.steady is None or gate.time_constant is not None:
+        return set()
+    try:
+        return set(Expression(gate.steady).arguments) if isinstance(entry, CustomEntry) else {gate.steady.variable}
+    except ExpressionError:
+        return set()

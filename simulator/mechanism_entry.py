@@ -1,0 +1,47 @@
+"""What a scenario says of one mechanism: its law and the numbers of that law."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import Mechanism, Parameter, library
+from simulator.quantity import Quantity
+from simulator.records import Record
+
+__all__ = ["MechanismEntry", "field_of"]
+
+
+class MechanismEntry(Record):
+    """A mechanism of a membrane: its law and the numbers of that law."""
+
+    law: str
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """The law itself, of entries that name one of the library."""
+        return library()[self.law]
+
+    @property
+    def chosen(self) -> str | None:
+        """The species the scenario chose for the law, None if the law names all its species."""
+        key = self.mechanism.chooses
+        return str(getattr(self, key)) if key else None
+
+    def values(self) -> dict[str, float]:
+        """The parameters of a library's law by name [SI]."""
+        return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.mechanism.parameters}
+
+    def structures(self, label: str) -> tuple[MechanismStructure, ...]:
+        """The mechanisms that the entry makes, without their numbers."""
+        partners = tuple(str(getattr(self, key)) for key in self.mechanism.partners)
+        return (MechanismStructure(label, self.law, self.chosen, partners),)
+
+
+def field_of(parameter: Parameter) -> Any:
+    """Type and description of a parameter, as a record's field."""
+    quantity = Quantity(parameter.unit, parameter.minimum, parameter.maximum, parameter.positive)
+    default = ... if parameter.default is None else parameter.default
+    return (Annotated[float, quantity], Field(default, description=parameter.meaning))

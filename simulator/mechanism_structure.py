@@ -1,0 +1,70 @@
+"""A law in its place on a membrane, without its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.channel import ChannelForm
+from simulator.custom_law import CustomForm
+from simulator.mechanisms import Mechanism, library
+
+__all__ = ["MechanismStructure"]
+
+
+@dataclass(frozen=True)
+class MechanismStructure:
+    """A law on a membrane, with the species it is applied to.
+
+    Parameters
+    ----------
+    label : str
+        Its name on the membrane.
+    law : str
+        Name of its law.
+    chosen : str or None
+        Species the scenario chose for the law.
+    partners : tuple of str
+        Further species it chose.
+    form : ChannelForm or CustomForm, optional
+        What makes the law where it is not one of the library's.
+    entry : str
+        Label under which the scenario has its numbers; empty if it is `label`. A channel of several ions
+        makes several mechanisms.
+    """
+
+    label: str
+    law: str
+    chosen: str | None
+    partners: tuple[str, ...] = ()
+    form: ChannelForm | CustomForm | None = None
+    entry: str = ""
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """The law itself."""
+        return library()[self.law] if self.form is None else self.form.mechanism
+
+    @property
+    def owner(self) -> str:
+        """Label under which the scenario has its numbers and gates."""
+        return self.entry or self.label
+
+    @property
+    def moves(self) -> dict[str, int]:
+        """Molecules of each species that enter the inside per turnover."""
+        return self.mechanism.stoichiometry(self.chosen, self.partners)
+
+    @property
+    def moves_outside(self) -> dict[str, int]:
+        """Molecules of each species that enter the outside per turnover."""
+        return self.mechanism.outside_stoichiometry(self.chosen, self.partners)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Every species it moves, on either side."""
+        return tuple(dict.fromkeys([*self.moves, *self.moves_outside]))
+
+    @property
+    def conserves_species(self) -> bool:
+        """Whether all that enters one side leaves the other."""
+        return self.moves_outside == {s: -n for s, n in self.moves.items()}

@@ -1,0 +1,332 @@
+"""A batch on disk: a directory of parts, each a data file of consecutive runs, beside a manifest.
+
+A part gets its name when it is whole and on the disk; the manifest says how many there must be. So whatever
+stops a batch, each part that is there counts, and the same command computes the others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulator.atomic import StorageError, place, storage_error
+from simulator.batch import STATUSES, Batch, Failure
+from simulator.batch_layout import part_contents, restored_part
+from simulator.datafile import DataFileError
+from simulator.errors import UsageError
+from simulator.kernel.cache import kernel_hash
+from simulator.layout import CONFIG, GATING, PART, resolved_text, run_hash, scenario_in
+from simulator.lock import locked
+from simulator.scenario import Scenario, differences
+from simulator.storage import opened, packed
+from simulator.structure import structure_of
+from simulator.verdict import WORDS
+
+__all__ = ["Folder", "read_batch", "restored_part", "write_batch"]
+
+MANIFEST = "manifest.json"
+FORMAT, FORMAT_VERSION = "ionflux batch", 1
+PART_NAME = re.compile(r"part-(\d{6,})\.h5")
+
+#: Bytes of a part, and the most runs in one: what a kill may cost.
+PART_BYTES, PART_RUNS = 32 << 20, 1 << 15
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The directory of a batch.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    scenario : Scenario
+        What is run, its sweep included.
+    resolved : str
+        The same as text, the way files keep it.
+    config_text : str
+        The YAML as given.
+    runs, part_runs : int
+        Runs in all, and in each part but the last.
+    kernel : str
+        Hash of the equations.
+    """
+
+    path: Path
+    scenario: Scenario
+    resolved: str
+    config_text: str
+    runs: int
+    part_runs: int
+    kernel: str
+
+    @classmethod
+    def planned(cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "") -> Folder:
+        """The directory that a batch would be written to."""
+        part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        kernel = kernel_hash(structure_of(scenario))
+        return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
+
+    @classmethod
+    def existing(cls, path: Path) -> Folder | None:
+        """What the manifest in a directory says; None if there is none.
+
+        Raises
+        ------
+        DataFileError
+            When there is one that cannot be understood.
+        """
+        manifest = path / MANIFEST
+        try:
+            text = manifest.read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise DataFileError(manifest, f"cannot be read ({error})") from error
+        try:
+            found = json.loads(text)
+            if found["format"] != FORMAT or found["format_version"] != FORMAT_VERSION:
+                raise DataFileError(manifest, "is not of a batch that this version can read")
+            resolved, kernel = str(found["scenario"]), str(found["kernel_hash"])
+            folder = cls(
+                path,
+                scenario_in(resolved),
+                resolved,
+                str(found["config"]),
+                int(found["runs"]),
+                int(found["part_runs"]),
+                kernel,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataFileError(manifest, "is damaged") from error
+        if found.get("run_hash") != folder.run_hash or folder.runs < 1 or folder.part_runs < 1:
+            raise DataFileError(manifest, "is damaged")
+        return folder
+
+    @property
+    def run_hash(self) -> str:
+        """What makes this batch the same batch."""
+        return run_hash(self.resolved, self.kernel)
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return -(-self.runs // self.part_runs)
+
+    def part_path(self, number: int) -> Path:
+        """File of a part."""
+        return self.path / f"part-{number:06d}.h5"
+
+    def span(self, number: int) -> tuple[int, int]:
+        """Runs of a part: the first, and the one after the last."""
+        return number * self.part_runs, min((number + 1) * self.part_runs, self.runs)
+
+    def finished(self) -> list[int]:
+        """Numbers of the parts that are there."""
+        return [number for number in range(self.parts) if self.part_path(number).is_file()]
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def refuse_other(self, overwrite: bool) -> None:
+        """Raise UsageError if the place is taken by something else.
+
+        A batch of other runs is not taken for this one unless it may be overwritten.
+        """
+        if self.path.is_symlink():
+            raise UsageError(f"{self.path} is a symbolic link", "give the directory itself")
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise UsageError(f"{self.path} is a file; a sweep is saved in a directory", "choose another name (-o)")
+        if overwrite and (self.path / MANIFEST).exists():
+            return
+        found = Folder.existing(self.path)
+        others = sorted(p.name for p in self.path.iterdir() if not _ours(p.name))
+        if found is not None:
+            self._refuse_changed(found)
+        elif others:
+            problem = f"{self.path} has other files in it ({', '.join(others[:3])})"
+            raise UsageError(problem, "choose an empty or a new directory (-o)")
+
+    def make(self) -> None:
+        """Make the directory.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be made.
+        """
+        try:
+            self.path.mkdir(exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise storage_error(self.path, 0, error) from error
+
+    def begin(self, overwrite: bool) -> None:
+        """Write the manifest, or find the one of this very batch; to be called under the lock."""
+        self.refuse_other(overwrite)
+        manifest = self.path / MANIFEST
+        for path in self.path.glob(".ionflux-*.tmp"):  # what an interrupted run left half-written
+            path.unlink(missing_ok=True)
+        found = None if overwrite else Folder.existing(self.path)
+        if found is not None:
+            return
+        # The manifest goes first and comes last, so that parts never stand beside that of another batch.
+        manifest.unlink(missing_ok=True)
+        for path in self.path.glob("part-*.h5"):
+            if PART_NAME.fullmatch(path.name):
+                path.unlink()
+        place(manifest, self._manifest().encode(), overwrite=True)
+
+    def _manifest(self) -> str:
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "name": self.scenario.name,
+            "run_hash": self.run_hash,
+            "kernel_hash": self.kernel,
+            "runs": self.runs,
+            "part_runs": self.part_runs,
+            "parts": self.parts,
+            "scenario": self.resolved,
+            "config": self.config_text,
+        }
+        return json.dumps(facts, indent=1) + "\n"
+
+    def _refuse_changed(self, found: Folder) -> None:
+        changed = differences(found.scenario, self.scenario)
+        if changed:
+            keys = ", ".join(f"{key} ({a} -> {b})" for key, a, b in changed[:5])
+            problem = f"{self.path} holds another batch; it differs in {keys}"
+            raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
+        if found.run_hash != self.run_hash or (found.runs, found.part_runs) != (self.runs, self.part_runs):
+            problem = f"{self.path} was computed by another version of the equations"
+            raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
+
+    def write_part(self, number: int, batch: Batch) -> None:
+        """Store one part; its name appears when it is on the disk."""
+        place(self.part_path(number), packed(part_contents(batch, number, self.config_text)), overwrite=True)
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def require_complete(self) -> None:
+        """Raise DataFileError unless every part is there."""
+        missing = self.parts - len(self.finished())
+        if missing:
+            problem = f"is incomplete: {missing} of {self.parts} parts are missing"
+            raise DataFileError(self.path, problem, hint="the command that began it goes on with it")
+
+    def part(self, number: int) -> Batch:
+        """One part, all of it verified."""
+        with opened(self.part_path(number)) as source:
+            found = source.contents()
+            batch = restored_part(found)
+            self._require_own(source.facts(), number, batch.first, batch.runs)
+            source.check_digest(found)
+            return batch
+
+    def variable(self, number: int, name: str) -> np.ndarray:
+        """One variable of one part."""
+        with opened(self.part_path(number)) as source:
+            values = source.variable(name).values
+            start, stop = self.span(number)
+            self._require_own(source.facts(), number, start, len(values) if name != "time" else stop - start)
+        return np.asarray(values)
+
+    def _require_own(self, facts: Mapping[str, str], number: int, first: int, runs: int) -> None:
+        start, stop = self.span(number)
+        same = facts.get(PART) == str(number) and facts.get("run_hash") == self.run_hash
+        if not same or (first, runs) != (start, stop - start):
+            raise DataFileError(self.part_path(number), "is not a part of this batch")
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Runs by status and by verdict, of the parts that are there."""
+        found: dict[str, Counter[int]] = {"status": Counter(), "verdict": Counter()}
+        for number in self.finished():
+            for name, counter in found.items():
+                counter.update(self.variable(number, name).tolist())
+        words = {"status": STATUSES, "verdict": WORDS}
+        return {name: {words[name][code]: n for code, n in sorted(c.items())} for name, c in found.items()}
+
+    def failures(self) -> Iterator[Failure]:
+        """Each run that failed, of the parts that are there."""
+        for number in self.finished():
+            if np.any(self.variable(number, "status")):
+                yield from self.part(number).failures()
+
+
+class StoredArrays(Mapping[str, np.ndarray]):
+    """Variables of a batch on disk, each read, all parts together, when it is asked for."""
+
+    def __init__(self, folder: Folder, names: tuple[str, ...]) -> None:
+        self.folder, self.names = folder, names
+        self._last: tuple[str, np.ndarray] | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if self._last is None or self._last[0] != name:
+            self._last = None  # one at a time: each may be as large as memory allows
+            parts = [self.folder.variable(number, name) for number in range(self.folder.parts)]
+            self._last = name, np.concatenate(parts)
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_batch(path: Path) -> Batch:
+    """A batch from its directory; arrays are read when they are asked for.
+
+    Raises
+    ------
+    DataFileError
+        When it is not one, or not complete.
+    """
+    folder = Folder.existing(path)
+    if folder is None:
+        raise DataFileError(path, "is a directory without a batch in it")
+    folder.require_complete()
+    first = folder.part(0)
+    arrays: Mapping[str, np.ndarray] = StoredArrays(folder, tuple(n for n, v in first.arrays.items() if v.size))
+    if not first.arrays[GATING].size:
+        nothing = {GATING: np.empty((folder.runs, len(first.time), 0))}
+        arrays = ChainMap(nothing, arrays)
+    coordinates = StoredArrays(folder, tuple(first.coordinates))
+    facts = {**first.provenance, CONFIG: folder.config_text}
+    return Batch(folder.scenario, first.time, arrays, coordinates, folder.runs, provenance=facts)
+
+
+def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: bool = False) -> Path:
+    """Save a batch as a directory of parts.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be stored, or something is there already.
+    """
+    if path.exists() and not overwrite:
+        raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
+    run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
+    text = config_text or batch.provenance.get(CONFIG, "")
+    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text)
+    folder.refuse_other(overwrite)
+    folder.make()
+    with locked(path):
+        folder.begin(overwrite)
+        for number in range(folder.parts):
+            folder.write_part(number, batch.part(*folder.span(number)))
+    return path
+
+
+def _ours(name: str) -> bool:
+    return name == MANIFEST or name.startswith(".ionflux-") or PART_NAME.fullmatch(name) is not None

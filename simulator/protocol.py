@@ -1,0 +1,107 @@
+"""The protocol of each run as numbers: times at which parameters change, and the parameters from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.contents import Values
+from simulator.scenario import ClampEvent, ReleaseEvent, SetEvent
+
+if TYPE_CHECKING:
+    from simulator.model import Model
+
+#: Time constant [s] with which a clamped membrane reaches its command potential.
+CLAMP_TIME = 1.0e-9
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Events of a batch of runs, in order of time.
+
+    Parameters
+    ----------
+    time : ndarray, shape (runs, events)
+        Times [s], rising in each run; infinite where a run has fewer events than others.
+    parameters : ndarray, shape (runs, events, parameters)
+        Parameter vectors from each event on.
+    """
+
+    time: np.ndarray
+    parameters: np.ndarray
+
+    def after_start(self, parameters: np.ndarray) -> tuple[np.ndarray, Schedule]:
+        """Parameters at the start, those of events at t = 0 among them, and the events after it."""
+        if not self.time.shape[1] or not np.any(self.time[:, 0] <= 0.0):
+            return parameters, self
+        now = self.time[:, 0] <= 0.0
+        parameters = np.where(now[:, None], self.parameters[:, 0], parameters)
+        places = np.minimum(np.arange(self.time.shape[1]) + now[:, None], self.time.shape[1] - 1)
+        time = np.take_along_axis(self.time, places, axis=1)
+        time[now, -1] = np.inf
+        return parameters, Schedule(time, np.take_along_axis(self.parameters, places[:, :, None], axis=1))
+
+    def at(self, time: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Parameters in force up to each time, shape (runs, times, parameters); times is 1 where nothing changes.
+
+        A state saved at the very moment of an event still belongs to what went before; an event at
+        t = 0 belongs to the start.
+        """
+        if not self.time.shape[1]:
+            return parameters[:, None]
+        found = np.repeat(parameters[:, None], len(time), axis=1)
+        for i in range(self.time.shape[1]):
+            when = self.time[:, i, None]
+            found = np.where(((time > when) | (when <= 0.0))[:, :, None], self.parameters[:, i, None], found)
+        return found
+
+
+def schedule(model: Model, values: Values, runs: int) -> Schedule:
+    """Events of runs whose values are given by dotted path, as numbers or arrays of shape (runs,)."""
+    events = range(len(model.scenario.protocol))
+    width = len(model.structure.parameters)
+    if not len(events):
+        return Schedule(np.empty((runs, 0)), np.empty((runs, 0, width)))
+    times = np.stack([np.broadcast_to(values[f"protocol.{i}.at"], (runs,)) for i in events], axis=1).astype(float)
+    order = np.argsort(times, axis=1, kind="stable")
+    sorted_times = np.take_along_axis(times, order, axis=1)
+    last = np.append(np.diff(sorted_times, axis=1) != 0.0, np.ones((runs, 1), dtype=bool), axis=1)
+    # Runs whose events come in the same order, the same of them at once, are computed together.
+    patterns, pattern_of = np.unique(np.concatenate([order, last], axis=1), axis=0, return_inverse=True)
+    most = int(np.max(patterns[:, len(events) :].sum(axis=1)))
+    found = Schedule(np.full((runs, most), np.inf), np.zeros((runs, most, width)))
+    for number, pattern in enumerate(patterns):
+        members = np.flatnonzero(pattern_of.reshape(-1) == number)
+        own = {key: _of(value, members, runs) for key, value in values.items()}
+        place = 0
+        steps = _applied(model, own, pattern[: len(events)])
+        for i, (parameters, closes) in enumerate(zip(steps, pattern[len(events) :], strict=True)):
+            if closes:
+                found.time[members, place] = sorted_times[members, i]
+                found.parameters[members, place] = parameters
+                place += 1
+    return found
+
+
+def _of(value: Any, members: np.ndarray, runs: int) -> Any:
+    return value[members] if runs > 1 and np.ndim(value) and len(value) == runs else value
+
+
+def _applied(model: Model, values: dict[str, Any], order: np.ndarray) -> Iterator[np.ndarray]:
+    """Parameters after each event in turn."""
+    values = dict(values)
+    clamps: dict[str, tuple[Any, Any]] = {}
+    for i in order.tolist():
+        match model.scenario.protocol[i]:
+            case SetEvent() as event:
+                values |= {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
+            case ClampEvent() as event:
+                for name in event.clamp:
+                    gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
+                    clamps[name] = (gain, values[f"protocol.{i}.clamp.{name}.potential"])
+            case ReleaseEvent() as event:
+                clamps |= dict.fromkeys(event.release, (0.0, 0.0))
+        yield model.parameters(values, clamps)

@@ -1,0 +1,124 @@
+"""What a user can say about a sweep: which values vary, how, and how many runs that makes.
+
+:mod:`simulator.design` turns it into the values of each run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from simulator.quantity import Quantity
+from simulator.records import Frozen, Record
+
+__all__ = ["RANDOM_MODES", "Axis", "Sweep"]
+
+#: Modes that draw `n` runs; the others enumerate what is written.
+RANDOM_MODES = ("random", "lhs", "sobol")
+
+#: Runs that a sweep may have unless it says more.
+DEFAULT_LIMIT = 10_000_000
+
+#: What an axis can be, with the number of values each form takes (None: any).
+FORMS = {"values": None, "linspace": 2, "logspace": 2, "range": 3, "uniform": 2, "loguniform": 2, "normal": 2}
+DISTRIBUTIONS = ("uniform", "loguniform", "normal")
+
+Count = Annotated[int, Quantity("1", 1, 10**15, whole=True)]
+Numbers = tuple[Any, ...]
+
+
+class Axis(Record):
+    """Values of one key: listed, spaced or drawn. A plain list means `values`."""
+
+    values: Numbers | None = Field(None, description="the values themselves", strict=False)
+    linspace: Numbers | None = Field(None, description="first and last of n evenly spaced values", strict=False)
+    logspace: Numbers | None = Field(None, description="first and last of n values in equal ratios", strict=False)
+    range: Numbers | None = Field(None, description="first value, last value, step", strict=False)
+    uniform: Numbers | None = Field(None, description="lowest and highest of values drawn evenly", strict=False)
+    loguniform: Numbers | None = Field(None, description="lowest and highest, the logarithm drawn evenly", strict=False)
+    normal: Numbers | None = Field(
+        None, description="mean and standard deviation, cut off where the key has its bounds", strict=False
+    )
+    n: Count | None = Field(None, description="number of values of linspace or logspace")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_list(cls, data: Any) -> Any:
+        return {"values": data} if isinstance(data, list | tuple) else data
+
+    @property
+    def form(self) -> str:
+        """Which of :data:`FORMS` is given; empty unless it is exactly one."""
+        given = [form for form in FORMS if getattr(self, form) is not None]
+        return given[0] if len(given) == 1 else ""
+
+    @property
+    def numbers(self) -> Numbers:
+        """What is given to that form."""
+        return tuple(getattr(self, self.form)) if self.form else ()
+
+    def count(self) -> int:
+        """Number of values of an axis that is not drawn from a distribution."""
+        if self.form == "range":
+            first, last, step = self.numbers
+            return math.floor((last - first) / step * (1.0 + 1.0e-12) + 1.0e-12) + 1
+        return len(self.numbers) if self.form == "values" else int(self.n or 0)
+
+
+class Sweep(Record):
+    """Many runs of one scenario, each with its own values."""
+
+    mode: Literal["grid", "zip", "list", "random", "lhs", "sobol", "product"] = Field(
+        description="every combination, side by side, as listed, drawn, or every combination of parts"
+    )
+    over: Annotated[dict[str, Axis], Frozen] = Field(
+        default_factory=dict, description="axis by dotted path", validate_default=True
+    )
+    n: Count | None = Field(None, description="number of runs of random, lhs and sobol")
+    seed: Annotated[int, Quantity("1", 0, 2**63 - 1, whole=True)] = Field(
+        0, description="seed of random, lhs and sobol"
+    )
+    runs: tuple[Annotated[dict[str, Any], Frozen], ...] = Field(
+        (), description="values by dotted path of each run, for list", strict=False
+    )
+    parts: tuple[Sweep, ...] = Field((), description="sweeps whose combinations a product makes", strict=False)
+    limit: Count = Field(DEFAULT_LIMIT, description="largest number of runs; guards against slips")
+
+    def swept(self) -> tuple[str, ...]:
+        """Dotted paths that vary, in order of appearance."""
+        own = [*self.over, *(key for run in self.runs for key in run)]
+        return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.swept())]))
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of values of each axis (or of each whole part that draws or lists its runs)."""
+        if self.mode == "product":
+            found: dict[str, int] = {}
+            for i, part in enumerate(self.parts):
+                found |= part.counts() if part.mode == "grid" else {f"parts.{i} ({part.mode})": part.total()}
+            return found
+        if self.mode == "grid":
+            return {key: axis.count() for key, axis in self.over.items()}
+        return {self.mode: self.total()}
+
+    def total(self) -> int:
+        """Number of runs."""
+        match self.mode:
+            case "grid":
+                return math.prod(axis.count() for axis in self.over.values())
+            case "product":
+                return math.prod(part.total() for part in self.parts)
+            case "random" | "lhs" | "sobol":
+                return int(self.n or 0)
+        lengths = [axis.count() for axis in self.over.values()]
+        return len(self.runs) or (min(lengths) if lengths else 0)
+
+    def leaves_of_parts(self) -> Iterator[Sweep]:
+        """The sweeps that are not products, in order."""
+        if self.mode == "product":
+            for part in self.parts:
+                yield from part.leaves_of_parts()
+        else:
+            yield self

@@ -1,0 +1,242 @@
+"""Sweeps against their scenario: keys that exist, values in their units and bounds, sizes that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from simulator.complaints import Complaint, shown, suggestion
+from simulator.dotted_paths import Leaf
+from simulator.notation import count, duration, size
+from simulator.quantity import Quantity
+from simulator.save_times import saved_points
+from simulator.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
+from simulator.units import QuantityError
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+
+__all__ = ["estimated_bytes", "estimated_seconds", "settled_sweep", "why_not_swept"]
+
+#: Rough cost of a run [s]: per state, and per byte that is stored.
+SECONDS_PER_STATE, SECONDS_PER_BYTE = 1.0e-6, 4.0e-9
+
+#: Axes and values that may be complained about singly.
+MOST_COMPLAINTS = 20
+
+Location = tuple[str | int, ...]
+
+
+def estimated_bytes(scenario: Scenario) -> int:
+    """Bytes that one run of a sweep takes on disk, nearly."""
+    compartments, species = len(scenario.compartments), len(scenario.charges())
+    per_time = 2 * compartments * species + 3 * compartments + len(scenario.membranes)
+    keys = len(scenario.sweep.swept()) if scenario.sweep is not None else 0
+    return 8 * (saved_points(scenario.run) * per_time + keys + species + 3)
+
+
+def estimated_seconds(scenario: Scenario) -> float:
+    """Computing and writing time [s] of one run of a sweep, to within a factor of a few."""
+    states = sum(len(c.concentrations) + 1 for c in scenario.compartments.values() if not c.fixed)
+    return SECONDS_PER_STATE * states + SECONDS_PER_BYTE * estimated_bytes(scenario)
+
+
+def settled_sweep(scenario: Scenario, *, text: bool) -> tuple[Sweep | None, list[Complaint]]:
+    """The sweep with its values in SI, and what is wrong with it."""
+    if scenario.sweep is None:
+        return None, []
+    reader = _Reader(scenario.leaves_without_changes() | _changes(scenario), text)
+    sweep = reader.sweep(("sweep",), scenario.sweep)
+    if not reader.found:
+        reader.found += _too_many(scenario, sweep)
+    return sweep, reader.found
+
+
+def _changes(scenario: Scenario) -> dict[str, Leaf]:
+    """New values in the protocol, with the quantity of what they change."""
+    try:
+        return {path: leaf for path, leaf in scenario.leaves().items() if path.startswith("protocol.")}
+    except KeyError:  # a protocol that changes what is not there is complained about elsewhere
+        return {}
+
+
+def _too_many(scenario: Scenario, sweep: Sweep) -> Iterator[Complaint]:
+    total = sweep.total()
+    if total > sweep.limit:
+        counts = ", ".join(f"{key}: {count(number)}" for key, number in sweep.counts().items())
+        problem = (
+            f"this makes {count(total)} runs ({counts}), about {size(total * estimated_bytes(scenario))} "
+            f"and {duration(total * estimated_seconds(scenario))}"
+        )
+        hint = f"fewer values, or sweep.limit: {total} if it is meant (--set sweep.limit={total})"
+        yield Complaint(("sweep",), problem, f"at most {count(sweep.limit)} runs (sweep.limit)", hint)
+
+
+class _Reader:
+    """Reads the values of a sweep as what their keys are, and collects what is wrong."""
+
+    def __init__(self, leaves: Mapping[str, Leaf], text: bool) -> None:
+        self.leaves, self.text = leaves, text
+        self.found: list[Complaint] = []
+        self.taken: set[str] = set()
+
+    def complain(self, at: Location, problem: str, expected: str = "", hint: str = "") -> None:
+        if len(self.found) < MOST_COMPLAINTS:
+            self.found.append(Complaint(at, problem, expected, hint))
+
+    def sweep(self, at: Location, sweep: Sweep) -> Sweep:
+        """A sweep, or a part of one, with its values in SI."""
+        self._shape(at, sweep)
+        parts = tuple(self.sweep((*at, "parts", i), part) for i, part in enumerate(sweep.parts))
+        for key in dict.fromkeys([*sweep.over, *(key for run in sweep.runs for key in run)]):
+            if key in self.taken:
+                self.complain((*at, "over", key), f"`{key}` varies in another part already", "each key once")
+            self.taken.add(key)
+        over = {key: self._axis((*at, "over", key), key, axis, sweep.mode) for key, axis in sweep.over.items()}
+        runs = tuple(
+            type(run)({key: self._value((*at, "runs", i, key), key, value) for key, value in run.items()})
+            for i, run in enumerate(sweep.runs)
+        )
+        settled = sweep.model_copy(update={"over": type(sweep.over)(over), "runs": runs, "parts": parts})
+        if sweep.mode in ("zip", "list") and not self.found:
+            self._lengths(at, settled)
+        return settled
+
+    def _shape(self, at: Location, sweep: Sweep) -> None:
+        """What belongs to the mode, and what does not."""
+        wanted = {"product": ("parts",), "list": ("runs", "over")}.get(sweep.mode, ("over",))
+        for name in ("over", "runs", "parts"):
+            if getattr(sweep, name) and name not in wanted:
+                self.complain((*at, name), f"a {sweep.mode} sweep has no `{name}`", f"`{wanted[0]}`")
+        if sum(bool(getattr(sweep, name)) for name in wanted) != 1:
+            self.complain(at, f"a {sweep.mode} sweep needs `{wanted[0]}`", "what varies, by dotted path")
+        if sweep.mode in RANDOM_MODES and sweep.n is None:
+            self.complain(at, f"`n` is missing: how many runs the {sweep.mode} sweep has", "a whole number")
+        if sweep.mode not in RANDOM_MODES and sweep.n is not None:
+            hint = "give each linspace or logspace its own n"
+            self.complain((*at, "n"), f"a {sweep.mode} sweep counts its runs itself", "no `n` here", hint)
+        keys = [set(run) for run in sweep.runs]
+        for i, own in enumerate(keys):
+            if own != keys[0]:
+                odd = ", ".join(sorted(own ^ keys[0]))
+                self.complain((*at, "runs", i), f"run {i} does not have the keys of run 0 ({odd})", "the same keys")
+
+    def _lengths(self, at: Location, sweep: Sweep) -> None:
+        """Axes side by side must be equally long; each that differs is told beside the first."""
+        lengths = {key: axis.count() for key, axis in sweep.over.items()}
+        for key, length in lengths.items():
+            other = next((k for k, n in lengths.items() if n != length), None)
+            if other is not None:
+                problem = f"there are {length} values here, but {lengths[other]} of `{other}`"
+                self.complain((*at, "over", key), problem, "axes of equal length", "or mode: grid for all combinations")
+
+    def _quantity(self, at: Location, key: str) -> Quantity | None:
+        """What kind of number a key is; None, and a complaint, if it cannot be swept."""
+        leaf = self.leaves.get(key)
+        if leaf is None or leaf.quantity is None or isinstance(leaf.value, str):
+            numbers = [p for p, other in self.leaves.items() if other.quantity is not None and not why_not_swept(p)]
+            self.complain(at, f"there is no number `{shown(key)}` in this scenario", "", suggestion(key, numbers))
+            return None
+        if reason := why_not_swept(key):
+            self.complain(at, f"`{key}` cannot be swept: {reason}", "a number of a compartment, membrane or event")
+            return None
+        # Words such as `auto` are not values of an axis.
+        return replace(leaf.quantity, words=())
+
+    def _value(self, at: Location, key: str, value: Any) -> Any:
+        quantity = self._quantity(at, key)
+        return value if quantity is None else self._read(at, quantity, value)
+
+    def _read(self, at: Location, quantity: Quantity, value: Any) -> Any:
+        try:
+            return quantity.read(value, text=self.text)
+        except QuantityError as error:
+            self.complain(at, error.problem, error.expected, error.hint)
+            return value
+
+    def _axis(self, at: Location, key: str, axis: Axis, mode: str) -> Axis:
+        quantity = self._quantity(at, key)
+        form = axis.form
+        if not form:
+            self.complain(at, "an axis is one of these", ", ".join(FORMS), "e.g. {linspace: [1 mM, 5 mM], n: 5}")
+            return axis
+        numbers = axis.numbers
+        wanted = FORMS[form]
+        if wanted is not None and len(numbers) != wanted:
+            self.complain((*at, form), f"there are {len(numbers)} numbers", f"{wanted}: {_MEANING[form]}")
+            return axis
+        if not numbers:
+            self.complain((*at, form), "there are no values", "at least one")
+            return axis
+        self._fits_mode(at, axis, mode)
+        if quantity is None:
+            return axis
+        before = len(self.found)
+        read = [self._read((*at, form, i), q, v) for i, (q, v) in enumerate(_kinds(form, quantity, numbers))]
+        if len(self.found) == before:
+            self._ordered((*at, form), form, read)
+        return axis.model_copy(update={form: tuple(read)})
+
+    def _fits_mode(self, at: Location, axis: Axis, mode: str) -> None:
+        spaced = axis.form in ("linspace", "logspace")
+        if mode in RANDOM_MODES and axis.form not in (*DISTRIBUTIONS, "values"):
+            hint = "uniform or loguniform draw between two values"
+            self.complain((*at, axis.form), f"a {mode} sweep draws its values", f"{', '.join(DISTRIBUTIONS)}", hint)
+        elif mode not in RANDOM_MODES and axis.form in DISTRIBUTIONS:
+            hint = "modes random, lhs and sobol draw; linspace and logspace enumerate"
+            self.complain((*at, axis.form), f"a {mode} sweep draws nothing", "values that can be listed", hint)
+        elif spaced and axis.n is None:
+            self.complain(at, f"`n` is missing: how many values the {axis.form} has", "a whole number")
+        if axis.n is not None and not spaced:
+            self.complain((*at, "n"), f"{axis.form} has no `n`", "", "only linspace and logspace have one of their own")
+
+    def _ordered(self, at: Location, form: str, numbers: Sequence[Any]) -> None:
+        first, *others = numbers
+        if form in ("uniform", "loguniform") and not first < others[0]:
+            self.complain(at, "the lowest value is not below the highest", _MEANING[form])
+        if form in ("loguniform", "logspace") and not (first > 0.0 and others[0] > 0.0):
+            self.complain(at, "equal ratios cannot start or end at 0 or below", "values above 0")
+        if form == "range" and (others[1] == 0.0 or (others[0] - first) / others[1] < 0.0):
+            self.complain(at, "the step does not lead from the first value to the last", _MEANING[form])
+
+
+_MEANING = {
+    "linspace": "the first and the last value",
+    "logspace": "the first and the last value",
+    "range": "the first value, the last value and the step",
+    "uniform": "the lowest and the highest value",
+    "loguniform": "the lowest and the highest value",
+    "normal": "the mean and the standard deviation",
+}
+
+
+def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tuple[Quantity, Any]]:
+    """What each number of an axis is: a value of the key, or a difference between two."""
+    for i, number in enumerate(numbers):
+        difference = (form == "normal" and i == 1) or (form == "range" and i == 2)
+        if not difference:
+            yield quantity, number
+        elif form == "normal":
+            yield _Difference(quantity.unit, positive=True), number
+        else:
+            yield _Difference(quantity.unit), number
+
+
+class _Difference(Quantity):
+    """A difference between two quantities, which knows no zero point."""
+
+    def read(self, value: object, *, text: bool = False) -> float | str:
+        if self.unit == "K" and isinstance(value, str) and "C" in value:
+            raise QuantityError(f"`{shown(value)}` is a temperature", "a difference of temperatures, e.g. 2 K")
+        return super().read(value, text=text)
+
+
+def why_not_swept(path: str) -> str:
+    """Why a value cannot differ between the runs of a sweep; empty if it can."""
+    match path.split("."):
+        case ["species", *_]:
+            return "a charge number is part of the equations, which the runs of a sweep share"
+        case ["run" | "sweep", *_]:
+            return "it is a setting that all runs of a sweep share"
+    return ""

@@ -1,0 +1,94 @@
+"""Runs a sweep into its directory: what is there already is kept, the rest is computed and stored part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from simulator.batch import Batch, joined
+from simulator.batching import check_starts, computed, spans_of
+from simulator.design import design_of
+from simulator.kernel import load_program
+from simulator.lock import locked
+from simulator.model import Model
+from simulator.parts import Folder
+from simulator.piece import Job
+from simulator.provenance import provenance
+from simulator.scenario import Scenario
+from simulator.sweep_checks import estimated_bytes
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep has come: runs that are stored, of all runs."""
+
+    done: int
+    runs: int
+
+
+def planned(scenario: Scenario, path: Path, config_text: str = "") -> Folder:
+    """The directory that a sweep would be written to."""
+    return Folder.planned(path, scenario, design_of(scenario).runs, estimated_bytes(scenario), config_text)
+
+
+def run_sweep(
+    folder: Folder,
+    *,
+    threads: int | None = None,
+    overwrite: bool = False,
+    announce: Callable[[str], None] = lambda _: None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> None:
+    """Compute what is missing of a sweep and store it.
+
+    Parameters
+    ----------
+    folder : Folder
+        What :func:`planned` gave.
+    threads : int, optional
+        Threads to compute with; by default one for each processor.
+    overwrite : bool
+        Whether a batch of something else may be replaced.
+    announce : callable
+        Told in a sentence before something that takes seconds.
+    report : callable
+        Told after each part how far it is.
+
+    Raises
+    ------
+    StorageError, UsageError
+        When it cannot be stored; what is finished stays, and the same call goes on with it.
+    """
+    scenario = folder.scenario
+    model, design = Model.of(scenario), design_of(scenario)
+    folder.refuse_other(overwrite)
+    check_starts(model, design)
+    folder.make()
+    with locked(folder.path):
+        folder.begin(overwrite)
+        done = set(folder.finished())
+        missing = [number for number in range(folder.parts) if number not in done]
+        stored = sum(stop - start for start, stop in map(folder.span, sorted(done)))
+        report(Progress(stored, folder.runs))
+        if not missing:
+            return
+        job = Job(scenario, design, load_program(model.structure, announce))
+        for number, batch in _parts(job, folder, missing, threads):
+            folder.write_part(number, batch)
+            stored += batch.runs
+            report(Progress(stored, folder.runs))
+
+
+def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, Batch]]:
+    """The missing parts, computed ahead of whoever stores them."""
+    facts = provenance(job.model.structure)
+    spans = {number: list(spans_of(job, *folder.span(number))) for number in missing}
+    with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
+        for number, own in spans.items():
+            arrays = joined([next(pieces) for _ in own])
+            start, stop = folder.span(number)
+            coordinates = job.design.part(start, stop)
+            yield number, Batch(job.scenario, job.kept_times, arrays, coordinates, stop - start, start, facts)
