@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.mechanisms import CLAMP
 from simulator.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
@@ -231,7 +230,7 @@ def _iv(analysis: Analysis) -> list[Panel]:
     panels = []
     for m in t.structure.membranes:
         owned = zip(analysis.mechanisms, analysis.charge_per_turnover, strict=True)
-        labels = [use.label for (owner, use, _), q in owned if owner.name == m.name and q and use.label != CLAMP]
+        labels = [use.label for (owner, use, law), q in owned if owner.name == m.name and q and not law.external]
         series = [
             Series(
                 label.replace("_", " "),
