@@ -9,6 +9,7 @@ from simulator.constants import FARADAY
 from simulator.integrate import run
 from simulator.report import info_text
 from simulator.snapshot import snapshot
+from simulator.structure import parameter_name
 from simulator.verdict import classify
 
 PLASMA = "membranes.plasma.mechanisms"
@@ -122,7 +123,7 @@ def test_resting_potential_is_the_mean_of_the_nernst_potentials_by_their_weights
         weight = {}
         for s in ("k", "na", "cl"):
             kind = "conductance" if scenario == "weighted_mean" else "permeability"
-            column = trajectory.structure.parameters.index(f"{kind}_plasma_{s}_leak")
+            column = trajectory.structure.parameters.index(parameter_name("plasma", f"{s}_leak", kind))
             weight[s] = trajectory.parameters[i, column]
         if scenario == "weighted_mean":
             e = {s: analysis.nernst.sel(membrane="plasma", species=s)[i] for s in weight}

@@ -21,5 +21,6 @@ MECHANISM = Mechanism(
     reversible=True,
     electroneutral=True,
     source="Lauf & Adragna 2000, Cell Physiol Biochem 10:341, doi:10.1159/000016357 (KCC opens with swelling); "
-    "Hernandez & Cristina 1998, Am J Physiol 275:C1067 (cell volume set by pump and cotransport); sigmoid opening, mass action",
+    "Hernandez & Cristina 1998, Am J Physiol 275:C1067 (cell volume set by pump and cotransport); "
+    "sigmoid opening, mass action",
 )
