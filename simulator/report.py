@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
+from simulator.constants import FARADAY
 from simulator.kernel.status import Status
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
@@ -225,12 +226,33 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     yield "dissipation", with_unit(verdict.dissipation, "W")
     for c, volume in end.volume.items():
         yield f"volume of {c}", with_unit(volume, "m^3")
+    yield from _moved(trajectory, end)
     contents = trajectory.model.contents()
     for c, compartment in trajectory.scenario.compartments.items():
         if compartment.impermeant is not None:
             number = plain_number(impermeant_charge(contents, c), 6)
             held = with_unit(compartment.impermeant.concentration, "mol/m^3")
             yield f"impermeant in {c}", f"{held} at the start, mean charge {number}"
+
+
+def _moved(trajectory: Trajectory, end: Snapshot) -> Iterator[tuple[str, str]]:
+    """What each free compartment gained since the first saved state, and the charge on its membranes."""
+    for c in end.volume:
+        i = trajectory.labels["compartment"].index(c)
+        gains = []
+        for j, s in enumerate(trajectory.labels["species"]):
+            first, last = trajectory.amount[[0, -1], i, j]
+            if abs(last - first) > 1.0e-9 * abs(first):
+                share = f" ({plain_number((last - first) / first, 2)} of it)" if first > 0.0 else ""
+                gains.append(f"{s} {with_unit(last - first, 'mol')}{share}")
+        if gains:
+            yield f"gained by {c}", ", ".join(gains)
+        charge = trajectory.charge[-1, i]
+        ions = sum(abs(z) * trajectory.amount[-1, i, j] for j, (_, z) in enumerate(trajectory.structure.charges) if z)
+        if math.isfinite(charge) and ions > 0.0:
+            moles = with_unit(abs(charge) / FARADAY, "mol")
+            share = plain_number(abs(charge) / FARADAY / ions, 2)
+            yield f"charge of {c}", f"{with_unit(charge, 'C')}, {moles} of charges: {share} of those its ions carry"
 
 
 def _status(trajectory: Trajectory) -> str:
@@ -310,7 +332,7 @@ def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
     lines = []
     for label, text in rows:
         wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
-        lines.append(f"  {label:<20}{wrapped[0]}")
+        lines.append(f"  {label:<19} {wrapped[0]}")
         lines += [f"  {'':<20}{more}" for more in wrapped[1:]]
     return lines
 

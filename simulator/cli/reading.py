@@ -39,7 +39,7 @@ def plot(
     kind: Annotated[
         str,
         typer.Option(
-            "--kind", help="overview, potentials, concentrations, fluxes, currents, driving_forces or energy."
+            "--kind", help="overview, potentials, concentrations, fluxes, currents, iv, driving_forces or energy."
         ),
     ] = "overview",
 ) -> None:
