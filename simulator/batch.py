@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,50 @@ class Batch:
         unit, meaning, dims = QUANTITIES[name]
         names = dims.split()
         return Field(self.arrays[name], ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
+
+    def about(self, quantity: str) -> tuple[str, str]:
+        """SI unit and meaning of a quantity such as ``potential.plasma`` or ``concentration.cell.k``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such quantity.
+        """
+        name, _ = self._place(quantity)
+        unit, meaning, _ = QUANTITIES[name]
+        return unit, meaning
+
+    def _place(self, quantity: str) -> tuple[str, tuple[int, ...]]:
+        """Name and indices of a quantity."""
+        name, *labels = quantity.split(".")
+        dims = QUANTITIES[name][2].split() if name in QUANTITIES else []
+        if dims == ["gate"]:  # a gate's label has dots of its own
+            labels = [".".join(labels)]
+        known = len(dims) == len(labels) and all(x in self.labels[d] for d, x in zip(dims, labels, strict=True))
+        if not dims or not known:
+            every = [".".join((n, *x)) for n in QUANTITIES for x in product(*self._labels_of(n))]
+            raise ValueError(f"there is no quantity {quantity!r}; there are {', '.join(every)}")
+        return name, tuple(self.labels[d].index(x) for d, x in zip(dims, labels, strict=True))
+
+    def _labels_of(self, name: str) -> list[tuple[str, ...]]:
+        return [self.labels[dim] for dim in QUANTITIES[name][2].split()]
+
+    def over_time(self, quantity: str) -> np.ndarray:
+        """One number over time in each run, shape (runs, times); NaN after a run's end."""
+        name, place = self._place(quantity)
+        return np.concatenate([values[(slice(None), slice(None), *place)] for values in self._by_part(name)])
+
+    def final(self, quantity: str) -> np.ndarray:
+        """One number at the last saved time of each run, shape (runs,); NaN where a run failed."""
+        values = self.over_time(quantity)
+        last = np.searchsorted(self.time, self.end_time, "right") - 1 if len(self.time) > 1 else np.zeros(self.runs, int)
+        found = values[np.arange(self.runs), np.maximum(last, 0)]
+        return np.where(self.arrays["status"] == 0, found, np.nan)
+
+    def _by_part(self, name: str) -> Iterator[np.ndarray]:
+        """A variable, part by part where it is on disk."""
+        by_part = getattr(self.arrays, "by_part", None)
+        return by_part(name) if by_part is not None else iter((self.arrays[name],))
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved over time, by name."""
