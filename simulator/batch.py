@@ -191,7 +191,9 @@ class Batch:
     def final(self, quantity: str) -> np.ndarray:
         """One number at the last saved time of each run, shape (runs,); NaN where a run failed."""
         values = self.over_time(quantity)
-        last = np.searchsorted(self.time, self.end_time, "right") - 1 if len(self.time) > 1 else np.zeros(self.runs, int)
+        last = (
+            np.searchsorted(self.time, self.end_time, "right") - 1 if len(self.time) > 1 else np.zeros(self.runs, int)
+        )
         found = values[np.arange(self.runs), np.maximum(last, 0)]
         return np.where(self.arrays["status"] == 0, found, np.nan)
 
@@ -239,6 +241,11 @@ class Batch:
         arrays = {name: values[start:stop] for name, values in self.arrays.items()}
         coordinates = {key: values[start:stop] for key, values in self.coordinates.items()}
         return replace(self, arrays=arrays, coordinates=coordinates, first=self.first + start, runs=stop - start)
+
+    def size(self) -> int:
+        """Bytes of all its variables, nearly."""
+        per_time = sum(int(np.prod([len(self.labels[d]) for d in dims.split()])) for _, _, dims in QUANTITIES.values())
+        return 8 * self.runs * (len(self.time) * per_time + len(self.coordinates) + len(self.labels["species"]) + 3)
 
     def to_xarray(self) -> Any:
         """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""

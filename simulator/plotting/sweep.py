@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from simulator.batch import STATUSES, Batch
 from simulator.notation import HEADLINES, Scale, count, pretty_number, readable
-from simulator.plotting.bins import Bins, agreed, binned
+from simulator.plotting.bins import INTERVALS, Bins, agreed, binned
 from simulator.plotting.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
 from simulator.plotting.time_axis import TimeAxis, settled
 from simulator.verdict import WORDS
@@ -61,6 +61,28 @@ def plot_batch(batch: Batch, kind: str = "heat", quantity: str = "", axes: Seque
         raise ValueError(f"no figure of kind {kind!r}; of sweeps there are {', '.join(_KINDS)}")
     with theme():
         return _KINDS[kind](batch, quantity or f"potential.{batch.labels['membrane'][0]}", axes)
+
+
+def plot_batches(a: Batch, b: Batch) -> Figure:
+    """Two sweeps side by side: how the membrane potentials at the end of their runs are spread."""
+    membranes = [m for m in a.labels["membrane"] if m in b.labels["membrane"]]
+    if not membranes:
+        raise ValueError("the two have no membrane in common")
+    with theme():
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        figure.suptitle("Membrane potential at the end of each run", x=0.03, ha="left", weight="bold")
+        for axes, m in zip(figure.subplots(len(membranes), squeeze=False)[:, 0], membranes, strict=True):
+            ends = [1.0e3 * batch.final(f"potential.{m}") for batch in (a, b)]
+            every = np.concatenate([values[np.isfinite(values)] for values in ends])
+            edges = np.linspace(every.min() - 0.5, every.max() + 0.5, INTERVALS + 1) if len(every) else np.arange(2.0)
+            for name, batch, values, look in zip("AB", (a, b), ends, ((BLUE, "-"), (VERMILION, "--")), strict=True):
+                text = f"{name}: {batch.scenario.name} ({count(batch.runs)} runs)"
+                share, _ = np.histogram(values[np.isfinite(values)], edges)
+                axes.stairs(share / batch.runs * 100.0, edges, color=look[0], ls=look[1], lw=2.2, label=text)
+            axes.set_xlabel(f"membrane potential, {m} (mV)")
+            axes.set_ylabel("runs (%)")
+            _legend_above(axes)
+        return figure
 
 
 def batch_kinds() -> tuple[str, ...]:
