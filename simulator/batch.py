@@ -185,16 +185,16 @@ class Batch:
 
     def over_time(self, quantity: str) -> np.ndarray:
         """One number over time in each run, shape (runs, times); NaN after a run's end."""
-        name, place = self._place(quantity)
-        return np.concatenate([values[(slice(None), slice(None), *place)] for values in self._by_part(name)])
+        name, labels = self._place(quantity)
+        place: Any = (slice(None), slice(None), *labels)
+        return np.concatenate([values[place] for values in self._by_part(name)])
 
     def final(self, quantity: str) -> np.ndarray:
         """One number at the last saved time of each run, shape (runs,); NaN where a run failed."""
         values = self.over_time(quantity)
-        last = (
-            np.searchsorted(self.time, self.end_time, "right") - 1 if len(self.time) > 1 else np.zeros(self.runs, int)
-        )
-        found = values[np.arange(self.runs), np.maximum(last, 0)]
+        # Where only the last states were saved, there is one, whenever it was.
+        last = np.clip(np.searchsorted(self.time, self.end_time, "right") - 1, 0, len(self.time) - 1)
+        found = values[np.arange(self.runs), last]
         return np.where(self.arrays["status"] == 0, found, np.nan)
 
     def _by_part(self, name: str) -> Iterator[np.ndarray]:

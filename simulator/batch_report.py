@@ -74,7 +74,9 @@ def batch_comparison_text(a: Batch, b: Batch) -> str:
     for name, unit, values in _ends(a):
         if name in theirs:
             lines += beside("  " + name, _spread(values, unit), _spread(theirs[name][1], unit))
-    if a.runs == b.runs and all(np.array_equal(a.coordinates[k], b.coordinates.get(k)) for k in a.coordinates):
+    if a.runs == b.runs and all(
+        k in b.coordinates and np.array_equal(a.coordinates[k], b.coordinates[k]) for k in a.coordinates
+    ):
         same = int(np.count_nonzero(a.arrays["verdict"] == b.arrays["verdict"]))
         lines += ["", f"The runs have the same swept values; {same:,} of {a.runs:,} have the same verdict."]
     return "\n".join(line.rstrip() for line in lines)

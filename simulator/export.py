@@ -48,10 +48,7 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
     StorageError
         When the file cannot be written.
     """
-    if isinstance(result, Batch):
-        columns = _ends(result)
-    else:
-        columns = {"time [s]": result.time} | dict(_columns(result))
+    columns = _ends(result) if isinstance(result, Batch) else {"time [s]": result.time} | dict(_columns(result))
     if isinstance(target, str | PathLike):
         buffer = io.StringIO()
         _write_table(columns, buffer)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from simulator.batch import STATUSES, Batch
@@ -103,7 +105,7 @@ def _heat(batch: Batch, quantity: str, keys: Sequence[str]) -> Figure:
     mesh = axes.pcolormesh(chosen[0].edges, chosen[1].edges, cells.T, cmap="viridis", rasterized=True)
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label(f"{label} ({scale.symbol})" + (", median of the runs in a cell" if many else ""))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     _name_axes(axes, chosen)
     if np.any(np.isnan(cells)):
         _note(axes, "white: no run, or none that finished")
@@ -224,8 +226,8 @@ def _described(batch: Batch, quantity: str, values: np.ndarray) -> tuple[str, st
 
 
 def _page(batch: Batch, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    figure.get_layout_engine().set(rect=(0.02, 0.02, 0.96, 1.0 - HEAD / HEIGHT - 0.02))  # type: ignore[union-attr]
+    room = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 1.0 - HEAD / HEIGHT - 0.02))
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout=room)
     name = textwrap.shorten(batch.scenario.name, 60, placeholder="…")
     figure.text(0.03, 1.0 - 0.25 / HEIGHT, name, fontsize=18, weight="bold", va="top", parse_math=False)
     failed = int(np.count_nonzero(batch.arrays["status"]))
@@ -253,7 +255,7 @@ def _number(axis: Axis, bins: Bins) -> None:
 
 def _legend_above(axes: Axes, handles: Sequence[Patch] | None = None) -> None:
     """A legend above the panel, where it covers no data."""
-    where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3, "borderaxespad": 0.2}
+    where: Any = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3, "borderaxespad": 0.2}
     axes.legend(**where) if handles is None else axes.legend(handles=handles, **where)
 
 
