@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
@@ -21,12 +20,6 @@ from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
-
-if TYPE_CHECKING:
-    from simulator.parts import Folder
-
-#: Failed runs of a sweep that are named.
-FAILURES_SHOWN = 10
 
 #: Widest line of any text made here.
 WIDTH = 100
@@ -98,40 +91,12 @@ def steady_text(found: SteadyState) -> str:
     rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
     rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
     rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s"), ("route", found.route)]
-    return "\n".join([found.trajectory.scenario.name, *_definitions(rows)])
+    return "\n".join([found.trajectory.scenario.name, *definitions(rows)])
 
 
 def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
     """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
     return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
-
-
-def sweep_record(folder: Folder) -> dict[str, Any]:
-    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
-    counts = folder.counts()
-    failures = [
-        {"run": f.run, "status": f.status, "time": f.time, "culprit": f.culprit, "values": dict(f.values)}
-        for f in islice(folder.failures(), FAILURES_SHOWN)
-    ]
-    return {
-        "name": folder.scenario.name,
-        "file": str(folder.path),
-        "runs": folder.runs,
-        **counts,
-        "failures": failures,
-    }
-
-
-def sweep_text(record: Mapping[str, Any]) -> str:
-    """The same for a terminal."""
-    rows = [("runs", f"{record['runs']:,}")]
-    for name in ("status", "verdict"):
-        rows.append((name, ", ".join(f"{number:,} {word}" for word, number in record[name].items())))
-    for f in record["failures"]:
-        values = ", ".join(f"{key} = {value:.6g}" for key, value in f["values"].items())
-        culprit = f" in {f['culprit']}" if f["culprit"] else ""
-        rows.append((f"failed run {f['run']}", f"{f['status']} at {duration(f['time'])}{culprit}; {values}"))
-    return "\n".join([f"{record['name']} -> {record['file']}", *_definitions(rows)])
 
 
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
@@ -159,22 +124,22 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
     """What a run came to, for a terminal."""
     lines = [trajectory.scenario.name + (f" -> {file}" if file else "")]
-    return "\n".join([*lines, *_definitions(summary_rows(trajectory, verdict))])
+    return "\n".join([*lines, *definitions(summary_rows(trajectory, verdict))])
 
 
 def info_text(trajectory: Trajectory) -> str:
     """Everything about a saved run: verdict, each species at each membrane, each mechanism, conservation, origin."""
     verdict, end = classify(trajectory), snapshot(trajectory)
     lines = [trajectory.scenario.name, ""]
-    lines += _definitions(_overview(trajectory, verdict, end))
+    lines += definitions(_overview(trajectory, verdict, end))
     for m in trajectory.structure.membranes:
         lines += ["", f"Membrane {m.name}: inside {m.inside}, outside {m.outside}, {_mv(end.potential[m.name])} mV", ""]
         lines += _species_table(end, m.name)
         lines += ["", *_path_table(trajectory, end, m.name)]
     lines += ["", "Conservation (largest drift, relative to the sum of all terms)", ""]
-    lines += _definitions(_conserved(conservation(trajectory)))
+    lines += definitions(_conserved(conservation(trajectory)))
     lines += ["", "Origin", ""]
-    lines += _definitions(
+    lines += definitions(
         (key.replace("_", " "), value)
         for key, value in sorted(trajectory.provenance.items())
         if value and "\n" not in value
@@ -192,9 +157,9 @@ def comparison_text(comparison: Comparison) -> str:
         ("status", a.trajectory.status, b.trajectory.status),
         ("last saved time", duration(a.end.time), duration(b.end.time)),
     ]
-    lines = [line for row in rows for line in _beside(*row)]
+    lines = [line for row in rows for line in beside(*row)]
     lines += ["", "Configured differently"]
-    lines += [line for d in comparison.differences for line in _beside("  " + d.path, d.a, d.b)] or ["  nothing"]
+    lines += [line for d in comparison.differences for line in beside("  " + d.path, d.a, d.b)] or ["  nothing"]
     group = ""
     for row in comparison.rows:
         scale = _common_scale(row, comparison.rows)
@@ -203,7 +168,7 @@ def comparison_text(comparison: Comparison) -> str:
             # Energies differ in kind, so each carries its own unit.
             lines += ["", f"{group[0].upper()}{group[1:]}" + ("" if group == "energy" else f" [{scale.text}]")]
         cells = (with_unit(x, row.unit) if group == "energy" else _cell(row, x, scale) for x in (row.a, row.b))
-        lines += _beside(f"  {row.label}", *cells)
+        lines += beside(f"  {row.label}", *cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -325,7 +290,7 @@ def _without_rounding(fluxes: tuple[float, float, float]) -> tuple[float, float,
 # -- layout ---------------------------------------------------------------------------------------
 
 
-def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
+def definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Label and text, the texts aligned and wrapped."""
     import textwrap
 
@@ -353,7 +318,7 @@ def _looks_like_number(cell: str) -> bool:
     return cell[:1].isdigit() or (cell[:1] == "-" and len(cell) > 1)
 
 
-def _beside(label: str, a: str, b: str) -> list[str]:
+def beside(label: str, a: str, b: str) -> list[str]:
     """A label and two texts in three columns, each wrapped into its own."""
     import textwrap
     from itertools import zip_longest
