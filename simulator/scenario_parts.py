@@ -80,6 +80,7 @@ class Compartment(Record):
 
     fixed: bool = Field(False, description="whether concentrations never change (a bath)")
     open_circuit: bool = Field(False, description="whether a fixed compartment's potential floats instead of being 0")
+    grounded: bool = Field(False, description="whether a free compartment's potential is 0, as that of tissue fluid")
     concentrations: Annotated[dict[Label, Concentration], Frozen] = Field(description="concentration by species")
     volume: Annotated[float, Quantity("m^3", maximum=1.0, positive=True)] | None = Field(
         None, description="initial volume of a free compartment, unless geometry says it"

@@ -238,12 +238,15 @@ def _failed(record: dict[str, Any]) -> bool:
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
     """The result in `target` if it is of this very run; else run and write it."""
     from simulator.atomic import refuse_homeless
+    from simulator.batch import Batch
     from simulator.integrate import run as integrate
     from simulator.storage import read, write
 
     refuse_homeless(target)
     if target.exists() and not overwrite:
         existing = read(target)
+        if isinstance(existing, Batch):
+            raise UsageError(f"{target} holds a batch", "choose another file (-o)")
         _refuse_other(existing, loaded, target)
         print(f"{target} is complete already", file=sys.stderr)
         return existing, False

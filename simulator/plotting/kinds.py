@@ -34,7 +34,7 @@ from simulator.structure import MembraneStructure
 
 @dataclass(frozen=True)
 class Panel:
-    """What goes into one panel: series, their SI unit, and what they are."""
+    """What goes into one panel: series, their SI unit, what they are, and potentials [V] marked by upright lines."""
 
     title: str
     series: tuple[Series, ...]
@@ -44,6 +44,7 @@ class Panel:
     from_zero: bool = False
     notes: tuple[str, ...] = ()
     digits: int = 3
+    upright: tuple[float, ...] = ()
 
 
 def _overview(analysis: Analysis) -> list[Panel]:
@@ -244,6 +245,42 @@ def _driving_forces(analysis: Analysis) -> list[Panel]:
     return panels
 
 
+def iv_potentials(analysis: Analysis) -> np.ndarray:
+    """Potentials [V] of current-voltage curves: the range of physiology, and where the membranes are."""
+    here = analysis.trajectory.potential.values[-1]
+    return np.linspace(min(-0.12, here.min() - 0.03), max(0.08, here.max() + 0.03), 201)
+
+
+def _iv(analysis: Analysis) -> list[Panel]:
+    """Current of each mechanism at other potentials, with the concentrations of the last state."""
+    t = analysis.trajectory
+    looks = mechanism_looks(t)
+    potentials = iv_potentials(analysis)
+    panels = []
+    for m in t.structure.membranes:
+        owned = zip(analysis.mechanisms, analysis.charge_per_turnover, strict=True)
+        labels = [use.label for (owner, use, law), q in owned if owner.name == m.name and q and not law.external]
+        series = [
+            Series(
+                label.replace("_", " "),
+                analysis.current_voltage(m.name, [label], potentials),
+                looks[f"{m.name}.{label}"],
+            )
+            for label in labels
+        ]
+        stop = analysis.zero_current_potential(m.name, labels) if labels else np.nan
+        if len(series) > 1:
+            series.append(Series("sum", analysis.current_voltage(m.name, labels, potentials), MAIN))
+        here = float(t.potential.sel(membrane=m.name)[-1])
+        notes = [f"upright line: the membrane, at {1e3 * here:.1f} mV"]
+        notes += [f"no net current at {1e3 * stop:.1f} mV"] if np.isfinite(stop) else []
+        title = _at(analysis, m, "Current against voltage, outward positive")
+        panels.append(
+            Panel(title, tuple(series), "A/m^2", "Current", signed=True, notes=("; ".join(notes),), upright=(here,))
+        )
+    return panels
+
+
 def _at(analysis: Analysis, membrane: MembraneStructure, title: str) -> str:
     """A title that names the membrane where there are several."""
     return f"{title} ({membrane.name})" if len(analysis.trajectory.structure.membranes) > 1 else title
@@ -265,6 +302,7 @@ KINDS: dict[str, Callable[[Analysis], list[Panel]]] = {
     "concentrations": _concentrations,
     "fluxes": _fluxes,
     "currents": _currents,
+    "iv": _iv,
     "driving_forces": _driving_forces,
     "energy": _energy,
 }
