@@ -26,7 +26,7 @@ NEAREST, PER_DECADE = 1.0e-3, 4
 
 #: Attempted steps after which a state that has not come to rest is asked whether it goes round instead,
 #: and how far around it is then followed, first and at most.
-PATIENCE, ROUNDS = 20_000, (60_000, 400_000, 1_500_000)
+PATIENCE, ROUNDS = 20_000, (60_000, 1_500_000)
 
 #: States kept on the way around.
 CHECKPOINTS = 257
