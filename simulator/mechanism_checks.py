@@ -184,9 +184,12 @@ def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
 def _follows_at_once(entry: Any, name: str) -> set[str]:
     """What a gate that is there at once depends on; nothing for one that takes time, or cannot be read."""
     gate = entry.gates[name]
+    if not isinstance(entry, CustomEntry):
+        rates = (gate.opening, gate.closing, gate.steady) if gate.no_state else ()
+        return {rate.variable for rate in rates if rate is not None}
     if gate.steady is None or gate.time_constant is not None:
         return set()
     try:
-        return set(Expression(gate.steady).arguments) if isinstance(entry, CustomEntry) else {gate.steady.variable}
+        return set(Expression(gate.steady).arguments)
     except ExpressionError:
         return set()

@@ -78,6 +78,7 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
         "species_verdict": verdict.species,
         "atp_rate": verdict.atp_rate,
         "dissipation": verdict.dissipation,
+        "open": trajectory.structure.open,
         "conservation": {"charge": kept.charge} | dict(kept.species),
     }
     found = _finite(record)
@@ -148,8 +149,11 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
         rows += [(c, f"{inside}; volume {with_unit(end.volume[c], 'm^3')}")]
     rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", with_unit(verdict.dissipation, "W"))]
     kept = conservation(trajectory)
-    closed = {"charge": kept.charge} | {s: drift for s, drift in kept.species.items() if drift is not None}
-    return [*rows, ("drift", ", ".join(f"{name} {plain_number(drift, 2)}" for name, drift in closed.items()))]
+    closed = {name: d for name, d in {"charge": kept.charge, **kept.species}.items() if d is not None}
+    drift = ", ".join(f"{name} {plain_number(d, 2)}" for name, d in closed.items())
+    if trajectory.structure.open:
+        rows += [("open", "a law moves charge or mass otherwise than it says; nothing is owed to conservation")]
+    return [*rows, ("drift", drift or "nothing that must be conserved")]
 
 
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
@@ -303,7 +307,7 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
 
 
 def _conserved(kept: Conservation) -> Iterator[tuple[str, str]]:
-    yield "charge", plain_number(kept.charge, 2)
+    yield "charge", "open (a law is declared so)" if kept.charge is None else plain_number(kept.charge, 2)
     for species, drift in kept.species.items():
         yield species, "open (exchanges with a bath, or nothing moves it)" if drift is None else plain_number(drift, 2)
 
