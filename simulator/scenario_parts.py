@@ -148,7 +148,6 @@ class SetEvent(Record):
         description="new values by dotted path", json_schema_extra={"minProperties": 1}
     )
 
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.every is None) != (self.times is None):

@@ -279,7 +279,7 @@ def structure_of(scenario: Scenario) -> Structure:
 
 
 def _grounds(scenario: Scenario) -> set[str]:
-    """Compartments at potential 0: every short-circuited bath and grounded space, else one compartment of each island."""
+    """Compartments at potential 0: short-circuited baths and grounded spaces, else one compartment of each island."""
     grounds = {n for n, c in scenario.compartments.items() if c.grounded or (c.fixed and not c.open_circuit)}
     inner = {m.inside for m in scenario.membranes.values()}
     for island in connected(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):

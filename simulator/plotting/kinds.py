@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
+from simulator.ledger import Ledger, ledger
 from simulator.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
@@ -16,10 +17,14 @@ from simulator.plotting.style import (
     DASHED,
     DOTTED,
     GREEN,
+    LONG,
     MAIN,
     ORANGE,
     PURPLE,
+    SHORT,
+    SKY,
     SOLID,
+    VERMILION,
     Look,
     mechanism_looks,
     species_looks,
@@ -191,13 +196,37 @@ def _energy(analysis: Analysis) -> list[Panel]:
         )
         panels.append(Panel(_at(analysis, m, "Dissipation of each mechanism"), series, "W", "Power", signed=True))
     atp = Series("ATP", _total(analysis.atp_rate.values), MAIN)
-    stored = _atp_power(analysis) + analysis.clamp_power - analysis.total_dissipation
-    balance = (*_power(analysis)[0].series, Series("stored", stored, Look(GREEN, DOTTED)))
-    return [
-        *panels,
-        Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True),
-        Panel("Balance of free energy", balance, "W", "Power", signed=True),
+    panels.append(Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True))
+    books = ledger(t)
+    return panels if books is None else [*panels, _balance(books), _stores(books)]
+
+
+def _balance(books: Ledger) -> Panel:
+    """Every power that comes in, all that is lost, and what is stored: the balance of free energy."""
+    looks = (Look(PURPLE, SOLID), Look(SKY, DASH_DOT), Look(ORANGE, SHORT), Look(VERMILION, LONG))
+    coming = [(name, power) for name, power in books.supplied.items() if np.any(power)]
+    series = [
+        Series(f"from {_source(name)}", power, look, width=4.0 if name == "atp" else 2.2)
+        for (name, power), look in zip(coming, looks * len(coming), strict=False)
     ]
+    lost = np.sum([*books.dissipated.values()], axis=0)
+    series += [Series("dissipated", lost, Look(MAIN.color, DASHED)), Series("stored", books.rate, Look(GREEN, DOTTED))]
+    return Panel("Balance of free energy: supplied = dissipated + stored", tuple(series), "W", "Power", signed=True)
+
+
+def _stores(books: Ledger) -> Panel:
+    """Free energy of each compartment and of the membranes, as changes since the first saved state."""
+    looks = (MAIN, Look(GREEN, DASHED), Look(ORANGE, DASH_DOT), Look(PURPLE, DOTTED))
+    series = [
+        Series(name, energy - energy[0], look)
+        for (name, energy), look in zip(books.stored.items(), looks * len(books.stored), strict=False)
+    ]
+    return Panel("Free energy stored since the start", tuple(series), "J", "Energy", signed=True)
+
+
+def _source(name: str) -> str:
+    """Where a power comes from, in words for a legend."""
+    return "ATP" if name == "atp" else name.removeprefix("bath ").replace("_", " ")
 
 
 def _driving_forces(analysis: Analysis) -> list[Panel]:
