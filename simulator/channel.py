@@ -59,10 +59,11 @@ class RateForm:
 
 @dataclass(frozen=True)
 class GateForm:
-    """A gate without its numbers: how often it counts, and its functions."""
+    """A gate without its numbers: how often it counts, whether it is there at once, and its functions."""
 
     name: str
     power: int
+    at_once: bool
     rates: tuple[RateForm, ...]
 
 
@@ -116,7 +117,7 @@ def _mechanism(form: ChannelForm) -> Mechanism:
     gates = []
     for gate in form.gates:
         rates = {rate.role: _rate(gate.name, rate, form.warmed) for rate in gate.rates}
-        gates.append(Gate(gate.name, **{role: rate for role, (rate, _) in rates.items()}))
+        gates.append(Gate(gate.name, at_once=gate.at_once, **{role: rate for role, (rate, _) in rates.items()}))
         parameters += [p for _, own in rates.values() for p in own]
     if form.warmed:
         parameters += _TEMPERATURES

@@ -91,6 +91,7 @@ class ChannelGate(Record):
     closing: RateRecord | None = Field(None, description="rate at which open gates shut")
     steady: SteadyRecord | None = Field(None, description="where the gate stands still")
     time_constant: TimeConstant | None = Field(None, description="how fast it gets there; at once without")
+    at_once: bool = Field(False, description="whether the gate stands where its rates would leave it, at once")
     start: Annotated[float, Quantity("1", 0.0, 1.0)] | None = Field(
         None, description="value at t = 0; where it stands still at the initial potential without"
     )
@@ -104,16 +105,21 @@ class ChannelGate(Record):
                 "opening and closing, or steady and time_constant, or steady alone (a gate that is there at once)"
             )
             refuse("ChannelGate", [Complaint((), problem, expected)])
-        if self.start is not None and given == {"steady"}:
+        if self.start is not None and self.no_state:
             refuse("ChannelGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])
         widths = [r for r in given if getattr(getattr(self, r), "width", 1.0) == 0.0]
         if widths:
             refuse("ChannelGate", [Complaint((r, "width"), "a width of 0", "a width above or below 0") for r in widths])
         return self
 
+    @property
+    def no_state(self) -> bool:
+        """Whether the gate follows at once."""
+        return self.at_once or (self.opening is None and self.time_constant is None)
+
     def form(self, name: str) -> GateForm:
         """The gate without its numbers."""
-        return GateForm(name, self.power, tuple(self._rates()))
+        return GateForm(name, self.power, self.no_state, tuple(self._rates()))
 
     def _rates(self) -> Iterator[RateForm]:
         for role in ("opening", "closing", "steady"):

@@ -19,20 +19,20 @@ class Conservation:
 
     Parameters
     ----------
-    charge : float
+    charge : float or None
         Of the membranes' charge against the charge of what crossed; 0 where no compartment has a
-        potential of its own.
+        potential of its own, None where a law is declared open.
     species : mapping of str to (float or None)
-        Of each species' total; None where a bath or the outside world takes part.
+        Of each species' total; None where a bath, the outside world or a reaction takes part.
     """
 
-    charge: float
+    charge: float | None
     species: Mapping[str, float | None]
 
     @property
     def worst(self) -> float:
         """The largest of them."""
-        return max([self.charge, *(d for d in self.species.values() if d is not None)])
+        return max([0.0, *(d for d in (self.charge, *self.species.values()) if d is not None)])
 
 
 def conservation(trajectory: Trajectory) -> Conservation:
@@ -43,11 +43,15 @@ def conservation(trajectory: Trajectory) -> Conservation:
         model.structure, {n: np.concatenate([start[n], getattr(trajectory, n)])[None] for n in ("amount", "charge")}
     )
     words = zip(trajectory.labels["species"], species[0].tolist(), strict=True)
-    return Conservation(float(charge[0]), {s: None if np.isnan(d) else d for s, d in words})
+    return Conservation(_known(float(charge[0])), {s: _known(d) for s, d in words})
+
+
+def _known(drift: float) -> float | None:
+    return None if np.isnan(drift) else drift
 
 
 def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Largest drift of charge, shape (runs,), and of each species, shape (runs, species).
+    """Largest drift of charge, shape (runs,), and of each species, shape (runs, species); NaN where none need hold.
 
     Parameters
     ----------
@@ -70,8 +74,11 @@ def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.n
         membrane = arrays["charge"][:, :, i] if structure.formulation == "capacitive" else np.zeros(held.shape[:2])
         drift = _drift(membrane - held.sum(axis=2), np.abs(membrane) + np.abs(held).sum(axis=2))
         charge = np.maximum(charge, drift)
+    if any(use.mechanism.open for _, use in structure.uses):
+        charge[:] = np.nan
+    made = {s for _, use in structure.uses if use.mechanism.open or not use.conserves_species for s in use.species}
     for j, (s, _) in enumerate(structure.charges):
-        for group in closed_groups(structure, s):
+        for group in closed_groups(structure, s) if s not in made else ():
             amounts = arrays["amount"][:, :, [names.index(c) for c in group], j]
             drift = _drift(amounts.sum(axis=2), np.abs(amounts).sum(axis=2))
             species[:, j] = np.fmax(species[:, j], drift)

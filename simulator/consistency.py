@@ -85,6 +85,8 @@ def _in_compartment(scenario: Scenario, at: tuple[str, ...], compartment: Compar
     if shape is not None and (shape.sphere is None) == (shape.cylinder is None):
         yield Complaint((*at, "geometry"), "there must be one shape", "either sphere or cylinder")
     sizes = [key for key in ("volume", "geometry") if getattr(compartment, key) is not None]
+    if compartment.grounded and compartment.fixed:
+        yield Complaint((*at, "grounded"), "a fixed compartment is at potential 0 unless open_circuit says otherwise")
     if compartment.fixed:
         for key in sizes:
             yield Complaint((*at, key), f"a fixed compartment has no {key}", "", "leave it out, or leave out `fixed`")

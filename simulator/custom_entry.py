@@ -38,7 +38,7 @@ def _read(value: object) -> Measured:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise complaint_error(f"this is {kind_of(value)}", _EXAMPLE)
     if not isinstance(value, str):
-        return Measured(Quantity("1").read(value), "1")
+        return Measured(float(Quantity("1").read(value)), "1")
     try:
         return Measured(*read_any_quantity(value))
     except QuantityError as error:

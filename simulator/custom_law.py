@@ -94,7 +94,10 @@ def _mechanism(form: CustomForm) -> Mechanism:
         atp=form.atp,
         outside=None if form.outside is None else dict(form.outside),
         charge=form.charge,
-        gates=tuple(Gate(gate.name, **gate.expressions()) for gate in form.gates),
+        gates=tuple(
+            Gate(gate.name, at_once=not (gate.opening or gate.time_constant), **gate.expressions())
+            for gate in form.gates
+        ),
         open=form.open,
     )
 

@@ -18,12 +18,12 @@ from functools import cached_property
 import sympy as sp
 
 from simulator.constants import GAS_CONSTANT
+from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms.base import Rate, arguments
 from simulator.special import bern_symbol
 from simulator.structure import (
     ATP_ENERGY,
     CLOCK,
-    MechanismStructure,
     MembraneStructure,
     Structure,
     amount,
@@ -110,7 +110,7 @@ class Equations:
 
     def _instantaneous_gates(self) -> dict[str, sp.Expr]:
         """Gates that follow at once, those that others depend on first."""
-        rests = {name: self.gate_rests[name] for name, (_, _, g) in self.structure.gates.items() if g.instantaneous}
+        rests = {name: self.gate_rests[name] for name, (_, _, g) in self.structure.gates.items() if g.at_once}
         found: dict[str, sp.Expr] = {}
         while rests:
             ready = [n for n, value in rests.items() if not {s.name for s in value.free_symbols} & rests.keys()]
@@ -241,7 +241,7 @@ class Equations:
         return {
             name: gate.change(symbol(name), lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
             for name, (m, use, gate) in self.structure.gates.items()
-            if not gate.instantaneous
+            if not gate.at_once
         }
 
     @cached_property

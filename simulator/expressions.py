@@ -1,6 +1,7 @@
 """Rates written as text in a scenario: a small language, read by a white-listed parser, never by ``eval``.
 
-Numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max`` and ``where(a < b, x, y)``. An expression is
+Numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max``, ``bern(x) = x/(e^x - 1)`` (1 at x = 0) and
+``where(a < b, x, y)``. An expression is
 called like any rate law: on SymPy symbols, numbers, arrays and quantities with units alike.
 """
 
@@ -50,6 +51,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "log": (special.log, 1),
     "sqrt": (special.sqrt, 1),
     "tanh": (special.tanh, 1),
+    "bern": (special.bern, 1),
     "max": (_maximum, 2),
     "min": (_minimum, 2),
     "where": (special.choose, 3),

@@ -227,12 +227,13 @@ def _variables(saved: SavedRun) -> dict[str, Variable]:
     culprit = states.index(result.culprit) if result.culprit else -1
     drifts = [np.nan if (d := saved.drift[s]) is None else d for s in result.labels["species"]]
     evidence = json.dumps(saved.evidence, ensure_ascii=False, allow_nan=False)
+    charge = np.nan if saved.drift["charge"] is None else saved.drift["charge"]
     relative = "largest drift relative to the sum of magnitudes"
     outcome("status", STATUSES.index(result.status), CODE, "how the run ended", **flags(STATUSES, CODE))
     outcome("verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **flags(WORDS, CODE), evidence=evidence)
     outcome("end_time", result.end_time, FLOAT, "time reached", units="s")
     outcome("culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **flags(states, INDEX))
-    outcome("conservation_charge", saved.drift["charge"], FLOAT, f"{relative}: charge", units="1")
+    outcome("conservation_charge", charge, FLOAT, f"{relative}: charge", units="1")
     outcome(
         "conservation_species",
         drifts,

@@ -123,8 +123,11 @@ def _expressions(scenario: Scenario, at: Location, membrane: Membrane, entry: Cu
     gates = dict.fromkeys(entry.gates, "1")
     names = _names(scenario, membrane)
     for name in [*(n for n in own if n in names or n in gates), *(n for n in gates if n in names)]:
-        where = ("parameters", name) if name in own else ("gates", name)
-        yield Complaint((*at, *where), f"`{name}` means something else already", "another name")
+        yield Complaint(
+            (*at, "parameters" if name in own else "gates", name),
+            f"`{name}` means something else already",
+            "another name",
+        )
     written: list[tuple[Location, str, str]] = [((*at, "rate"), entry.rate, "mol/m^2/s")]
     written += [
         ((*at, "gates", name, role), text, unit)
@@ -160,31 +163,33 @@ def _variables(scenario: Scenario, at: Location, membrane: Membrane, entry: Any)
 
 def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """Gates that follow each other at once in a circle have no value."""
-    follows: dict[str, set[str]] = {}
+    waiting: dict[str, set[str]] = {}
     for label, entry in membrane.mechanisms.items():
-        for use in entry.structures(label):
-            for gate in use.mechanism.gates if _readable(entry) else ():
-                if gate.instantaneous and gate.steady is not None:
-                    needed = getattr(gate.steady, "arguments", ())
-                    own = {g.name for g in use.mechanism.gates}
-                    follows[f"{label}.{gate.name}"] = {f"{label}.{n}" if n in own else n for n in needed}
-    waiting = dict(follows)
+        own = set(getattr(entry, "gates", ()))
+        for name in own:
+            needed = _follows_at_once(entry, name)
+            waiting[f"{label}.{name}"] = {f"{label}.{n}" if n in own else n for n in needed}
     while waiting:
         ready = [name for name, needed in waiting.items() if not needed & waiting.keys()]
-        for name in ready:
-            del waiting[name]
         if not ready:
             for name in waiting:
-                label, gate = name.split(".")
-                yield Complaint(
-                    (*at, "mechanisms", label, "gates", gate), "this gate follows itself at once, in a circle"
-                )
+                label, circular = name.split(".")
+                where = (*at, "mechanisms", label, "gates", circular)
+                yield Complaint(where, "this gate follows itself at once, in a circle")
             return
+        for name in ready:
+            del waiting[name]
 
 
-def _readable(entry: Any) -> bool:
-    """Whether the expressions of an entry can be read at all; what is wrong with them is said elsewhere."""
+def _follows_at_once(entry: Any, name: str) -> set[str]:
+    """What a gate that is there at once depends on; nothing for one that takes time, or cannot be read."""
+    gate = entry.gates[name]
+    if not isinstance(entry, CustomEntry):
+        rates = (gate.opening, gate.closing, gate.steady) if gate.no_state else ()
+        return {rate.variable for rate in rates if rate is not None}
+    if gate.steady is None or gate.time_constant is not None:
+        return set()
     try:
-        return all(gate.steady is None or Expression(gate.steady).arguments for gate in entry.gates.values()) or True
-    except (AttributeError, ExpressionError):
-        return not isinstance(entry, CustomEntry)
+        return set(Expression(gate.steady).arguments)
+    except ExpressionError:
+        return set()

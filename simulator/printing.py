@@ -38,10 +38,13 @@ def mechanism_text(mechanism: Mechanism) -> str:
     arguments = {name: symbol(name) for name in mechanism.arguments}
     kind = "forward rate" if mechanism.reversible else "net rate (irreversible)"
     moves = ", ".join(f"{n:+d} {mechanism.chooses if s == '*' else s}" for s, n in mechanism.moves.items())
+    extra = (f"; {mechanism.atp} ATP" if mechanism.atp else "") + (
+        "; electroneutral" if mechanism.electroneutral else ""
+    )
     lines = [
         f"{mechanism.name}: {mechanism.title}",
         f"  {kind} [mol/m2/s] = {_text(mechanism.rate(**arguments))}",
-        f"  per turnover, into the inside: {moves}" + (f"; {mechanism.atp} ATP" if mechanism.atp else ""),
+        f"  per turnover, into the inside: {moves}{extra}",
     ]
     if mechanism.chooses:
         lines.append(f"  {mechanism.chooses}: the {mechanism.chooses} it moves")

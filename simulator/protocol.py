@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.contents import Values
-from simulator.scenario import ClampEvent, ReleaseEvent, SetEvent
+from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 
 if TYPE_CHECKING:
     from simulator.model import Model
@@ -59,26 +59,54 @@ class Schedule:
         return found
 
 
+@dataclass(frozen=True)
+class Moment:
+    """Something that happens once: an event, or the begin or end of one of its pulses."""
+
+    event: int
+    pulse: int = 0
+    begins: bool = True
+
+    def time(self, values: Values) -> Any:
+        """When it happens [s]."""
+        key = f"protocol.{self.event}"
+        time = values[f"{key}.at"]
+        if self.pulse:
+            time = time + self.pulse * values[f"{key}.every"]
+        return time if self.begins else time + values[f"{key}.lasting"]
+
+
+def _moments(scenario: Scenario) -> Iterator[Moment]:
+    """All that happens in a protocol, in the order in which it stands there."""
+    for i, event in enumerate(scenario.protocol):
+        if not isinstance(event, SetEvent) or event.lasting is None:
+            yield Moment(i)
+            continue
+        for pulse in range(event.times or 1):
+            yield Moment(i, pulse)
+            yield Moment(i, pulse, begins=False)
+
+
 def schedule(model: Model, values: Values, runs: int) -> Schedule:
     """Events of runs whose values are given by dotted path, as numbers or arrays of shape (runs,)."""
-    events = range(len(model.scenario.protocol))
+    moments = tuple(_moments(model.scenario))
     width = len(model.structure.parameters)
-    if not len(events):
+    if not moments:
         return Schedule(np.empty((runs, 0)), np.empty((runs, 0, width)))
-    times = np.stack([np.broadcast_to(values[f"protocol.{i}.at"], (runs,)) for i in events], axis=1).astype(float)
+    times = np.stack([np.broadcast_to(m.time(values), (runs,)) for m in moments], axis=1).astype(float)
     order = np.argsort(times, axis=1, kind="stable")
     sorted_times = np.take_along_axis(times, order, axis=1)
     last = np.append(np.diff(sorted_times, axis=1) != 0.0, np.ones((runs, 1), dtype=bool), axis=1)
     # Runs whose events come in the same order, the same of them at once, are computed together.
     patterns, pattern_of = np.unique(np.concatenate([order, last], axis=1), axis=0, return_inverse=True)
-    most = int(np.max(patterns[:, len(events) :].sum(axis=1)))
+    most = int(np.max(patterns[:, len(moments) :].sum(axis=1)))
     found = Schedule(np.full((runs, most), np.inf), np.zeros((runs, most, width)))
     for number, pattern in enumerate(patterns):
         members = np.flatnonzero(pattern_of.reshape(-1) == number)
         own = {key: _of(value, members, runs) for key, value in values.items()}
         place = 0
-        steps = _applied(model, own, pattern[: len(events)])
-        for i, (parameters, closes) in enumerate(zip(steps, pattern[len(events) :], strict=True)):
+        steps = _applied(model, own, [moments[i] for i in pattern[: len(moments)]])
+        for i, (parameters, closes) in enumerate(zip(steps, pattern[len(moments) :], strict=True)):
             if closes:
                 found.time[members, place] = sorted_times[members, i]
                 found.parameters[members, place] = parameters
@@ -90,18 +118,27 @@ def _of(value: Any, members: np.ndarray, runs: int) -> Any:
     return value[members] if runs > 1 and np.ndim(value) and len(value) == runs else value
 
 
-def _applied(model: Model, values: dict[str, Any], order: np.ndarray) -> Iterator[np.ndarray]:
-    """Parameters after each event in turn."""
+def _applied(model: Model, values: dict[str, Any], moments: list[Moment]) -> Iterator[np.ndarray]:
+    """Parameters after each moment in turn; pulses lie over what is set for good."""
     values = dict(values)
     clamps: dict[str, tuple[Any, Any]] = {}
-    for i in order.tolist():
+    pulses: dict[int, dict[str, Any]] = {}
+    for moment in moments:
+        i = moment.event
         match model.scenario.protocol[i]:
             case SetEvent() as event:
-                values |= {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
+                new = {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
+                if event.lasting is None:
+                    values |= new
+                elif moment.begins:
+                    pulses[i] = new
+                else:
+                    del pulses[i]
             case ClampEvent() as event:
                 for name in event.clamp:
                     gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
                     clamps[name] = (gain, values[f"protocol.{i}.clamp.{name}.potential"])
             case ReleaseEvent() as event:
                 clamps |= dict.fromkeys(event.release, (0.0, 0.0))
-        yield model.parameters(values, clamps)
+        over = {key: value for pulse in pulses.values() for key, value in pulse.items()}
+        yield model.parameters(values | over, clamps)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from simulator.complaints import Complaint, refuse
 from simulator.mechanism_entries import AnyMechanism
 from simulator.quantity import Quantity
 from simulator.records import Frozen, Label, Record
@@ -27,6 +28,9 @@ __all__ = [
     "Sphere",
     "WaterPermeability",
 ]
+
+#: Pulses of one event.
+MOST_PULSES = 10_000
 
 #: 20 mol/L is above the solubility of any salt here; mistaking M for mM is not.
 Concentration = Annotated[float, Quantity("mol/m^3", 0.0, 20_000.0)]
@@ -76,6 +80,7 @@ class Compartment(Record):
 
     fixed: bool = Field(False, description="whether concentrations never change (a bath)")
     open_circuit: bool = Field(False, description="whether a fixed compartment's potential floats instead of being 0")
+    grounded: bool = Field(False, description="whether a free compartment's potential is 0, as that of tissue fluid")
     concentrations: Annotated[dict[Label, Concentration], Frozen] = Field(description="concentration by species")
     volume: Annotated[float, Quantity("m^3", maximum=1.0, positive=True)] | None = Field(
         None, description="initial volume of a free compartment, unless geometry says it"
@@ -131,12 +136,27 @@ class Clamp(Record):
 
 
 class SetEvent(Record):
-    """Change parameters from a time on."""
+    """Change parameters from a time on, or for a while, or for a while again and again."""
 
     at: Instant = Field(description="time of the event")
+    lasting: Span | None = Field(None, description="time after which the values are what they were; for good without")
+    every: Span | None = Field(None, description="time from one pulse to the next")
+    times: Annotated[int, Quantity("1", 1, MOST_PULSES, whole=True)] | None = Field(
+        None, description="how many pulses there are"
+    )
     set: Annotated[dict[str, Any], Frozen] = Field(
         description="new values by dotted path", json_schema_extra={"minProperties": 1}
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.every is None) != (self.times is None):
+            refuse("SetEvent", [Complaint((), "pulses need a distance and a number", "both every and times")])
+        if self.every is not None and self.lasting is None:
+            refuse("SetEvent", [Complaint((), "pulses need a length", "lasting")])
+        if self.every is not None and self.lasting is not None and self.lasting >= self.every:
+            refuse("SetEvent", [Complaint(("lasting",), "a pulse lasts into the next one", "less than `every`")])
+        return self
 
 
 class ClampEvent(Record):

@@ -74,7 +74,7 @@ class Structure:
     @cached_property
     def gate_states(self) -> tuple[str, ...]:
         """Names of the gates that are states."""
-        return tuple(name for name, (_, _, gate) in self.gates.items() if not gate.instantaneous)
+        return tuple(name for name, (_, _, gate) in self.gates.items() if not gate.at_once)
 
     @cached_property
     def open(self) -> bool:
@@ -279,8 +279,8 @@ def structure_of(scenario: Scenario) -> Structure:
 
 
 def _grounds(scenario: Scenario) -> set[str]:
-    """Compartments at potential 0: every short-circuited bath, else one compartment of each island."""
-    grounds = {n for n, c in scenario.compartments.items() if c.fixed and not c.open_circuit}
+    """Compartments at potential 0: short-circuited baths and grounded spaces, else one compartment of each island."""
+    grounds = {n for n, c in scenario.compartments.items() if c.grounded or (c.fixed and not c.open_circuit)}
     inner = {m.inside for m in scenario.membranes.values()}
     for island in connected(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):
         if not grounds & set(island):

@@ -180,6 +180,7 @@ MEASURES: dict[str, tuple[str | None, Callable[[Trajectory, Any, int], Any]]] = 
     "potential": ("V", _field("potential", "membrane")),
     "concentration": ("mol/m^3", _field("concentration", "compartment", "species")),
     "concentration_change": ("mol/m^3", _change),
+    "gate": ("", _field("open_fraction", "gate")),
     "volume": ("m^3", _field("volume", "compartment")),
     "volume_ratio": ("", _volume_ratio),
     "radius": ("m", _radius),

@@ -34,7 +34,9 @@ def test_bits_do_not_depend_on_threads_pieces_or_order(cell, monkeypatch):
     whole = simulator.run_batch(cell, values, threads=1)
     assert same(simulator.run_batch(cell, values, threads=2), whole)
     for size in (1, 7, 1000):
-        monkeypatch.setattr(batching, "spans_of", lambda job, a, b, size=size: ((i, min(i + size, b)) for i in range(a, b, size)))
+        monkeypatch.setattr(
+            batching, "spans_of", lambda job, a, b, size=size: ((i, min(i + size, b)) for i in range(a, b, size))
+        )
         few = {key: column[:70] for key, column in values.items()}
         assert same(simulator.run_batch(cell, few, threads=2), whole.part(0, 70))
     monkeypatch.undo()

@@ -144,6 +144,7 @@ def test_export_writes_a_table_with_units(saved):
         ("kernel", KAY),
         ("mechanisms",),
         ("mechanisms", "leak_ghk"),
+        ("mechanisms", "--full"),
         ("examples",),
         ("schema",),
         ("doctor",),

@@ -22,6 +22,7 @@ from simulator.structure import (
     concentration,
     parameter_name,
     voltage,
+    volume,
 )
 
 UNITS = pint.UnitRegistry()
@@ -52,7 +53,9 @@ def structure_of(uses: list[MechanismStructure]) -> Structure:
 
 def sample(parameter: Parameter, random: np.random.Generator) -> float:
     """A legal value of a parameter, of a size met in cells."""
-    size = {"mol/m^3": 10.0, "V": 0.05, "m/s": 1e-8, "mol/m^2/s": 1e-7, "S/m^2": 1.0}.get(parameter.unit, 1.0)
+    size = {"mol/m^3": 10.0, "V": 0.05, "m/s": 1e-8, "mol/m^2/s": 1e-7, "S/m^2": 1.0, "m^3": 4e-15}.get(
+        parameter.unit, 1.0
+    )
     return size * random.uniform(0.5, 2.0)
 
 
@@ -61,6 +64,7 @@ def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, floa
     random = np.random.default_rng(seed)
     law = library()[name]
     numbers = {"rt_over_f": 0.0267, "FARADAY": FARADAY, ATP_ENERGY: -22.0, voltage("plasma"): random.uniform(-0.1, 0.1)}
+    numbers |= {volume("cell"): 4e-15}
     for s in law.stoichiometry(chosen):
         numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
         numbers[concentration("bath", s)] = random.uniform(1.0, 150.0)
@@ -81,7 +85,7 @@ def test_law_has_the_dimension_of_a_turnover(name):
     chosen = CHOICES[law.chooses][0]
     given = {"v": -0.05 * UNITS.volt, "rt_over_f": 0.0267 * UNITS.volt, "faraday": FARADAY * UNITS.C / UNITS.mol}
     given["z"] = SPECIES_CHARGE[chosen] if chosen else None
-    given |= {p.name: 1.3 * UNITS(p.unit) for p in law.parameters}
+    given |= {p.name: 1.3 * UNITS(p.unit) for p in law.parameters} | {"volume_i": 1.1 * UNITS("m^3")}
     concentrations = {a for a in law.arguments if a not in given}
     given |= {a: 7.0 * UNITS("mol/m^3") for a in concentrations}
     turnover = law.rate(**{a: given[a] for a in law.arguments})
@@ -183,8 +187,8 @@ def test_array_functions_and_compiled_kernel_agree_on_every_law():
         numbers = dict(sizes)
         for law in LAWS:
             first, *rest = (parameter for parameter in library()[law].parameters)
-            numbers[f"{first.name}_plasma_{law}"] = sample(first, random) if law == name else 0.0
-            numbers |= {f"{p.name}_plasma_{law}": sample(p, random) for p in rest}
+            numbers[parameter_name("plasma", law, first.name)] = sample(first, random) if law == name else 0.0
+            numbers |= {parameter_name("plasma", law, p.name): sample(p, random) for p in rest}
         given = np.array([numbers[p] for p in arrays["PARAMETERS"]])
         state = np.array([numbers[s] for s in arrays["STATES"]])
         by_name = arrays["derivative"](state, given)

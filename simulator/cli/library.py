@@ -37,13 +37,16 @@ def kernel(configs: Configs, overrides: Overrides = None) -> None:
 
 def mechanisms(
     name: Annotated[str | None, typer.Argument(help="A mechanism to describe in full.", metavar="NAME")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Equation, parameters, units and source of each.")] = False,
 ) -> None:
     """List the mechanism library, or describe one of it."""
     from simulator.mechanisms import library
     from simulator.printing import mechanism_text
 
     found = library()
-    if name is None:
+    if name is None and full:
+        print("\n\n".join(mechanism_text(mechanism) for mechanism in found.values()))
+    elif name is None:
         for law, mechanism in found.items():
             print(f"{law:<24} {mechanism.title}")
     elif name in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +55,7 @@ def plot(
         str | None,
         typer.Option(
             "--kind",
-            help="overview, potentials, concentrations, fluxes, currents, driving_forces or energy; "
+            help="overview, potentials, concentrations, fluxes, currents, iv, driving_forces or energy; "
             "of a sweep heat, bands, verdicts or failures.",
         ),
     ] = None,
@@ -91,7 +92,13 @@ def plot(
     print(f"figure: {target}", file=sys.stderr)
 
 
-def info(file: DataFile) -> None:
+def info(
+    file: DataFile,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Add where the run's free energy came from and went to.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")] = False,
+) -> None:
     """Say what is in a data file, with Nernst, reversal and stall potentials of its last state; or in a sweep."""
     from simulator.batch import Batch
     from simulator.storage import read
@@ -102,9 +109,12 @@ def info(file: DataFile) -> None:
 
         print(batch_info_text(found))
         return
-    from simulator.report import info_text
+    from simulator.report import info_record, info_text
 
-    print(info_text(found))
+    if as_json:
+        print(json.dumps(info_record(found, str(file), ledger), indent=1, allow_nan=False))
+    else:
+        print(info_text(found, ledger))
 
 
 def export(

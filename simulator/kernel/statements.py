@@ -1,7 +1,7 @@
 """Expressions -> statements: straight-line code with common subexpressions taken out.
 
-The printed names ``exp``, ``log``, ``bern_value``, ``bern_slope`` and ``choose`` mean whatever the module they are printed
-into has under these names: compiled functions in a kernel, array functions beside it.
+The printed names ``exp``, ``log``, ``bern_value``, ``bern_slope`` and ``choose`` mean whatever the module they
+are printed into has under these names: compiled functions in a kernel, array functions beside it.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Gate:
     """A fraction of channels or carriers that is ready, between 0 and 1.
 
     It follows ``dx/dt = opening (1 - x) - closing x``, or ``dx/dt = (steady - x)/time_constant``; one that
-    has `steady` alone is there at once and is no state.
+    is there `at_once` stands where these would leave it, and is no state.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ class Gate:
         Rates [1/s]; their arguments are those of rate laws.
     steady, time_constant : callable, optional
         Value at which the gate stands still, and the time constant [s] with which it gets there.
+    at_once : bool
+        Whether the gate follows at once.
     """
 
     name: str
@@ -101,11 +103,7 @@ class Gate:
     closing: Rate | None = None
     steady: Rate | None = None
     time_constant: Rate | None = None
-
-    @property
-    def instantaneous(self) -> bool:
-        """Whether the gate follows at once."""
-        return self.opening is None and self.time_constant is None
+    at_once: bool = False
 
     def resting(self, value_of: Callable[[Rate], Any]) -> Any:
         """Where the gate stands still; `value_of` evaluates one of its rates."""
