@@ -248,7 +248,8 @@ def test_a_plan_says_runs_bytes_and_time_and_makes_nothing(sweep, tmp_path):
 def test_a_failing_run_is_named_with_its_values_and_leaves_3(tmp_path):
     (tmp_path / "kay.yaml").write_text((ROOT / "configs" / "published" / "kay_2017.yaml").read_text())
     (tmp_path / "poison.yaml").write_text(
-        "name: poison\nextends: kay.yaml\nmembranes: {plasma: {water: fixed}}\nrun: {save: final}\nsweep:\n  mode: grid\n"
+        "name: poison\nextends: kay.yaml\nmembranes: {plasma: {water: fixed}}\nrun: {save: final}\n"
+        "sweep:\n  mode: grid\n"
         "  over: {membranes.plasma.mechanisms.pump.rate: [5.0e-5 C/dm^2/s, 1.0e-2 C/dm^2/s, 6.0e-5 C/dm^2/s]}\n"
     )
     code, out, err = ended(["run", str(tmp_path / "poison.yaml"), "-o", str(tmp_path / "out"), "--json"])
@@ -257,7 +258,7 @@ def test_a_failing_run_is_named_with_its_values_and_leaves_3(tmp_path):
     assert record["status"] == {"ok": 2, "negative_amount": 1}
     [failure] = record["failures"]
     assert (failure["run"], failure["culprit"]) == (1, "n_cell_na")
-    assert 0.0 < failure["time"]
+    assert failure["time"] > 0.0
     assert list(failure["values"]) == ["membranes.plasma.mechanisms.pump.rate"]
     for verb in (["info"], ["plot", "--kind", "failures", "-o", str(tmp_path / "f.png")], ["export", "--to", "csv"]):
         code, _, err = ended([verb[0], str(tmp_path / "out"), *verb[1:]])
