@@ -132,6 +132,10 @@ class Folder:
         """Numbers of the parts that are there."""
         return [number for number in range(self.parts) if self.part_path(number).is_file()]
 
+    def stored(self) -> int:
+        """Number of runs in the parts that are there."""
+        return sum(stop - start for start, stop in map(self.span, self.finished()))
+
     # -- writing ----------------------------------------------------------------------------------
 
     def refuse_other(self, overwrite: bool) -> None:
@@ -209,9 +213,14 @@ class Folder:
             problem = f"{self.path} was computed by another version of the equations"
             raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
 
-    def write_part(self, number: int, batch: Batch) -> None:
-        """Store one part; its name appears when it is on the disk."""
-        place(self.part_path(number), packed(part_contents(batch, number, self.config_text)), overwrite=True)
+    def packed_part(self, number: int, batch: Batch) -> memoryview:
+        """One part as the bytes of its file."""
+        return packed(part_contents(batch, number, self.config_text))
+
+    def store_part(self, number: int, data: memoryview, runs: int) -> int:
+        """Store one part, of so many runs; its name appears when it is on the disk."""
+        place(self.part_path(number), data, overwrite=True)
+        return runs
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -327,7 +336,8 @@ def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: b
     with locked(path):
         folder.begin(overwrite)
         for number in range(folder.parts):
-            folder.write_part(number, batch.part(*folder.span(number)))
+            part = batch.part(*folder.span(number))
+            folder.store_part(number, folder.packed_part(number, part), part.runs)
     return path
 
 

@@ -62,7 +62,8 @@ def test_zip_goes_side_by_side_and_ranges_include_their_end(written):
 def test_a_product_combines_listed_variants_with_drawn_cells(written):
     _, found = values(
         written(
-            f"  mode: product\n  parts:\n    - {{mode: list, runs: [{{{PUMP}: 0 umol/m^2/s}}, {{{PUMP}: 1 umol/m^2/s}}]}}\n"
+            "  mode: product\n  parts:\n"
+            f"    - {{mode: list, runs: [{{{PUMP}: 0 umol/m^2/s}}, {{{PUMP}: 1 umol/m^2/s}}]}}\n"
             f"    - mode: sobol\n      n: 8\n      over: {{{K_LEAK}: {{loguniform: [1.0e-9 m/s, 1.0e-8 m/s]}}}}\n"
         )
     )
