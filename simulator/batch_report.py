@@ -87,8 +87,8 @@ def batch_comparison_text(a: Batch, b: Batch) -> str:
 
 def _crossed(a: Batch, b: Batch) -> list[str]:
     """How many runs went from which verdict to which."""
-    words = [[WORDS[code] for code in batch.arrays["verdict"]] for batch in (a, b)]
-    found = cross_tabulated(*words, WORDS)
+    ours, theirs = ([WORDS[code] for code in batch.arrays["verdict"]] for batch in (a, b))
+    found = cross_tabulated(ours, theirs, WORDS)
     lines = ["Verdicts, A down and B across", ""]
     lines.append("  " + " " * 16 + "".join(f"{word:>16}" for word in found.columns))
     for word, row in zip(found.rows, found.counts, strict=True):

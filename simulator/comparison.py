@@ -14,7 +14,6 @@ from simulator.snapshot import Snapshot, snapshot
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
-
 #: Difference of potentials [V] by which two runs have parted.
 APART = 1.0e-3
 

@@ -54,7 +54,6 @@ _KINDS: dict[type, Any] = {
 }
 
 
-
 @dataclass(frozen=True)
 class Loaded:
     """A scenario and where it came from.

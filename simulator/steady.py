@@ -3,8 +3,9 @@
 A cell may have several rest points. Newton's method starts from the initial state, from states with the same
 totals in which like charges have changed places (a cell full of Na instead of K), and once more with the rest
 points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
-doi:10.1137/140984798). When that does not arrive, or at an unstable point, the initial state is first carried towards rest by
-pseudo-transient continuation: implicit Euler steps that grow, or in the end the kernel's own L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
+doi:10.1137/140984798). When the first does not arrive, or at an unstable point, a state is first carried
+towards rest by pseudo-transient continuation: implicit Euler steps that grow, or in the end the kernel's own
+L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
 What is reported is always a Newton solution, with its residual.
 """
 

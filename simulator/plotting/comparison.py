@@ -15,7 +15,16 @@ from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from simulator.analysis import Analysis
 from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
-from simulator.notation import THERMAL_POWER, Scale, duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
+from simulator.notation import (
+    THERMAL_POWER,
+    Scale,
+    duration,
+    nernst_name,
+    pretty_number,
+    pretty_unit,
+    readable,
+    verdict_words,
+)
 from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
 from simulator.plotting.end_labels import label_ends
 from simulator.plotting.panels import Series, draw_lines
@@ -198,11 +207,18 @@ def _ghost(axes: Axes, other: Side, letter: str, membrane: str, time: TimeAxis, 
         values = other.trajectory.potential.sel(membrane=membrane)[beside.shown] / scale.size
         times = other.trajectory.time[beside.shown] / time.scale.size
         axes.plot(times, values, color=FAINT, lw=5.0, zorder=0.5, solid_capstyle="round")
-        own = axes.get_lines()[0].get_ydata()
+        own = np.asarray(axes.get_lines()[0].get_ydata(), dtype=float)
         if len(values) and abs(values[-1] - own[-1]) > GHOST_APART * np.ptp(axes.get_ylim()):
             above = values[-1] < np.mean(axes.get_ylim())
-            place = {"xytext": (-6, 6 if above else -15), "textcoords": "offset points", "ha": "right"}
-            axes.annotate(f"$V$ of {letter}", (times[-1], values[-1]), color=MUTED, fontsize=11, **place)
+            axes.annotate(
+                f"$V$ of {letter}",
+                (times[-1], values[-1]),
+                xytext=(-6, 6 if above else -15),
+                textcoords="offset points",
+                ha="right",
+                color=MUTED,
+                fontsize=11,
+            )
 
 
 def _donnan(axes: Axes, side: Side, membrane: str, scale: Scale) -> None:
