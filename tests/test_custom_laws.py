@@ -1,6 +1,7 @@
 """Laws written in the scenario: the language, its units and refusals, and that they are laws like any other."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,3 +254,14 @@ def test_the_current_of_a_written_law_follows_from_what_it_moves(loaded):
     analysis = Analysis(trajectory)
     current, turnover = (getattr(analysis, n).sel(mechanism="plasma.law_0") for n in ("current", "turnover"))
     assert current == pytest.approx(-FARADAY * turnover)
+
+
+def test_the_example_of_the_guide_runs_and_spikes(tmp_path):
+    guide = Path(__file__).resolve().parent.parent / "docs" / "gates_and_own_laws.md"
+    text = guide.read_text("utf-8").partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "guide.yaml").write_text(text)
+    trajectory = run(load_scenario(tmp_path / "guide.yaml"))
+    v = trajectory.potential.values[:, 0]
+    assert trajectory.status == "ok"
+    assert np.sum((v[1:] > 0.0) & (v[:-1] <= 0.0)) == 10
+    assert trajectory.labels["mechanism"].count("plasma.k_channel_na") == 1
