@@ -17,7 +17,7 @@ from simulator.plotting.style import MAIN, SPECIES, mechanism_looks, species_loo
 from simulator.plotting.time_axis import TimeAxis, settled
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-UNITS = ("mV", "mM", "pW", "fW", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
+UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,8 @@ def test_free_energy_from_atp_equals_dissipation_in_a_steady_state(leaky):
     axes = next(a for a in plot_trajectory(leaky, "energy").axes if "dissipated" in series(a))
     lines = series(axes)
     assert lines["from ATP"].get_ydata()[-1] == pytest.approx(lines["dissipated"].get_ydata()[-1], rel=1e-6)
-    assert lines["stored"].get_ydata()[-1] == pytest.approx(0.0, abs=1e-6)
+    # What the bath exchanges counts, too, and is as exact as the saved state: 1e-8 of flows forty times the net.
+    assert abs(lines["stored"].get_ydata()[-1]) < 1e-5 * lines["from ATP"].get_ydata()[-1]
 
 
 def test_events_are_marked_and_named(interrupted):
