@@ -6,7 +6,7 @@ import platform
 import re
 from pathlib import Path
 
-from benchmarks import processes, trajectories
+from benchmarks import batches, processes, trajectories
 from simulator.doctor import facts
 
 README = Path(__file__).resolve().parent / "README.md"
@@ -16,15 +16,31 @@ MARK = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
 def table() -> str:
     """All measurements as Markdown."""
     known = dict(facts())
-    lines = [
-        f"Python {platform.python_version()}, numba {known['numba']}, {known['processor']}.",
-        "",
-        "| program | rtol | microseconds per trajectory | largest scaled error |",
-        "|---|---|---|---|",
-    ]
-    for row in trajectories.rows():
-        lines.append(f"| {row.program} | {row.rtol:.0e} | {row.microseconds:.1f} | {row.error:.1e} |")
-        print(lines[-1], flush=True)
+    lines = [f"Python {platform.python_version()}, numba {known['numba']}, {known['processor']}."]
+
+    def add(*more: str) -> None:
+        lines.extend(more)
+        print(*more, sep="\n", flush=True)
+
+    for title, config, tolerances in (
+        ("benchmark cell (4 states)", trajectories.CONFIG, trajectories.TOLERANCES),
+        ("ten states", trajectories.TEN_STATES, (1e-4, 1e-6)),
+    ):
+        add("", f"| {title} | rtol | microseconds per trajectory | largest scaled error |", "|---|---|---|---|")
+        found = []
+        for row in trajectories.rows(config, tolerances):
+            add(f"| {row.program} | {row.rtol:.0e} | {row.microseconds:.1f} | {row.error:.1e} |")
+            found.append(row)
+        add(
+            "",
+            f"| {title}: a batch against | rtol | error | times as fast at that error or less |",
+            "|---|---|---|---|",
+        )
+        for name, rtol, error, ratio in trajectories.speedups(found):
+            add(f"| {name} | {rtol:.0e} | {error:.1e} | {ratio:.0f} |")
+    add("", "| batches of the benchmark cell | measured | wanted |", "|---|---|---|")
+    for what, measured, wanted in batches.rows():
+        add(f"| {what} | {measured} | {wanted} |")
     lines += ["", "| whole process | seconds | against | seconds | ratio | limit |", "|---|---|---|---|---|---|"]
     for found in processes.rows():
         if isinstance(found, processes.Ratio):

@@ -41,7 +41,7 @@ class Analysis:
     @cached_property
     def thermal_voltage(self) -> np.ndarray:
         """RT/F [V] at each saved time, shape (times,)."""
-        return self._parameter("rt_over_f")
+        return self.parameter("rt_over_f")
 
     @cached_property
     def nernst(self) -> Field:
@@ -67,7 +67,7 @@ class Analysis:
         t = self.trajectory
         values = np.nansum(t.concentration.values, axis=2)
         for i, c in enumerate(t.structure.compartments):
-            impermeant = self._parameter(f"x_{c.name}")
+            impermeant = self.parameter(f"x_{c.name}")
             values[:, i] += impermeant if c.volume == "bath" else impermeant / t.volume[:, i]
         return self._field(values, "compartment", "mol/m^3", "osmolarity")
 
@@ -155,7 +155,7 @@ class Analysis:
         t = self.trajectory
         derived = t.equations.quantities(t.states, t.parameters)
         columns = (
-            derived[name] if (name := f"area_{m.name}") in derived else self._parameter(name)
+            derived[name] if (name := f"area_{m.name}") in derived else self.parameter(name)
             for m in t.structure.membranes
         )
         return self._field(self._columns(columns), "membrane", "m^2", "area")
@@ -163,7 +163,7 @@ class Analysis:
     # -- energy -----------------------------------------------------------------------------------
 
     @cached_property
-    def _whole_turnover(self) -> np.ndarray:
+    def whole_turnover(self) -> np.ndarray:
         """Turnover of each mechanism over the whole membrane [mol/s], shape (times, mechanisms)."""
         areas = self._columns(self.area.sel(membrane=m.name) for m, _, _ in self.mechanisms)
         return self.turnover.values * areas
@@ -172,35 +172,45 @@ class Analysis:
     def dissipation(self) -> Field:
         """Free energy dissipated by each mechanism [W], shape (times, mechanisms); ATP's included."""
         with np.errstate(invalid="ignore"):
-            values = self._whole_turnover * self.affinity.values
-        values = np.where(self._whole_turnover == 0.0, 0.0, values)
+            values = self.whole_turnover * self.affinity.values
+        values = np.where(self.whole_turnover == 0.0, 0.0, values)
         return self._field(values, "mechanism", "W", "dissipation")
 
     @cached_property
     def total_dissipation(self) -> np.ndarray:
         """Free energy dissipated by all mechanisms [W], shape (times,); an amplifier supplies instead."""
-        return np.sum(self.dissipation.values[:, ~self._clamps], axis=1)
+        return np.sum(self.dissipation.values[:, ~self.external], axis=1)
 
     @cached_property
     def clamp_power(self) -> np.ndarray:
         """Free energy that voltage clamps supply [W], shape (times,)."""
-        return -np.sum(self.dissipation.values[:, self._clamps], axis=1)
+        return -np.sum(self.dissipation.values[:, self.external], axis=1)
 
     @cached_property
-    def _clamps(self) -> np.ndarray:
+    def external(self) -> np.ndarray:
+        """Which mechanisms are electrodes, driven from outside, shape (mechanisms,)."""
         return np.array([law.external for _, _, law in self.mechanisms], dtype=bool)
+
+    @cached_property
+    def _atp(self) -> np.ndarray:
+        """ATP used per turnover, shape (mechanisms,)."""
+        return np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
 
     @cached_property
     def atp_rate(self) -> Field:
         """ATP used by each mechanism [mol/s], shape (times, mechanisms)."""
-        atp = np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
-        return self._field(self._whole_turnover * atp, "mechanism", "mol/s", "ATP use")
+        return self._field(self.whole_turnover * self._atp, "mechanism", "mol/s", "ATP use")
+
+    @cached_property
+    def atp_power(self) -> np.ndarray:
+        """Free energy that ATP gives [W], shape (times,)."""
+        used = np.sum(self.atp_rate.values, axis=1)
+        return -used * self.trajectory.scenario.atp_free_energy
 
     @cached_property
     def work(self) -> Field:
         """Free energy that transport stores per turnover [J/mol], shape (times, mechanisms)."""
-        atp = np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
-        values = -self.affinity.values - atp * self.trajectory.scenario.atp_free_energy
+        values = -self.affinity.values - self._atp * self.trajectory.scenario.atp_free_energy
         return self._field(values, "mechanism", "J/mol", "transport work")
 
     # -- potentials at which something stops ------------------------------------------------------
@@ -265,7 +275,8 @@ class Analysis:
 
     # -- small things -----------------------------------------------------------------------------
 
-    def _parameter(self, name: str) -> np.ndarray:
+    def parameter(self, name: str) -> np.ndarray:
+        """A parameter of the model by name [SI], shape (times,)."""
         return self.trajectory.parameters[:, self.trajectory.structure.parameters.index(name)]
 
     def _columns(self, columns: Iterable[np.ndarray]) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,52 @@ class Batch:
         names = dims.split()
         return Field(self.arrays[name], ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
 
+    def about(self, quantity: str) -> tuple[str, str]:
+        """SI unit and meaning of a quantity such as ``potential.plasma`` or ``concentration.cell.k``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such quantity.
+        """
+        name, _ = self._place(quantity)
+        unit, meaning, _ = QUANTITIES[name]
+        return unit, meaning
+
+    def _place(self, quantity: str) -> tuple[str, tuple[int, ...]]:
+        """Name and indices of a quantity."""
+        name, *labels = quantity.split(".")
+        dims = QUANTITIES[name][2].split() if name in QUANTITIES else []
+        if dims == ["gate"]:  # a gate's label has dots of its own
+            labels = [".".join(labels)]
+        known = len(dims) == len(labels) and all(x in self.labels[d] for d, x in zip(dims, labels, strict=True))
+        if not dims or not known:
+            every = [".".join((n, *x)) for n in QUANTITIES for x in product(*self._labels_of(n))]
+            raise ValueError(f"there is no quantity {quantity!r}; there are {', '.join(every)}")
+        return name, tuple(self.labels[d].index(x) for d, x in zip(dims, labels, strict=True))
+
+    def _labels_of(self, name: str) -> list[tuple[str, ...]]:
+        return [self.labels[dim] for dim in QUANTITIES[name][2].split()]
+
+    def over_time(self, quantity: str) -> np.ndarray:
+        """One number over time in each run, shape (runs, times); NaN after a run's end."""
+        name, labels = self._place(quantity)
+        place: Any = (slice(None), slice(None), *labels)
+        return np.concatenate([values[place] for values in self._by_part(name)])
+
+    def final(self, quantity: str) -> np.ndarray:
+        """One number at the last saved time of each run, shape (runs,); NaN where a run failed."""
+        values = self.over_time(quantity)
+        # Where only the last states were saved, there is one, whenever it was.
+        last = np.clip(np.searchsorted(self.time, self.end_time, "right") - 1, 0, len(self.time) - 1)
+        found = values[np.arange(self.runs), last]
+        return np.where(self.arrays["status"] == 0, found, np.nan)
+
+    def _by_part(self, name: str) -> Iterator[np.ndarray]:
+        """A variable, part by part where it is on disk."""
+        by_part = getattr(self.arrays, "by_part", None)
+        return by_part(name) if by_part is not None else iter((self.arrays[name],))
+
     def fields(self) -> dict[str, Field]:
         """Everything that is saved over time, by name."""
         return {name: self.field(name) for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]}
@@ -194,6 +241,11 @@ class Batch:
         arrays = {name: values[start:stop] for name, values in self.arrays.items()}
         coordinates = {key: values[start:stop] for key, values in self.coordinates.items()}
         return replace(self, arrays=arrays, coordinates=coordinates, first=self.first + start, runs=stop - start)
+
+    def size(self) -> int:
+        """Bytes of all its variables, nearly."""
+        per_time = sum(int(np.prod([len(self.labels[d]) for d in dims.split()])) for _, _, dims in QUANTITIES.values())
+        return 8 * self.runs * (len(self.time) * per_time + len(self.coordinates) + len(self.labels["species"]) + 3)
 
     def to_xarray(self) -> Any:
         """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""

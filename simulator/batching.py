@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -81,7 +81,7 @@ def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
     return ((first, min(first + size, stop)) for first in range(start, stop, size))
 
 
-def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None) -> Iterator[Arrays]:
+def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None) -> Generator[Arrays, None, None]:
     """Pieces of a batch, in order.
 
     Closing the iterator, or an exception in whoever uses it, stops the threads within milliseconds.

@@ -95,7 +95,8 @@ def _mechanism(form: CustomForm) -> Mechanism:
         outside=None if form.outside is None else dict(form.outside),
         charge=form.charge,
         gates=tuple(
-            Gate(gate.name, at_once=not (gate.opening or gate.time_constant), **gate.expressions()) for gate in form.gates
+            Gate(gate.name, at_once=not (gate.opening or gate.time_constant), **gate.expressions())
+            for gate in form.gates
         ),
         open=form.open,
     )

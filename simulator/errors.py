@@ -15,6 +15,14 @@ class IonfluxError(Exception):
         return [{"text": str(self), "problem": str(self)}]
 
 
+class Stopped(BaseException):
+    """The user, or the system, wants the program to end; it leaves with that exit code and a last sentence."""
+
+    def __init__(self, exit_code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
 class UsageError(IonfluxError):
     """A command that cannot be carried out as it was given."""
 

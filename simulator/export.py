@@ -14,14 +14,20 @@ from typing import TextIO
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.atomic import place
+from simulator.atomic import place, refuse_existing
+from simulator.batch import QUANTITIES, Batch
+from simulator.errors import UsageError
+from simulator.notation import size
 from simulator.trajectory import Trajectory
+
+#: Largest batch that is written as one file, which is put together in memory.
+MOST_BYTES = 1 << 30
 
 #: Quantities of :class:`simulator.analysis.Analysis` that a table has beside the saved ones.
 DERIVED = ("nernst", "driving_force", "influx", "efflux", "net_flux", "current", "atp_rate", "dissipation")
 
 
-def to_csv(trajectory: Trajectory, target: str | PathLike[str] | TextIO, *, overwrite: bool = False) -> None:
+def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, overwrite: bool = False) -> None:
     """Write a table with one row per saved time.
 
     One column per quantity and label, its unit in the header, e.g. ``potential.plasma [V]``. Columns
@@ -30,8 +36,8 @@ def to_csv(trajectory: Trajectory, target: str | PathLike[str] | TextIO, *, over
 
     Parameters
     ----------
-    trajectory : Trajectory
-        The run.
+    result : Trajectory or Batch
+        The run; of a batch, one row per run says how it ended.
     target : path or text stream
         Where to.
     overwrite : bool
@@ -42,7 +48,7 @@ def to_csv(trajectory: Trajectory, target: str | PathLike[str] | TextIO, *, over
     StorageError
         When the file cannot be written.
     """
-    columns = {"time [s]": trajectory.time} | dict(_columns(trajectory))
+    columns = _ends(result) if isinstance(result, Batch) else {"time [s]": result.time} | dict(_columns(result))
     if isinstance(target, str | PathLike):
         buffer = io.StringIO()
         _write_table(columns, buffer)
@@ -51,13 +57,13 @@ def to_csv(trajectory: Trajectory, target: str | PathLike[str] | TextIO, *, over
         _write_table(columns, target)
 
 
-def to_netcdf(trajectory: Trajectory, target: str | PathLike[str], *, overwrite: bool = False) -> None:
+def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwrite: bool = False) -> None:
     """Write a NetCDF-4 file, which is what a data file of ours is already.
 
     Parameters
     ----------
-    trajectory : Trajectory
-        The run.
+    result : Trajectory or Batch
+        The run, or all runs of a batch, up to :data:`MOST_BYTES`.
     target : path
         Where to, by custom ``.nc``.
     overwrite : bool
@@ -68,9 +74,31 @@ def to_netcdf(trajectory: Trajectory, target: str | PathLike[str], *, overwrite:
     StorageError
         When the file cannot be written.
     """
-    from simulator.storage import write
+    from simulator.storage import packed, write
 
-    write(trajectory, Path(target), overwrite=overwrite)
+    if isinstance(result, Batch):
+        from simulator.batch_layout import part_contents
+
+        if (whole := result.size()) > MOST_BYTES:
+            raise UsageError(f"this would take {size(whole)} in one file", "its parts are NetCDF-4 files already")
+        refuse_existing(Path(target), overwrite)
+        text = result.provenance.get("config", "")
+        place(Path(target), packed(part_contents(result, 0, text)), overwrite)
+        return
+    write(result, Path(target), overwrite=overwrite)
+
+
+def _ends(batch: Batch) -> dict[str, np.ndarray]:
+    """How each run of a batch ended: its values, status, verdict, and the last state."""
+    columns: dict[str, np.ndarray] = {"run": np.arange(batch.first, batch.first + batch.runs)}
+    columns |= {f"{key} [{batch.scenario.unit_of(key)}]": values for key, values in batch.coordinates.items()}
+    columns |= {"status": batch.status, "verdict": batch.verdict, "end_time [s]": batch.end_time}
+    for kind, (unit, _, dims) in QUANTITIES.items():
+        for labels in product(*(batch.labels[dim] for dim in dims.split())):
+            values = batch.final(".".join((kind, *labels)))
+            if not np.all(np.isnan(values)):
+                columns[f"{'.'.join((kind, *labels))} [{unit}]"] = values
+    return columns
 
 
 def _columns(trajectory: Trajectory) -> Iterator[tuple[str, np.ndarray]]:
@@ -88,4 +116,10 @@ def _write_table(columns: dict[str, np.ndarray], stream: TextIO) -> None:
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(columns)
     for row in zip(*(values.tolist() for values in columns.values()), strict=True):
-        table.writerow("" if math.isnan(value) else repr(value) for value in row)
+        table.writerow(_cell(value) for value in row)
+
+
+def _cell(value: float | int | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else repr(value)

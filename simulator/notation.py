@@ -34,7 +34,9 @@ UNITS = {
     "mol/m^2/s": ("mol", "/m^2/s", 1.0),
     "A": ("A", "", 1.0),
     "A/m^2": ("A", "/m^2", 1.0),
+    "C": ("C", "", 1.0),
     "W": ("W", "", 1.0),
+    "J": ("J", "", 1.0),
     "J/mol": ("J", "/mol", 1.0),
 }
 
@@ -177,7 +179,7 @@ def verdict_words(verdict: Verdict) -> tuple[str, str]:
     headline = HEADLINES.get(verdict.word, verdict.word)
     sentence = verdict.sentence
     if sentence.lower().startswith(headline.lower()):
-        sentence = sentence[len(headline) :].lstrip("; ")
+        sentence = sentence[len(headline) :].lstrip(";, ")
     return headline, sentence
 
 

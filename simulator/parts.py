@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from simulator.batch_layout import part_contents, restored_part
 from simulator.datafile import DataFileError
 from simulator.errors import UsageError
 from simulator.kernel.cache import kernel_hash
-from simulator.layout import CONFIG, GATING, PART, resolved_text, run_hash, scenario_in
+from simulator.layout import CONFIG, PART, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
 from simulator.scenario import Scenario, differences
 from simulator.storage import opened, packed
@@ -132,6 +132,10 @@ class Folder:
         """Numbers of the parts that are there."""
         return [number for number in range(self.parts) if self.part_path(number).is_file()]
 
+    def stored(self) -> int:
+        """Number of runs in the parts that are there."""
+        return sum(stop - start for start, stop in map(self.span, self.finished()))
+
     # -- writing ----------------------------------------------------------------------------------
 
     def refuse_other(self, overwrite: bool) -> None:
@@ -209,9 +213,14 @@ class Folder:
             problem = f"{self.path} was computed by another version of the equations"
             raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
 
-    def write_part(self, number: int, batch: Batch) -> None:
-        """Store one part; its name appears when it is on the disk."""
-        place(self.part_path(number), packed(part_contents(batch, number, self.config_text)), overwrite=True)
+    def packed_part(self, number: int, batch: Batch) -> memoryview:
+        """One part as the bytes of its file."""
+        return packed(part_contents(batch, number, self.config_text))
+
+    def store_part(self, number: int, data: memoryview, runs: int) -> int:
+        """Store one part, of so many runs; its name appears when it is on the disk."""
+        place(self.part_path(number), data, overwrite=True)
+        return runs
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -264,8 +273,10 @@ class Folder:
 class StoredArrays(Mapping[str, np.ndarray]):
     """Variables of a batch on disk, each read, all parts together, when it is asked for."""
 
-    def __init__(self, folder: Folder, names: tuple[str, ...]) -> None:
-        self.folder, self.names = folder, names
+    def __init__(self, folder: Folder, example: Mapping[str, np.ndarray]) -> None:
+        self.folder, self.names = folder, tuple(example)
+        # What has no numbers is in no file.
+        self.nothing = {n: np.empty((folder.runs, *v.shape[1:])) for n, v in example.items() if not v.size}
         self._last: tuple[str, np.ndarray] | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -273,9 +284,14 @@ class StoredArrays(Mapping[str, np.ndarray]):
             raise KeyError(name)
         if self._last is None or self._last[0] != name:
             self._last = None  # one at a time: each may be as large as memory allows
-            parts = [self.folder.variable(number, name) for number in range(self.folder.parts)]
-            self._last = name, np.concatenate(parts)
+            self._last = name, np.concatenate(list(self.by_part(name)))
         return self._last[1]
+
+    def by_part(self, name: str) -> Iterator[np.ndarray]:
+        """One variable, part by part."""
+        if name in self.nothing:
+            return iter((self.nothing[name],))
+        return (self.folder.variable(number, name) for number in range(self.folder.parts))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -297,11 +313,7 @@ def read_batch(path: Path) -> Batch:
         raise DataFileError(path, "is a directory without a batch in it")
     folder.require_complete()
     first = folder.part(0)
-    arrays: Mapping[str, np.ndarray] = StoredArrays(folder, tuple(n for n, v in first.arrays.items() if v.size))
-    if not first.arrays[GATING].size:
-        nothing = {GATING: np.empty((folder.runs, len(first.time), 0))}
-        arrays = ChainMap(nothing, arrays)
-    coordinates = StoredArrays(folder, tuple(first.coordinates))
+    arrays, coordinates = StoredArrays(folder, first.arrays), StoredArrays(folder, first.coordinates)
     facts = {**first.provenance, CONFIG: folder.config_text}
     return Batch(folder.scenario, first.time, arrays, coordinates, folder.runs, provenance=facts)
 
@@ -324,7 +336,8 @@ def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: b
     with locked(path):
         folder.begin(overwrite)
         for number in range(folder.parts):
-            folder.write_part(number, batch.part(*folder.span(number)))
+            part = batch.part(*folder.span(number))
+            folder.store_part(number, folder.packed_part(number, part), part.runs)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,7 @@ class _Outcome:
         place = np.minimum(last, in_force.shape[1] - 1)
         ends, parameters = saved[runs, last], in_force[runs, place]
         verdict[fine] = judge(self.job.model.structure, ends[fine], parameters[fine], self.inputs.scale[fine])
-        for i in np.flatnonzero(verdict == UNDECIDED):
+        for i in np.flatnonzero(verdict == UNDECIDED).tolist():
             verdict[i] = WORDS.index(classify(self._alone(i, status, last, found, end_time)).word)
         return verdict
 
@@ -169,9 +170,9 @@ class _Outcome:
         """One run of the piece as if it had been run alone."""
         scenario = scenario_of(self.job.scenario, {key: float(column[i]) for key, column in self.swept.items()})
         kept = slice(int(last[i]) if scenario.run.save == "final" else 0, int(last[i]) + 1)
-        arrays = {name: found[name][i, kept] for name in ARRANGED}
+        arrays: dict[str, Any] = {name: found[name][i, kept] for name in ARRANGED}
         times, final = self.job.times[kept], self.result.final[i]
-        outcome = {"status": Status(int(status[i])).word, "end_time": float(end_time[i])}
+        outcome: dict[str, Any] = {"status": Status(int(status[i])).word, "end_time": float(end_time[i])}
         if self.result.status[i] == Status.OK:
             return Trajectory(scenario, times, **arrays, **outcome)
         reached = times <= end_time[i]

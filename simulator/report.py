@@ -8,24 +8,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
+import numpy as np
+
+from simulator.account import account
 from simulator.comparison import Comparison, Row
 from simulator.conservation import Conservation, conservation
+from simulator.constants import FARADAY
+from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.kernel.status import Status
+from simulator.ledger import ledger
 from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
-
-if TYPE_CHECKING:
-    from simulator.parts import Folder
-
-#: Failed runs of a sweep that are named.
-FAILURES_SHOWN = 10
 
 #: Widest line of any text made here.
 WIDTH = 100
@@ -38,6 +38,7 @@ UNITS = {
     "volume": "m^3",
     "atp_rate": "mol/s",
     "dissipation": "W",
+    "ledger": "J, W",
     "conservation": "1",
     "elapsed": "s",
 }
@@ -79,16 +80,43 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
         "dissipation": verdict.dissipation,
         "open": trajectory.structure.open,
         "conservation": {"charge": kept.charge} | dict(kept.species),
+        "evidence": evidence_record(verdict),
+        "ledger": ledger_record(ledger(trajectory)),
     }
     found = _finite(record)
     assert isinstance(found, dict)
     return found
 
 
+def evidence_record(verdict: Verdict) -> dict[str, Any]:
+    """Why a verdict is what it is: times [s], eigenvalues [1/s] as pairs, affinities over RT, amplitudes SI."""
+    found = {
+        "sentence": verdict.sentence,
+        "distance": verdict.distance,
+        "time_to_rest": verdict.time_to_rest,
+        "eigenvalues": _pairs(verdict.eigenvalues),
+        "affinity": verdict.affinity,
+        "isolated": list(verdict.isolated),
+        "left_out": list(verdict.left_out),
+        "oscillation": None if verdict.oscillation is None else asdict(verdict.oscillation),
+        "run_away": None if verdict.run_away is None else asdict(verdict.run_away),
+    }
+    return found
+
+
+def _pairs(values: np.ndarray) -> list[list[float]]:
+    """Complex numbers as pairs, which JSON can say."""
+    return [[float(v.real), float(v.imag)] for v in values]
+
+
 def steady_record(found: SteadyState) -> dict[str, Any]:
     """A rest point for ``steady --json``: the record of a run, with eigenvalues, residual and route."""
-    eigenvalues = [[float(v.real), float(v.imag)] for v in found.verdict.eigenvalues]
-    extra = {"eigenvalues": eigenvalues, "residual": found.residual, "route": found.route}
+    extra = {
+        "eigenvalues": _pairs(found.verdict.eigenvalues),
+        "stable": found.verdict.stable,
+        "residual": found.residual,
+        "route": found.route,
+    }
     return run_record(found.trajectory, found.verdict) | extra
 
 
@@ -96,41 +124,14 @@ def steady_text(found: SteadyState) -> str:
     """A rest point, for a terminal."""
     rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
     rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
-    rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s"), ("route", found.route)]
-    return "\n".join([found.trajectory.scenario.name, *_definitions(rows)])
+    rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s")]
+    rows += [("stability", "stable" if found.verdict.stable else "unstable"), ("route", found.route)]
+    return "\n".join([found.trajectory.scenario.name, *definitions(rows)])
 
 
 def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
     """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
     return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
-
-
-def sweep_record(folder: Folder) -> dict[str, Any]:
-    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
-    counts = folder.counts()
-    failures = [
-        {"run": f.run, "status": f.status, "time": f.time, "culprit": f.culprit, "values": dict(f.values)}
-        for f in islice(folder.failures(), FAILURES_SHOWN)
-    ]
-    return {
-        "name": folder.scenario.name,
-        "file": str(folder.path),
-        "runs": folder.runs,
-        **counts,
-        "failures": failures,
-    }
-
-
-def sweep_text(record: Mapping[str, Any]) -> str:
-    """The same for a terminal."""
-    rows = [("runs", f"{record['runs']:,}")]
-    for name in ("status", "verdict"):
-        rows.append((name, ", ".join(f"{number:,} {word}" for word, number in record[name].items())))
-    for f in record["failures"]:
-        values = ", ".join(f"{key} = {value:.6g}" for key, value in f["values"].items())
-        culprit = f" in {f['culprit']}" if f["culprit"] else ""
-        rows.append((f"failed run {f['run']}", f"{f['status']} at {duration(f['time'])}{culprit}; {values}"))
-    return "\n".join([f"{record['name']} -> {record['file']}", *_definitions(rows)])
 
 
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
@@ -158,27 +159,46 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
     """What a run came to, for a terminal."""
     lines = [trajectory.scenario.name + (f" -> {file}" if file else "")]
-    return "\n".join([*lines, *_definitions(summary_rows(trajectory, verdict))])
+    return "\n".join([*lines, *definitions(summary_rows(trajectory, verdict))])
 
 
-def info_text(trajectory: Trajectory) -> str:
-    """Everything about a saved run: verdict, each species at each membrane, each mechanism, conservation, origin."""
+def info_text(trajectory: Trajectory, energies: bool = False) -> str:
+    """Everything about a saved run: verdict, each species at each membrane, each mechanism, conservation, origin.
+
+    `energies` adds the energy ledger over the whole run, for which the run is repeated.
+    """
     verdict, end = classify(trajectory), snapshot(trajectory)
     lines = [trajectory.scenario.name, ""]
-    lines += _definitions(_overview(trajectory, verdict, end))
+    lines += definitions(_overview(trajectory, verdict, end))
     for m in trajectory.structure.membranes:
         lines += ["", f"Membrane {m.name}: inside {m.inside}, outside {m.outside}, {_mv(end.potential[m.name])} mV", ""]
         lines += _species_table(end, m.name)
         lines += ["", *_path_table(trajectory, end, m.name)]
+    if energies:
+        lines += ["", "Free energy: over the whole run, and per second at its end", ""]
+        lines += _energies(trajectory)
     lines += ["", "Conservation (largest drift, relative to the sum of all terms)", ""]
-    lines += _definitions(_conserved(conservation(trajectory)))
+    lines += definitions(_conserved(conservation(trajectory)))
     lines += ["", "Origin", ""]
-    lines += _definitions(
+    lines += definitions(
         (key.replace("_", " "), value)
         for key, value in sorted(trajectory.provenance.items())
         if value and "\n" not in value
     )
     return "\n".join(lines)
+
+
+def info_record(trajectory: Trajectory, file: str, energies: bool = False) -> dict[str, Any]:
+    """The document of ``info --json``: the record of a run, with the energies of all of it if asked."""
+    record = {"units": UNITS} | run_record(trajectory, classify(trajectory), file)
+    if energies:
+        record["account"] = _finite(account_record(account(trajectory)))
+    return record
+
+
+def _energies(trajectory: Trajectory) -> list[str]:
+    found = account(trajectory)
+    return _table([*ledger_rows(ledger(trajectory), found)]) + definitions(atp_rows(found))
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -191,9 +211,9 @@ def comparison_text(comparison: Comparison) -> str:
         ("status", a.trajectory.status, b.trajectory.status),
         ("last saved time", duration(a.end.time), duration(b.end.time)),
     ]
-    lines = [line for row in rows for line in _beside(*row)]
+    lines = [line for row in rows for line in beside(*row)]
     lines += ["", "Configured differently"]
-    lines += [line for d in comparison.differences for line in _beside("  " + d.path, d.a, d.b)] or ["  nothing"]
+    lines += [line for d in comparison.differences for line in beside("  " + d.path, d.a, d.b)] or ["  nothing"]
     group = ""
     for row in comparison.rows:
         scale = _common_scale(row, comparison.rows)
@@ -202,7 +222,7 @@ def comparison_text(comparison: Comparison) -> str:
             # Energies differ in kind, so each carries its own unit.
             lines += ["", f"{group[0].upper()}{group[1:]}" + ("" if group == "energy" else f" [{scale.text}]")]
         cells = (with_unit(x, row.unit) if group == "energy" else _cell(row, x, scale) for x in (row.a, row.b))
-        lines += _beside(f"  {row.label}", *cells)
+        lines += beside(f"  {row.label}", *cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -215,6 +235,11 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     yield "status", _status(trajectory)
     yield "verdict", f"{verdict.word} ({verdict_words(verdict)[0]}): {verdict.sentence}"
     yield "", f"scaled distance to rest {plain_number(verdict.distance, 2)}"
+    if verdict.oscillation is not None:
+        yield "", f"scaled distance to the cycle {plain_number(verdict.oscillation.distance, 2)}"
+    if verdict.run_away is not None:
+        power = plain_number(verdict.run_away.exponent, 3)
+        yield "", f"{verdict.run_away.quantity} goes with time to the power {power} in the end"
     if math.isfinite(verdict.slowest_time):
         yield "", f"slowest time constant {duration(verdict.slowest_time)}"
     for label, affinity in verdict.affinity.items():
@@ -225,12 +250,33 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     yield "dissipation", with_unit(verdict.dissipation, "W")
     for c, volume in end.volume.items():
         yield f"volume of {c}", with_unit(volume, "m^3")
+    yield from _moved(trajectory, end)
     contents = trajectory.model.contents()
     for c, compartment in trajectory.scenario.compartments.items():
         if compartment.impermeant is not None:
             number = plain_number(impermeant_charge(contents, c), 6)
             held = with_unit(compartment.impermeant.concentration, "mol/m^3")
             yield f"impermeant in {c}", f"{held} at the start, mean charge {number}"
+
+
+def _moved(trajectory: Trajectory, end: Snapshot) -> Iterator[tuple[str, str]]:
+    """What each free compartment gained since the first saved state, and the charge on its membranes."""
+    for c in end.volume:
+        i = trajectory.labels["compartment"].index(c)
+        gains = []
+        for j, s in enumerate(trajectory.labels["species"]):
+            first, last = trajectory.amount[[0, -1], i, j]
+            if abs(last - first) > 1.0e-9 * abs(first):
+                share = f" ({plain_number((last - first) / first, 2)} of it)" if first > 0.0 else ""
+                gains.append(f"{s} {with_unit(last - first, 'mol')}{share}")
+        if gains:
+            yield f"gained by {c}", ", ".join(gains)
+        charge = trajectory.charge[-1, i]
+        ions = sum(abs(z) * trajectory.amount[-1, i, j] for j, (_, z) in enumerate(trajectory.structure.charges) if z)
+        if math.isfinite(charge) and ions > 0.0:
+            moles = with_unit(abs(charge) / FARADAY, "mol")
+            share = plain_number(abs(charge) / FARADAY / ions, 2)
+            yield f"charge of {c}", f"{with_unit(charge, 'C')}, {moles} of charges: {share} of those its ions carry"
 
 
 def _status(trajectory: Trajectory) -> str:
@@ -303,14 +349,14 @@ def _without_rounding(fluxes: tuple[float, float, float]) -> tuple[float, float,
 # -- layout ---------------------------------------------------------------------------------------
 
 
-def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
+def definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Label and text, the texts aligned and wrapped."""
     import textwrap
 
     lines = []
     for label, text in rows:
         wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
-        lines.append(f"  {label:<20}{wrapped[0]}")
+        lines.append(f"  {label:<19} {wrapped[0]}")
         lines += [f"  {'':<20}{more}" for more in wrapped[1:]]
     return lines
 
@@ -331,7 +377,7 @@ def _looks_like_number(cell: str) -> bool:
     return cell[:1].isdigit() or (cell[:1] == "-" and len(cell) > 1)
 
 
-def _beside(label: str, a: str, b: str) -> list[str]:
+def beside(label: str, a: str, b: str) -> list[str]:
     """A label and two texts in three columns, each wrapped into its own."""
     import textwrap
     from itertools import zip_longest
@@ -381,6 +427,8 @@ def _finite(value: Any) -> Any:
     """Plain Python values all the way down; None for NaN and infinity, which JSON cannot say."""
     if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
     if isinstance(value, float | int) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) else None
     return value

@@ -56,7 +56,7 @@ def at_rest(equations: ModuleType, states: np.ndarray, parameters: np.ndarray, s
     return found
 
 
-def clear(values: np.ndarray, limit: float) -> np.ndarray:
+def clear(values: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
     """Which numbers are so far from a limit that no rounding could change sides."""
     return (values < limit / DOUBT) | (values > limit * DOUBT)
 

@@ -109,7 +109,6 @@ class Membrane(Record):
     """A membrane between two compartments; its potential is inside minus outside."""
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {
-        "mechanisms": (2, "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"),
         "water": (1, "fixed, instant or {permeability: 50 um/s}"),
     }
 
@@ -147,7 +146,6 @@ class SetEvent(Record):
     set: Annotated[dict[str, Any], Frozen] = Field(
         description="new values by dotted path", json_schema_extra={"minProperties": 1}
     )
-
 
     @model_validator(mode="after")
     def _check(self) -> Self:

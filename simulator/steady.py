@@ -1,23 +1,27 @@
 """Rest points without time stepping: Newton's method among states with the same conserved totals.
 
-When Newton's method from the initial state does not arrive, the state is first carried towards rest by
-pseudo-transient continuation: the kernel's own L-stable steps, at loose tolerance, over times that grow until
-they dwarf every time constant. What is reported is always a Newton solution, with its residual.
+A cell may have several rest points. Newton's method starts from the initial state, from states with the same
+totals in which like charges have changed places (a cell full of Na instead of K), and once more with the rest
+points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
+doi:10.1137/140984798). When that does not arrive, or at an unstable point, the initial state is first carried towards rest by
+pseudo-transient continuation: implicit Euler steps that grow, or in the end the kernel's own L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
+What is reported is always a Newton solution, with its residual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
-from simulator.provenance import provenance
-from simulator.rest import newton_step
+from simulator.rest import eigenvalues, linearised, newton_step
 from simulator.scenario import Scenario
+from simulator.structure import Structure, amount
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
@@ -25,6 +29,18 @@ from simulator.verdict import Verdict, classify
 ITERATIONS = 60
 FOUND = 1.0e-13
 GOOD_ENOUGH = 1.0e-9
+
+#: Newton steps of a search for further rest points, and their least scaled distance from each other.
+FURTHER_ITERATIONS, DISTINCT = 25, 1.0e-6
+
+#: Part of a species that changes places with another of the same charge in the other starts, and most of those.
+EXCHANGED, STARTS = 0.9, 2
+
+#: First and longest step [s] of implicit Euler towards rest, their number, and the largest scaled change of one.
+FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.3
+
+#: Thermal voltages by which a search that met an unstable point starts lower.
+LOWERED = 1.2
 
 #: Largest factor by which one Newton step may change an amount or a volume.
 LARGEST_FACTOR = 4.0
@@ -55,7 +71,8 @@ class SteadyState:
     residual : float
         Largest rate of change [1/s], relative to the size of the state that changes.
     route : str
-        How it was found: ``newton`` or ``pseudo-transient, newton``.
+        How it was found: ``newton``, ``newton from another start``, ``deflated newton`` or
+        ``pseudo-transient, newton``.
     """
 
     trajectory: Trajectory
@@ -65,10 +82,15 @@ class SteadyState:
 
 
 def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> SteadyState:
-    """Find the rest point of a scenario's last stretch that belongs to its initial state.
+    """The first of :func:`steady_states`: the rest point found from the initial state, if one was."""
+    return steady_states(scenario, announce)[0]
 
-    The rest point has the conserved totals (charge, closed amounts) of the initial state; every event of the
-    protocol has happened. Where there are several rest points, it is one of them.
+
+def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> tuple[SteadyState, ...]:
+    """Find the rest points of a scenario's last stretch that have its initial state's conserved totals.
+
+    Totals are the charge and closed amounts; every event of the protocol has happened. The one found from the
+    initial state comes first. The search is bounded: there may be more.
 
     Parameters
     ----------
@@ -80,49 +102,196 @@ def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _:
     Raises
     ------
     NoSteadyState
-        When none was found; the search is bounded.
+        When none was found.
     """
     model = Model.of(scenario)
     events = model.events()
     parameters = events[-1].parameters if events else model.parameters()
-    state, route = model.initial_state(), "newton"
-    largest = LARGEST_SWELLING * _volumes(model, state, parameters)
-    solution = _newton(model, state, parameters, largest)
-    if solution is None:
-        route = "pseudo-transient, newton"
-        solution = _continued(model, state, parameters, largest, announce)
-    if solution is None:
+    search = _Search(model, parameters, model.initial_state())
+    search.everywhere()
+    if not search.found:
+        search.continued(announce)
+    if not search.found:
         raise NoSteadyState(
             f"{scenario.name}: no steady state found from the initial state, neither by Newton's method nor after "
             f"{TRANSIENTS[-1]:.0e} s of model time; it may not exist (a cell that swells without end, an oscillation)"
         )
-    return _described(model, solution, parameters, route)
+    return tuple(_described(model, state, parameters, route) for state, route in search.found)
 
 
-def _newton(model: Model, state: np.ndarray, parameters: np.ndarray, largest: np.ndarray) -> np.ndarray | None:
-    """Damped Newton iteration; None if it does not arrive, or runs away beyond the `largest` volumes."""
-    equations, scales = load_arrays(model.structure), model.scales()
-    positive = np.array([name.startswith(("n_", "w_")) for name in model.structure.states])
-    electric = ~positive
-    length = np.inf
-    for _ in range(ITERATIONS):
-        size = np.maximum(np.abs(state), scales)
-        step, _ = newton_step(equations, state, parameters, size)
-        if not np.all(np.isfinite(step)):
-            return None
-        shrink = 1.0
+def passive(structure: Structure) -> bool:
+    """Whether every mechanism only runs downhill, whatever its parameters."""
+    laws = [use.mechanism for _, use in structure.uses]
+    return all(law.reversible and not law.atp for law in laws) and not structure.open
+
+
+class _Search:
+    """A bounded search for rest points with the totals of an initial state."""
+
+    def __init__(self, model: Model, parameters: np.ndarray, state: np.ndarray):
+        self.model, self.parameters, self.state = model, parameters, state
+        self.equations, self.scales = load_arrays(model.structure), model.scales()
+        self.largest = LARGEST_SWELLING * _volumes(model, state, parameters)
+        self.found: list[tuple[np.ndarray, str]] = []
+        names = model.structure.states
+        self.positive = np.array([name.startswith(("n_", "w_")) for name in names])
+        self.bounded = np.array([name.startswith("g_") for name in names])
+
+    def everywhere(self) -> None:
+        """Newton's method from the initial state and from others, then with what was found divided out."""
+        first = self._newton(self.state, ITERATIONS)
+        if first is None or not self._stable(first):
+            # The state that the initial one relaxes to comes first.
+            for start in (self._hyperpolarised(), self.state):
+                solution = self._newton(self._relaxed(start), ITERATIONS)
+                self._keep(solution, "pseudo-transient, newton")
+                if solution is not None and self._stable(solution):
+                    break
+        self._keep(first, "newton")
+        if len(self.found) > 1 or (self.found and passive(self.model.structure)):
+            self.found.sort(key=lambda item: not self._stable(item[0]))
+            return  # the least free energy for given totals is one point
+        for start in self._others():
+            self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+        if self.found:
+            self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        self.found.sort(key=lambda item: not self._stable(item[0]))
+
+    def _stable(self, state: np.ndarray) -> bool:
+        jacobian = linearised(self.equations, state, self.parameters)[1]
+        return bool(np.all(eigenvalues(self.equations, jacobian).real < 0.0))
+
+    def _hyperpolarised(self) -> np.ndarray:
+        """The initial state with every charge or potential of its own lowered: where excitable cells are quiet."""
+        names, step = self.equations.STATES, np.zeros(len(self.state))
+        for i, name in enumerate(names):
+            if name in self.equations.DEPENDENT and name.startswith("q_"):
+                weights = self.equations.DEPENDENT[name]
+                most = max(weights, key=lambda s: self.state[names.index(s)])
+                step[names.index(most)] -= LOWERED * self.scales[i] / weights[most]
+            elif name.startswith(("q_", "phi_")):
+                step[i] = -LOWERED * self.scales[i]
+        return self.state + self._with_dependent(step)
+
+    def _relaxed(self, state: np.ndarray) -> np.ndarray:
+        """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
+        step = FIRST_RELAXATION
+        basis = list(self.equations.BASIS)
+        mass = np.diag(np.array(self.equations.DIFFERENTIAL, dtype=float))
+        for _ in range(RELAXATIONS):
+            rate, jacobian = linearised(self.equations, state, self.parameters)
+            size = np.maximum(np.abs(state), self.scales)
+            matrix = (mass / step - jacobian) * size[basis]
+            if not np.all(np.isfinite(matrix)):
+                return state
+            change = np.zeros(len(state))
+            try:
+                change[basis] = np.linalg.solve(matrix, rate) * size[basis]
+            except np.linalg.LinAlgError:
+                return state
+            change = self._with_dependent(change)
+            moved = float(np.max(np.abs(change) / size, initial=0.0))
+            if moved > LARGEST_RELAXATION:
+                step /= 4.0
+                continue
+            state = state + change
+            if np.any(self.bounded):
+                state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
+            step *= 4.0 if moved < 0.25 * LARGEST_RELAXATION else 1.5
+            if step > LONGEST_RELAXATION:
+                return state
+        return state
+
+    def continued(self, announce: Callable[[str], None]) -> None:
+        """Newton's method after ever longer pseudo-transients."""
+        program = load_program(self.model.structure, announce)
+        state = self.state
+        for time in TRANSIENTS:
+            end = np.array([time])
+            run = program.integrate(
+                state[None], self.parameters[None], self.scales[None], end, end, rtol=1e-4, max_steps=20_000
+            )
+            if run.status[0] != 0:
+                return
+            state = run.final[0]
+            self._keep(self._newton(state, ITERATIONS), "pseudo-transient, newton")
+            if self.found:
+                return
+
+    def _keep(self, solution: np.ndarray | None, route: str) -> None:
+        """Note a rest point that is not known yet."""
+        if solution is not None and all(self._apart(solution, known) > DISTINCT for known, _ in self.found):
+            self.found.append((solution, route))
+
+    def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
+        size = np.maximum(np.maximum(np.abs(one), np.abs(other)), self.scales)
+        return float(np.max(np.abs(one - other) / size, initial=0.0))
+
+    def _others(self) -> list[np.ndarray]:
+        """States with the same totals and charges, where like charges have changed places."""
+        structure, names = self.model.structure, self.model.structure.states
+        charges = dict(structure.charges)
+        basis = {names[i] for i in self.equations.BASIS}
+        found: list[tuple[float, np.ndarray]] = []
+        for c in structure.compartments:
+            free = [s for s in c.states if amount(c.name, s) in basis]
+            for less, more in permutations(free, 2):
+                if charges[less] != charges[more] or not charges[less]:
+                    continue
+                step = np.zeros(len(names))
+                moved = EXCHANGED * self.state[names.index(amount(c.name, less))]
+                step[names.index(amount(c.name, less))] = -moved
+                step[names.index(amount(c.name, more))] = moved
+                state = self.state + self._with_dependent(step)
+                if np.all(state[self.positive] >= 0.0):
+                    found.append((moved, state))
+        return [state for _, state in sorted(found, key=lambda item: -item[0])[:STARTS]]
+
+    def _with_dependent(self, step: np.ndarray) -> np.ndarray:
+        """A step of independent states with what follows from it."""
+        names = self.equations.STATES
+        for name, combination in self.equations.DEPENDENT.items():
+            step[names.index(name)] = sum(weight * step[names.index(s)] for s, weight in combination.items())
+        return step
+
+    def _newton(self, state: np.ndarray, iterations: int, deflated: bool = False) -> np.ndarray | None:
+        """Damped Newton iteration; None if it does not arrive, or runs away beyond the largest volumes."""
+        length = np.inf
+        for _ in range(iterations):
+            size = np.maximum(np.abs(state), self.scales)
+            step, _ = newton_step(self.equations, state, self.parameters, size)
+            if not np.all(np.isfinite(step)):
+                return None
+            if deflated:
+                step = step / self._deflation(state, step, size)
+            state = state + self._damping(state, step) * step
+            if np.any(self.bounded):
+                state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
+            if np.any(_volumes(self.model, state, self.parameters) > self.largest):
+                return None
+            previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
+            if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
+                return state if np.all(state[self.positive] >= 0.0) else None
+        return None
+
+    def _damping(self, state: np.ndarray, step: np.ndarray) -> float:
+        """Part of a step that changes no amount too much, and no potential or gate by more than its scale."""
+        positive, others = self.positive, ~self.positive
         with np.errstate(divide="ignore", invalid="ignore"):
-            growth = np.abs(step[positive]) / np.maximum(state[positive], scales[positive])
-        shrink = min([shrink, *((1.0 - 1.0 / LARGEST_FACTOR) / growth[growth > 0.0])])
-        # A potential may move by one thermal voltage at a time.
-        shrink = min([shrink, *(scales[electric] / np.maximum(np.abs(step[electric]), 1e-300))])
-        state = state + shrink * step
-        if np.any(_volumes(model, state, parameters) > largest):
-            return None
-        previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
-        if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
-            return state if np.all(state[positive] >= 0.0) else None
-    return None
+            growth = np.abs(step[positive]) / np.maximum(state[positive], self.scales[positive])
+        slower = (1.0 - 1.0 / LARGEST_FACTOR) / growth[growth > 0.0]
+        return float(min([1.0, *slower, *(self.scales[others] / np.maximum(np.abs(step[others]), 1e-300))]))
+
+    def _deflation(self, state: np.ndarray, step: np.ndarray, size: np.ndarray) -> float:
+        """Factor by which Newton's step shrinks, or turns, when known rest points are divided out."""
+        slope = 0.0
+        for known, _ in self.found:
+            away = (state - known) / size
+            square = max(float(away @ away), 1e-300)
+            # ln of 1/|x|^2 + 1 along the step
+            slope += -2.0 * float(away @ (step / size)) / square / (1.0 + square)
+        factor = 1.0 - slope
+        return factor if abs(factor) > 1e-6 else 1e-6
 
 
 def _volumes(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
@@ -132,36 +301,11 @@ def _volumes(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndar
     return np.array([*own, *(v for name, v in derived.items() if name.startswith("w_"))])
 
 
-def _continued(
-    model: Model,
-    state: np.ndarray,
-    parameters: np.ndarray,
-    largest: np.ndarray,
-    announce: Callable[[str], None],
-) -> np.ndarray | None:
-    """Newton's method after ever longer pseudo-transients."""
-    program = load_program(model.structure, announce)
-    for time in TRANSIENTS:
-        end = np.array([time])
-        run = program.integrate(
-            state[None], parameters[None], model.scales()[None], end, end, rtol=1e-4, max_steps=20_000
-        )
-        if run.status[0] != 0:
-            return None
-        state = run.final[0]
-        solution = _newton(model, state, parameters, largest)
-        if solution is not None:
-            return solution
-    return None
-
-
 def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: str) -> SteadyState:
     """A rest point with its verdict and residual."""
     last = max([e.time for e in model.events()], default=0.0)
     time = np.array([np.nextafter(max(last, model.scenario.run.duration), np.inf)])
-    trajectory = Trajectory.from_states(
-        model, time, state[None], end_time=float(time[0]), provenance=provenance(model.structure)
-    )
+    trajectory = Trajectory.from_states(model, time, state[None], end_time=float(time[0]))
     equations = load_arrays(model.structure)
     rates = np.array([float(v) for v in equations.derivative(state, parameters).values()])
     basis, differential = list(equations.BASIS), np.array(equations.DIFFERENTIAL)

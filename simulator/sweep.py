@@ -30,6 +30,11 @@ Count = Annotated[int, Quantity("1", 1, 10**15, whole=True)]
 Numbers = tuple[Any, ...]
 
 
+def _whole(number: float | None) -> int:
+    """A count, 0 where there is none or it could not be read."""
+    return int(number) if number is not None and math.isfinite(number) else 0
+
+
 class Axis(Record):
     """Values of one key: listed, spaced or drawn. A plain list means `values`."""
 
@@ -64,8 +69,10 @@ class Axis(Record):
         """Number of values of an axis that is not drawn from a distribution."""
         if self.form == "range":
             first, last, step = self.numbers
+            if not math.isfinite((last - first) / step):  # not readable, and complained about
+                return 0
             return math.floor((last - first) / step * (1.0 + 1.0e-12) + 1.0e-12) + 1
-        return len(self.numbers) if self.form == "values" else int(self.n or 0)
+        return len(self.numbers) if self.form == "values" else _whole(self.n)
 
 
 class Sweep(Record):
@@ -111,7 +118,7 @@ class Sweep(Record):
             case "product":
                 return math.prod(part.total() for part in self.parts)
             case "random" | "lhs" | "sobol":
-                return int(self.n or 0)
+                return _whole(self.n)
         lengths = [axis.count() for axis in self.over.values()]
         return len(self.runs) or (min(lengths) if lengths else 0)
 

@@ -239,4 +239,6 @@ def why_not_swept(path: str) -> str:
             return "a charge number is part of the equations, which the runs of a sweep share"
         case ["run" | "sweep", *_]:
             return "it is a setting that all runs of a sweep share"
+        case ["protocol", _, "times"]:
+            return "the number of pulses is part of the protocol, which the runs of a sweep share"
     return ""

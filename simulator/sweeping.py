@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -71,15 +73,24 @@ def run_sweep(
         folder.begin(overwrite)
         done = set(folder.finished())
         missing = [number for number in range(folder.parts) if number not in done]
-        stored = sum(stop - start for start, stop in map(folder.span, sorted(done)))
+        stored = folder.stored()
         report(Progress(stored, folder.runs))
         if not missing:
             return
         job = Job(scenario, design, load_program(model.structure, announce))
-        for number, batch in _parts(job, folder, missing, threads):
-            folder.write_part(number, batch)
-            stored += batch.runs
-            report(Progress(stored, folder.runs))
+        # While one part goes to the disk, the next is put together, and others are computed.
+        with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
+            waiting: deque[Future[int]] = deque()
+            for number, batch in _parts(job, folder, missing, threads):
+                data = folder.packed_part(number, batch)
+                waiting.append(disk.submit(folder.store_part, number, data, batch.runs))
+                del batch, data
+                if len(waiting) > 1:
+                    stored += waiting.popleft().result()
+                    report(Progress(stored, folder.runs))
+            for future in waiting:
+                stored += future.result()
+                report(Progress(stored, folder.runs))
 
 
 def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, Batch]]:

@@ -68,7 +68,8 @@ class Trajectory:
     @classmethod
     def from_states(cls, model: Model, time: np.ndarray, states: np.ndarray, **outcome: Any) -> Trajectory:
         """Sort a kernel's states, shape (times, states), into labelled arrays."""
-        return cls(model.scenario, time, **arranged(model.structure, states, parameters_at(model, time)), **outcome)
+        arrays: dict[str, Any] = arranged(model.structure, states, parameters_at(model, time))
+        return cls(model.scenario, time, **(arrays | outcome))
 
     # -- labels -----------------------------------------------------------------------------------
 

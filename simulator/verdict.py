@@ -1,10 +1,13 @@
-"""Which kind of rest a run has reached: dynamic equilibrium, steady state, or none yet.
+"""Which kind of rest a run has reached: dynamic equilibrium, steady state, a cycle, or none.
 
 A state is *at rest* when its scaled Newton distance to a rest point is below :data:`simulator.rest.REST`; the
 Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
 drift. At rest it is an *equilibrium* when every conducting mechanism has an affinity below
 :data:`EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something flows, and free
-energy is dissipated to keep it flowing. The word concerns the last stretch of the protocol.
+energy is dissipated to keep it flowing. A state that is not at rest is followed on by the kernel
+(:mod:`simulator.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when something has
+begun to grow that never stops, and else *not converged*, with the time still to go. The word concerns the
+last stretch of the protocol, and needs nothing but the last state and its parameters.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from simulator.analysis import Analysis
 from simulator.laws import electrochemical_difference
 from simulator.model import TRACE_CONCENTRATION
+from simulator.prospect import Oscillation, Prospect, RunAway, prospect
 from simulator.rest import REST, approach, at_rest, eigenvalues
 from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
@@ -55,6 +59,14 @@ class Verdict:
         Species that no open path reaches, as ``membrane.species``.
     left_out : tuple of str
         What the test cannot judge: fixed compartments, clamped membranes.
+    time_to_rest : float
+        Time still to go until rest [s]: 0 at rest, NaN where none lies ahead.
+    ahead : str
+        What lies ahead of a run that is not at rest, as a clause; may be empty.
+    oscillation : Oscillation or None
+        The cycle, where the word is ``oscillation``.
+    run_away : RunAway or None
+        What grows, where the word is ``run_away``.
     """
 
     word: str
@@ -66,6 +78,15 @@ class Verdict:
     atp_rate: float
     isolated: tuple[str, ...]
     left_out: tuple[str, ...]
+    time_to_rest: float = 0.0
+    ahead: str = ""
+    oscillation: Oscillation | None = None
+    run_away: RunAway | None = None
+
+    @property
+    def stable(self) -> bool:
+        """Whether small disturbances die out, by the eigenvalues."""
+        return bool(np.all(self.eigenvalues.real < 0.0))
 
     @property
     def slowest_time(self) -> float:
@@ -84,8 +105,9 @@ class Verdict:
         isolated = groups.pop("isolated", [])
         at = groups.pop("equilibrium", [])
         rest = [name for names in groups.values() for name in names]
-        if self.word == "not_converged":
-            text = "not at rest yet"
+        if self.word not in ("equilibrium", "steady_state"):
+            text = {"oscillation": "a cycle", "run_away": "no rest ahead"}.get(self.word, "not at rest yet")
+            text += f", {self.ahead}" if self.ahead else ""
         elif at and rest:
             text = f"{_listed(at)} at equilibrium, {_listed(rest)} not"
         elif at:
@@ -128,8 +150,12 @@ def classify(trajectory: Trajectory) -> Verdict:
     balanced = all(abs(a) < EQUILIBRIUM for a in (*affinity.values(), *water.values()))
     word = "equilibrium" if balanced and not trajectory.structure.open else "steady_state"
     open_paths = any(_traffic(probed, label) for label in trajectory.labels["mechanism"]) or water
+    coming = Prospect("not_converged")
+    if not at_rest and trajectory.status == "ok":
+        coming = prospect(trajectory)
     if not at_rest or not open_paths:  # where nothing can move, rest proves nothing
-        word = "not_converged"
+        word = coming.word
+        species = {m: {s: w if w == "isolated" else word for s, w in words.items()} for m, words in species.items()}
     analysis = Analysis(trajectory)
     carrying = [label in affinity for label in trajectory.labels["mechanism"]]
     return Verdict(
@@ -142,6 +168,10 @@ def classify(trajectory: Trajectory) -> Verdict:
         atp_rate=float(np.sum(analysis.atp_rate.values[-1])),
         isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
         left_out=_left_out(trajectory, probed),
+        time_to_rest=0.0 if at_rest else coming.time_to_rest,
+        ahead=coming.ahead,
+        oscillation=coming.oscillation,
+        run_away=coming.run_away,
     )
 
 
@@ -258,4 +288,4 @@ def _left_out(trajectory: Trajectory, rates: Mapping[str, float]) -> tuple[str, 
     return (*fixed, *clamped)
 
 
-__all__ = ["EQUILIBRIUM", "REST", "WORDS", "Verdict", "classify", "first_rest"]
+__all__ = ["EQUILIBRIUM", "REST", "WORDS", "Oscillation", "RunAway", "Verdict", "classify", "first_rest"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.cli.app import Terminated, main
+from simulator.cli.app import main
+from simulator.errors import Stopped
 from simulator.storage import read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,6 +144,7 @@ def test_export_writes_a_table_with_units(saved):
         ("kernel", KAY),
         ("mechanisms",),
         ("mechanisms", "leak_ghk"),
+        ("mechanisms", "--full"),
         ("examples",),
         ("schema",),
         ("doctor",),
@@ -205,7 +207,9 @@ def test_contradicting_potential_and_composition_is_refused_with_both_values(tmp
     assert "0 mV" in done.stderr
 
 
-@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt, 130), (Terminated, 143), (ZeroDivisionError, 1)])
+@pytest.mark.parametrize(
+    ("raised", "code"), [(KeyboardInterrupt, 130), (Stopped(143, "terminated"), 143), (ZeroDivisionError, 1)]
+)
 def test_being_stopped_and_bugs_have_codes_of_their_own(monkeypatch, capsys, raised, code):
     def fail():
         raise raised

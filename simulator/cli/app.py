@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import typer
 
 from simulator.cli import library, reading, running
-from simulator.errors import IonfluxError
+from simulator.errors import IonfluxError, Stopped
 
 app = typer.Typer(
     name="ionflux",
@@ -46,10 +46,6 @@ app.command()(library.doctor)
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived."""
-
-
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -57,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = [a for a in arguments if a != "--debug"]
     # Imports make many objects and no garbage; looking for some at the usual pace costs a sixth of a short run.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     warnings.showwarning = _warn
     sys.exit(_run(arguments, as_json="--json" in arguments, debug=debug))
 
@@ -72,12 +69,11 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
             traceback.print_exc()
         _complain(as_json, error.records())
         return error.exit_code
-    except KeyboardInterrupt as stop:
-        print(f"interrupted; {str(stop) or 'the same command starts again'}", file=sys.stderr)
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    except KeyboardInterrupt:
         return 130
-    except Terminated as stop:
-        print(f"terminated; {str(stop) or 'the same command starts again'}", file=sys.stderr)
-        return 143
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -107,5 +103,7 @@ def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+    code, word = (130, "interrupted") if number == signal.SIGINT else (143, "terminated")
+    raise Stopped(code, f"{word}; the same command starts again")

@@ -78,8 +78,9 @@ def steady(
     as_json: Json = False,
 ) -> int:
     """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
+    import simulator.config  # noqa: F401 - loaded before the clock starts
     from simulator.report import UNITS, steady_record, steady_text
-    from simulator.steady import NoSteadyState, steady_state
+    from simulator.steady import NoSteadyState, steady_states
 
     records: list[dict[str, Any]] = []
     compiled: list[str] = []
@@ -89,14 +90,14 @@ def steady(
         loaded = read_source(config, overrides)
         warn(loaded)
         try:
-            found = steady_state(loaded.scenario, compiled.append)
+            found = steady_states(loaded.scenario, compiled.append)
         except NoSteadyState as none:
             missing += 1
             print(none, file=sys.stderr)
             continue
-        records.append(steady_record(found))
+        records += map(steady_record, found)
         if not as_json:
-            print(steady_text(found))
+            print("\n\n".join(map(steady_text, found)))
     if as_json:
         elapsed = time.perf_counter() - begun
         document = {"units": UNITS, "compiled": bool(compiled), "elapsed": elapsed, "states": records}
@@ -155,7 +156,8 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
-    """The same, with warnings of what the start changes; raises if composition and potentials contradict each other."""
+    """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
+    from simulator.admissibility import inadmissible
     from simulator.errors import ModelError
     from simulator.issues import ConfigError
     from simulator.model import Model
@@ -165,7 +167,8 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
         model.initial_state()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
-    more = tuple(loaded.issue(key, problem) for key, problem in model.remarks().items())
+    remarks = model.remarks() | inadmissible(model)
+    more = tuple(loaded.issue(key, problem) for key, problem in remarks.items())
     return replace(loaded, warnings=(*loaded.warnings, *more))
 
 
@@ -235,12 +238,15 @@ def _failed(record: dict[str, Any]) -> bool:
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
     """The result in `target` if it is of this very run; else run and write it."""
     from simulator.atomic import refuse_homeless
+    from simulator.batch import Batch
     from simulator.integrate import run as integrate
     from simulator.storage import read, write
 
     refuse_homeless(target)
     if target.exists() and not overwrite:
         existing = read(target)
+        if isinstance(existing, Batch):
+            raise UsageError(f"{target} holds a batch", "choose another file (-o)")
         _refuse_other(existing, loaded, target)
         print(f"{target} is complete already", file=sys.stderr)
         return existing, False

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.errors import UsageError
+from simulator.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
     from simulator.config import Loaded
@@ -60,8 +60,8 @@ def run_one_sweep(
     loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
 ) -> tuple[dict[str, Any], bool]:
     """Run a sweep or go on with it; its record, and whether something was compiled."""
+    from simulator.batch_report import sweep_record, sweep_text
     from simulator.cli.running import announce
-    from simulator.report import sweep_record, sweep_text
     from simulator.sweeping import planned, run_sweep
 
     if target.suffix in (".h5", ".hdf5", ".nc"):
@@ -77,11 +77,9 @@ def run_one_sweep(
     progress = _Progress(folder)
     try:
         run_sweep(folder, threads=threads, overwrite=overwrite, announce=tell, report=progress)
-    except BaseException as stop:
-        # Whatever stopped it: Ctrl-C and SIGTERM leave the program with this in their last line.
-        if isinstance(stop, Exception):
-            raise
-        raise type(stop)(progress.so_far()) from None
+    except Stopped as stop:
+        word = str(stop).partition(";")[0]
+        raise Stopped(stop.exit_code, f"{word}; {progress.so_far()}") from None
     progress.close()
     if not said and progress.was_complete:
         print(f"{target} is complete already", file=sys.stderr)
@@ -123,5 +121,5 @@ class _Progress:
         self.close()
         if self.last is None:
             return "nothing was computed yet; the same command starts again"
-        done = f"{self.last.done:,} of {self.last.runs:,} runs are stored in {self.folder.path}"
+        done = f"{self.folder.stored():,} of {self.folder.runs:,} runs are stored in {self.folder.path}"
         return f"{done}; the same command goes on with them"

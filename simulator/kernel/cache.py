@@ -17,6 +17,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 import warnings
 from dataclasses import asdict
 from functools import cache
@@ -61,6 +62,8 @@ SOURCES = (
     "kernel/status.py",
     "kernel/vectormath.py",
 )
+_LOADING = threading.Lock()
+
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
 
@@ -86,6 +89,11 @@ def folder(structure: Structure) -> Path:
 def load_module(path: Path) -> ModuleType:
     """Import a generated module under a name of its own."""
     name = f"ionflux_{path.stem}_{path.parent.name}"
+    with _LOADING:  # a module is known before it is whole, and threads may ask for it meanwhile
+        return _loaded(name, path)
+
+
+def _loaded(name: str, path: Path) -> ModuleType:
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None

@@ -5,6 +5,16 @@ No figure is registered with ``pyplot``: each is a free object, so thousands can
 
 from simulator.plotting.comparison import plot_comparison
 from simulator.plotting.files import FORMATS, save
+from simulator.plotting.sweep import batch_kinds, plot_batch, plot_batches
 from simulator.plotting.trajectory import kinds, plot_trajectory
 
-__all__ = ["FORMATS", "kinds", "plot_comparison", "plot_trajectory", "save"]
+__all__ = [
+    "FORMATS",
+    "batch_kinds",
+    "kinds",
+    "plot_batch",
+    "plot_batches",
+    "plot_comparison",
+    "plot_trajectory",
+    "save",
+]

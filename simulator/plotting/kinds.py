@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
+from simulator.ledger import Ledger, ledger
 from simulator.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
@@ -16,10 +17,14 @@ from simulator.plotting.style import (
     DASHED,
     DOTTED,
     GREEN,
+    LONG,
     MAIN,
     ORANGE,
     PURPLE,
+    SHORT,
+    SKY,
     SOLID,
+    VERMILION,
     Look,
     mechanism_looks,
     species_looks,
@@ -29,7 +34,7 @@ from simulator.structure import MembraneStructure
 
 @dataclass(frozen=True)
 class Panel:
-    """What goes into one panel: series, their SI unit, and what they are."""
+    """What goes into one panel: series, their SI unit, what they are, and potentials [V] marked by upright lines."""
 
     title: str
     series: tuple[Series, ...]
@@ -39,6 +44,7 @@ class Panel:
     from_zero: bool = False
     notes: tuple[str, ...] = ()
     digits: int = 3
+    upright: tuple[float, ...] = ()
 
 
 def _overview(analysis: Analysis) -> list[Panel]:
@@ -190,13 +196,37 @@ def _energy(analysis: Analysis) -> list[Panel]:
         )
         panels.append(Panel(_at(analysis, m, "Dissipation of each mechanism"), series, "W", "Power", signed=True))
     atp = Series("ATP", _total(analysis.atp_rate.values), MAIN)
-    stored = _atp_power(analysis) + analysis.clamp_power - analysis.total_dissipation
-    balance = (*_power(analysis)[0].series, Series("stored", stored, Look(GREEN, DOTTED)))
-    return [
-        *panels,
-        Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True),
-        Panel("Balance of free energy", balance, "W", "Power", signed=True),
+    panels.append(Panel("ATP use", (atp,), "mol/s", "ATP use", from_zero=True))
+    books = ledger(t)
+    return panels if books is None else [*panels, _balance(books), _stores(books)]
+
+
+def _balance(books: Ledger) -> Panel:
+    """Every power that comes in, all that is lost, and what is stored: the balance of free energy."""
+    looks = (Look(PURPLE, SOLID), Look(SKY, DASH_DOT), Look(ORANGE, SHORT), Look(VERMILION, LONG))
+    coming = [(name, power) for name, power in books.supplied.items() if np.any(power)]
+    series = [
+        Series(f"from {_source(name)}", power, look, width=4.0 if name == "atp" else 2.2)
+        for (name, power), look in zip(coming, looks * len(coming), strict=False)
     ]
+    lost = np.sum([*books.dissipated.values()], axis=0)
+    series += [Series("dissipated", lost, Look(MAIN.color, DASHED)), Series("stored", books.rate, Look(GREEN, DOTTED))]
+    return Panel("Balance of free energy: supplied = dissipated + stored", tuple(series), "W", "Power", signed=True)
+
+
+def _stores(books: Ledger) -> Panel:
+    """Free energy of each compartment and of the membranes, as changes since the first saved state."""
+    looks = (MAIN, Look(GREEN, DASHED), Look(ORANGE, DASH_DOT), Look(PURPLE, DOTTED))
+    series = [
+        Series(name, energy - energy[0], look)
+        for (name, energy), look in zip(books.stored.items(), looks * len(books.stored), strict=False)
+    ]
+    return Panel("Free energy stored since the start", tuple(series), "J", "Energy", signed=True)
+
+
+def _source(name: str) -> str:
+    """Where a power comes from, in words for a legend."""
+    return "ATP" if name == "atp" else name.removeprefix("bath ").replace("_", " ")
 
 
 def _driving_forces(analysis: Analysis) -> list[Panel]:
@@ -212,6 +242,42 @@ def _driving_forces(analysis: Analysis) -> list[Panel]:
         ]
         title = _at(analysis, m, "Driving forces: zero is equilibrium")
         panels.append(Panel(title, tuple(series), "V", "$V - E$", signed=True))
+    return panels
+
+
+def iv_potentials(analysis: Analysis) -> np.ndarray:
+    """Potentials [V] of current-voltage curves: the range of physiology, and where the membranes are."""
+    here = analysis.trajectory.potential.values[-1]
+    return np.linspace(min(-0.12, here.min() - 0.03), max(0.08, here.max() + 0.03), 201)
+
+
+def _iv(analysis: Analysis) -> list[Panel]:
+    """Current of each mechanism at other potentials, with the concentrations of the last state."""
+    t = analysis.trajectory
+    looks = mechanism_looks(t)
+    potentials = iv_potentials(analysis)
+    panels = []
+    for m in t.structure.membranes:
+        owned = zip(analysis.mechanisms, analysis.charge_per_turnover, strict=True)
+        labels = [use.label for (owner, use, law), q in owned if owner.name == m.name and q and not law.external]
+        series = [
+            Series(
+                label.replace("_", " "),
+                analysis.current_voltage(m.name, [label], potentials),
+                looks[f"{m.name}.{label}"],
+            )
+            for label in labels
+        ]
+        stop = analysis.zero_current_potential(m.name, labels) if labels else np.nan
+        if len(series) > 1:
+            series.append(Series("sum", analysis.current_voltage(m.name, labels, potentials), MAIN))
+        here = float(t.potential.sel(membrane=m.name)[-1])
+        notes = [f"upright line: the membrane, at {1e3 * here:.1f} mV"]
+        notes += [f"no net current at {1e3 * stop:.1f} mV"] if np.isfinite(stop) else []
+        title = _at(analysis, m, "Current against voltage, outward positive")
+        panels.append(
+            Panel(title, tuple(series), "A/m^2", "Current", signed=True, notes=("; ".join(notes),), upright=(here,))
+        )
     return panels
 
 
@@ -236,6 +302,7 @@ KINDS: dict[str, Callable[[Analysis], list[Panel]]] = {
     "concentrations": _concentrations,
     "fluxes": _fluxes,
     "currents": _currents,
+    "iv": _iv,
     "driving_forces": _driving_forces,
     "energy": _energy,
 }

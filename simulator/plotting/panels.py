@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from simulator.notation import Scale, readable
 from simulator.plotting.style import MUTED, Look
-from simulator.plotting.time_axis import TimeAxis
+from simulator.plotting.time_axis import Axis
 
 #: Type size of legends.
 LEGEND_SIZE = 11.0
@@ -28,7 +28,7 @@ class Series:
 
 
 def draw_lines(
-    axes: Axes, time: TimeAxis, series: Sequence[Series], unit: str, quantity: str, from_zero: bool = False
+    axes: Axes, time: Axis, series: Sequence[Series], unit: str, quantity: str, from_zero: bool = False
 ) -> Scale:
     """Draw series over time, in one readable unit.
 
@@ -36,8 +36,8 @@ def draw_lines(
     ----------
     axes : Axes
         Where.
-    time : TimeAxis
-        Their times.
+    time : TimeAxis or PotentialAxis
+        What they are drawn against.
     series : sequence of Series
         What; undefined and infinite values leave gaps.
     unit : str

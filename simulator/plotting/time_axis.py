@@ -1,4 +1,4 @@
-"""The horizontal axis: times from microseconds to days, and how much of a run is worth drawing."""
+"""The horizontal axis: times from microseconds to days, how much of a run is worth drawing; potentials."""
 
 from __future__ import annotations
 
@@ -75,6 +75,31 @@ class TimeAxis:
         span = float(times[-1] - times[0]) if len(times) else 0.0
         fitting = [step for step in TIME_STEPS.get(self.scale.text, ()) if 2.0 <= span / step <= 6.5]
         return MultipleLocator(fitting[0]) if fitting else MaxNLocator(6, steps=[1, 2, 5, 10])
+
+
+@dataclass(frozen=True)
+class PotentialAxis:
+    """Potentials [V] of a panel, drawn like times: for currents against voltage."""
+
+    potentials: np.ndarray
+
+    @property
+    def shown(self) -> np.ndarray:
+        """All of them."""
+        return np.ones(len(self.potentials), dtype=bool)
+
+    def values(self) -> np.ndarray:
+        """Potentials in millivolts."""
+        return 1e3 * self.potentials
+
+    def apply(self, axes: Axes) -> None:
+        """Set up the horizontal axis."""
+        axes.set_xlim(*self.values()[[0, -1]])
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("Membrane potential (mV)")
+
+
+Axis = TimeAxis | PotentialAxis
 
 
 def settled(times: np.ndarray, series: Sequence[np.ndarray]) -> float:

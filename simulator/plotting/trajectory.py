@@ -14,11 +14,11 @@ from simulator.analysis import Analysis
 from simulator.kernel.status import Status
 from simulator.notation import duration, verdict_words
 from simulator.plotting.end_labels import label_ends
-from simulator.plotting.kinds import KINDS, Panel
+from simulator.plotting.kinds import KINDS, Panel, iv_potentials
 from simulator.plotting.panels import draw_lines, legend_above, legend_rows, note_above, panel_size, zero_line
 from simulator.plotting.protocol import EVENT_ROW, event_rows, mark_events, marks
 from simulator.plotting.style import MUTED, VERMILION, theme
-from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.plotting.time_axis import Axis, PotentialAxis, TimeAxis, settled
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
@@ -55,7 +55,11 @@ def plot_trajectory(
     """
     if kind not in KINDS:
         raise ValueError(f"no figure of kind {kind!r}; there are {', '.join(KINDS)}")
-    panels = [panel for panel in KINDS[kind](Analysis(trajectory)) if panel.series or panel.notes]
+    analysis = Analysis(trajectory)
+    panels = [panel for panel in KINDS[kind](analysis) if panel.series or panel.notes]
+    if kind == "iv":
+        with theme():
+            return _compose(trajectory, panels, PotentialAxis(iv_potentials(analysis)))
     until = np.inf if whole or log_time else settled(trajectory.time, _states(trajectory))
     time = TimeAxis(trajectory.time, until, log_time)
     with theme():
@@ -76,7 +80,7 @@ def _states(trajectory: Trajectory) -> list[np.ndarray]:
 # -- page -----------------------------------------------------------------------------------------
 
 
-def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: TimeAxis) -> Figure:
+def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: Axis) -> Figure:
     """Lay out a title and panels; all positions are in inches, so that type never collides with panels."""
     columns = 1 if len(panels) == 1 else 2
     rows = max(1, math.ceil(len(panels) / columns))
@@ -87,8 +91,9 @@ def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: TimeAxis) ->
     width = 13.33 if columns == 2 else 10.5
     column_width = (width - left - right - (columns - 1) * gutter) / columns
     whole_width = width - left - right
-    events = marks(trajectory)
-    named = 1 + max(event_rows(events, time, 72.0 * (whole_width if wide_first else column_width)), default=-1)
+    events = marks(trajectory) if isinstance(time, TimeAxis) else []
+    first_width = 72.0 * (whole_width if wide_first else column_width)
+    named = 1 + max(event_rows(events, time, first_width), default=-1) if isinstance(time, TimeAxis) else 0
     places = [divmod(i + 1 if wide_first and i else i, columns) for i in range(len(panels))]
     widths = [whole_width if wide_first and i == 0 else column_width for i in range(len(panels))]
     laid = list(zip(panels, widths, places, strict=True))
@@ -104,7 +109,8 @@ def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: TimeAxis) ->
         y = height - head - sum(strips[: row + 1]) - (row + 1) * panel_height - row * below
         axes = figure.add_axes((x / width, y / height, across / width, panel_height / height))
         _draw(axes, panel, time, named if row == 0 else 0)
-        mark_events(axes, events, time, named=row == 0)
+        if isinstance(time, TimeAxis):
+            mark_events(axes, events, time, named=row == 0)
     return figure
 
 
@@ -114,10 +120,12 @@ def _strip(panel: Panel, width: float, event_names: int) -> float:
     return EVENT_ROW * event_names + legend + NOTE_ROW * len(panel.notes) + 30.0
 
 
-def _draw(axes: Axes, panel: Panel, time: TimeAxis, event_names: int) -> None:
+def _draw(axes: Axes, panel: Panel, time: Axis, event_names: int) -> None:
     scale = draw_lines(axes, time, panel.series, panel.unit, panel.quantity, panel.from_zero)
     if panel.signed:
         zero_line(axes)
+    for potential in panel.upright:
+        axes.axvline(1e3 * potential, color=MUTED, lw=1.4, zorder=0.8)
     legend = EVENT_ROW * event_names
     notes = legend + LEGEND_ROW * legend_rows(panel.series, panel_size(axes)[0])
     legend_above(axes, panel.series, legend)
@@ -138,4 +146,6 @@ def _head(figure: Figure, trajectory: Trajectory, verdict: Verdict) -> None:
     else:
         where = f" ({trajectory.culprit})" if trajectory.culprit else ""
         text, color = f"Ended early, at {duration(trajectory.end_time)}: {status.sentence}{where}", VERMILION
+    # About ten letters of this size to the inch.
+    text = textwrap.shorten(text, int(9.6 * figure.get_figwidth()), placeholder=" …")
     figure.text(x, 1.0 - 0.62 / height, text, fontsize=13, color=color, va="top", parse_math=False)

@@ -1,0 +1,164 @@
+"""Batches: threads, cost against the number of runs, and from the YAML to files on disk.
+
+Every figure is a ratio of times taken one after the other in one run, the best of a few rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from simulator.config import read_config
+from simulator.design import design_of
+from simulator.inputs import Inputs
+from simulator.kernel import load_program
+from simulator.model import Model
+from simulator.parts import Folder
+from simulator.piece import Job
+from simulator.storage import read
+from simulator.sweeping import planned, run_sweep
+
+SWEEPS = Path(__file__).resolve().parent.parent / "configs" / "sweeps"
+Line = tuple[str, str, str]
+
+
+def job_of(config: str, runs: int) -> Job:
+    """A shipped sweep with so many runs."""
+    scenario = read_config(SWEEPS / config, {"sweep.n": runs}).scenario
+    return Job(scenario, design_of(scenario), load_program(Model.of(scenario).structure))
+
+
+def kernel_seconds(job: Job, runs: int, threads: int = 1, piece: int = 8192) -> float:
+    """Time in the kernel alone, its inputs ready, on so many threads."""
+    starts = range(0, runs, piece)
+    ready = [Inputs.of(job.model, job.design.part(start, min(start + piece, runs))) for start in starts]
+    waiting = iter(ready)
+    guard = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with guard:
+                inputs = next(waiting, None)
+            if inputs is None:
+                return
+            inputs.integrated(job.program, job.times)
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    begun = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - begun
+
+
+def best(measure: Callable[[], float], rounds: int = 3) -> float:
+    """The least of a few."""
+    return min(measure() for _ in range(rounds))
+
+
+def scaling() -> Iterator[Line]:
+    """Threads and numbers of runs."""
+    job = job_of("million_cells.yaml", 1_000_000)
+    pairs = [(kernel_seconds(job, 65_536), kernel_seconds(job, 65_536, 2)) for _ in range(5)]
+    one, two = (min(times) for times in zip(*pairs, strict=True))
+    yield "two threads against one", f"{one / two:.2f} times as fast", "1.8"
+    per_run = {runs: best(lambda r=runs: kernel_seconds(job, r), 5 if runs < 1e5 else 2) / runs for runs in SIZES}
+    for runs, seconds in per_run.items():
+        yield f"kernel, {runs:,} runs", f"{1e6 * seconds:.2f} us per run", ""
+    spread = max(per_run.values()) / min(per_run.values()) - 1.0
+    yield "most expensive run count against the cheapest", f"{100 * spread:.0f} % more per run", "10 %"
+
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
+    """The million cells, from the YAML to files, in a process of their own."""
+    job = job_of("million_cells.yaml", runs)
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    kernel = kernel_seconds(job, runs, threads)
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        code = (
+            "import json, resource, time, sys; from pathlib import Path; from benchmarks.batches import SWEEPS\n"
+            "from simulator.config import read_config; from simulator.sweeping import planned, run_sweep\n"
+            "from simulator.kernel import load_program; from simulator.model import Model\n"
+            f"found = read_config(SWEEPS / 'million_cells.yaml', {{'sweep.n': {runs}}})\n"
+            "load_program(Model.of(found.scenario).structure)\n"
+            "begun = time.perf_counter()\n"
+            f"run_sweep(planned(found.scenario, Path({folder!r}) / 'out', found.text), threads={threads})\n"
+            "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "print(json.dumps([time.perf_counter() - begun, peak]))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    seconds, peak = json.loads(done.stdout)
+    yield f"{runs:,} cells to disk, save: final", f"{seconds:.1f} s, {seconds / kernel:.2f} times the kernel alone", "3"
+    yield "peak memory of that", f"{peak / (1 << 20 if sys.platform != 'darwin' else 1 << 30):.2f} GiB", "1 GiB"
+
+
+def trajectories_to_disk(runs: int = 100_000) -> Iterator[Line]:
+    """Whole trajectories, beside h5py writing the same numbers from ready arrays."""
+    with tempfile.TemporaryDirectory(dir=".") as place:
+        found = read_config(SWEEPS / "trajectories_100k.yaml", {"sweep.n": runs})
+        folder = planned(found.scenario, Path(place) / "out", found.text)
+        begun = time.perf_counter()
+        run_sweep(folder)
+        ours = time.perf_counter() - begun
+        theirs = _written_by_h5py(folder, Path(place) / "again.h5", min(folder.parts, 12)) * folder.parts
+    yield f"{runs:,} trajectories to disk", f"{ours:.1f} s, {100 * theirs / ours:.0f} % of the rate of h5py", "80 %"
+
+
+def _written_by_h5py(folder: Folder, target: Path, parts: int) -> float:
+    """Seconds that h5py takes for one part, its arrays ready, with the same chunks, checksums and fsync."""
+    import h5py
+
+    total = 0.0
+    for number in range(parts):
+        batch = read(folder.part_path(number))
+        arrays = dict(batch.arrays) | dict(batch.coordinates)  # type: ignore[union-attr]
+        begun = time.perf_counter()
+        with h5py.File(target, "w", libver=("v110", "v110")) as file:
+            for name, values in arrays.items():
+                if values.size:
+                    rows = max(1, (1 << 20) * len(values) // values.nbytes)
+                    chunks = (min(rows, len(values)), *values.shape[1:])
+                    file.create_dataset(name, data=values, chunks=chunks, shuffle=True, fletcher32=True)
+        with target.open("rb") as stream:
+            os.fsync(stream.fileno())
+        total += time.perf_counter() - begun
+    return total / parts
+
+
+def poison(runs: int = 10_000) -> Iterator[Line]:
+    """One run that takes all the steps it may, among ten thousand."""
+    job = job_of("million_cells.yaml", runs)
+    healthy = Inputs.of(job.model, job.design.part(0, runs))
+    parameters = healthy.parameters.copy()
+    parameters[runs // 2, job.model.structure.parameters.index("p_plasma_pump_max_rate")] = np.nan
+    sick = Inputs(healthy.state, healthy.scale, parameters, healthy.end, healthy.events, healthy.settings)
+
+    def timed(inputs: Inputs) -> float:
+        begun = time.perf_counter()
+        inputs.integrated(job.program, job.times)
+        return time.perf_counter() - begun
+
+    pairs = [(timed(healthy), timed(sick)) for _ in range(7)]
+    without, with_it = (min(times) for times in zip(*pairs, strict=True))
+    yield "10,000 runs with a poison run", f"{100 * (with_it / without - 1):+.1f} % time", "5 %"
+
+
+def rows() -> Iterator[Line]:
+    """All of them: what, measured, wanted."""
+    yield from scaling()
+    yield from poison()
+    yield from end_to_end()
+    yield from trajectories_to_disk()

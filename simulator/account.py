@@ -1,0 +1,183 @@
+"""Where a whole run's free energy came from and went to: the ledger's powers, integrated over time.
+
+The run is repeated, bit for bit, with as many saved states as the integral needs (saving never steers the
+steps), so the account does not depend on what was saved. What is missing from it is the integrator's own
+error: it shrinks with ``rtol``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import nan
+
+import numpy as np
+
+from simulator.analysis import Analysis
+from simulator.integrate import replayed
+from simulator.ledger import Ledger, ledger
+from simulator.trajectory import Trajectory
+
+#: Points of each Gauss rule, and rounds of halving the intervals that need it.
+POINTS, ROUNDS = 4, 14
+
+#: First interval after the start and after each event, as a fraction of that stretch, and intervals per decade.
+FIRST, PER_DECADE = 1.0e-12, 8
+
+#: Error of the integrals that is small beside what `rtol` leaves, and beside all that flows.
+BESIDE_RTOL, BESIDE_FLOWS = 0.03, 1.0e-8
+
+#: Membrane potential [V] whose upward crossing counts as a spike.
+SPIKE = 0.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """Energies of a run [J], from its start to its last saved state.
+
+    Parameters
+    ----------
+    start, end : mapping of str to float
+        Free energy stored at the start and at the end, by compartment and in the ``membranes``.
+    supplied, dissipated : mapping of str to float
+        As in :class:`simulator.ledger.Ledger`, integrated.
+    jumps : mapping of float to float
+        What each event of the protocol did to the free energy at its time [s].
+    atp : float
+        ATP used [mol].
+    spikes : int
+        Upward crossings of 0 V, of the membrane that has most.
+    atp_per_spike : float
+        ATP used from the first spike to the last, divided by the number of intervals between [mol]; NaN below
+        two spikes.
+    """
+
+    start: Mapping[str, float]
+    end: Mapping[str, float]
+    supplied: Mapping[str, float]
+    dissipated: Mapping[str, float]
+    jumps: Mapping[float, float]
+    atp: float
+    spikes: int
+    atp_per_spike: float
+
+    @property
+    def gap(self) -> float:
+        """Change of the free energy that the powers do not explain [J]."""
+        change = sum(self.end.values()) - sum(self.start.values()) - sum(self.jumps.values())
+        return float(change - sum(self.supplied.values()) + sum(self.dissipated.values()))
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap against the free energy at the start (at the end, for a cell that starts empty), parts added up."""
+        size = max(sum(map(abs, parts.values())) for parts in (self.start, self.end))
+        return abs(self.gap) / size if size else nan
+
+
+def account(trajectory: Trajectory) -> Account | None:
+    """Integrate the energy ledger of a run over time; None for models that are open by design.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The run; it is repeated with other saved times.
+    """
+    end = float(trajectory.time[-1])
+    events = [e.time for e in trajectory.model.events() if 0.0 < e.time < end]
+    edges = np.array([0.0, *events, end])
+    seen = replayed(trajectory, edges)
+    books = ledger(seen)
+    if books is None:
+        return None
+    # The kernel saves before it changes parameters; just after, the same states have another free energy.
+    moved = ledger(Trajectory.from_states(trajectory.model, np.nextafter(edges, np.inf), seen.states))
+    assert moved is not None
+    jumps = dict(zip(events, (moved.free_energy - books.free_energy)[1:-1].tolist(), strict=True))
+    size = sum(abs(float(v[0])) for v in books.stored.values())
+    integral = _Integral(trajectory, BESIDE_RTOL * trajectory.scenario.run.rtol * size)
+    integral.over(_graded(edges))
+    spikes, each = integral.spikes()
+    return Account(
+        start={name: float(v[0]) for name, v in books.stored.items()},
+        end={name: float(v[-1]) for name, v in books.stored.items()},
+        supplied={name: integral.total[name] for name in books.supplied},
+        dissipated={name: integral.total[name] for name in books.dissipated},
+        jumps=jumps,
+        atp=integral.total["ATP"],
+        spikes=spikes,
+        atp_per_spike=each,
+    )
+
+
+def _graded(edges: np.ndarray) -> np.ndarray:
+    """Intervals, shape (n, 2), that grow from the start of each stretch."""
+    count = int(-PER_DECADE * np.log10(FIRST)) + 1
+    fractions = np.array([0.0, *np.geomspace(FIRST, 1.0, count)])
+    found = []
+    for a, b in pairwise(edges):
+        points = np.unique(a + fractions * (b - a))
+        found.append(np.column_stack([points[:-1], points[1:]]))
+    return np.concatenate(found) if found else np.empty((0, 2))
+
+
+class _Integral:
+    """Adaptive Gauss quadrature of all powers of a run at once."""
+
+    def __init__(self, trajectory: Trajectory, tolerance: float):
+        self.trajectory, self.tolerance = trajectory, tolerance
+        self.total: dict[str, float] = {}
+        self.seen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.nodes, self.weights = np.polynomial.legendre.leggauss(POINTS)
+
+    def over(self, intervals: np.ndarray) -> None:
+        """Integrate over all intervals, halving those that are not smooth."""
+        count = max(len(intervals), 1)
+        whole = self._powers(intervals)
+        for left in range(ROUNDS, -1, -1):
+            middle = intervals.mean(axis=1)
+            halves = np.stack([intervals[:, 0], middle, middle, intervals[:, 1]], axis=1).reshape(-1, 2)
+            parts = self._powers(halves)
+            pairs = {name: value.reshape(-1, 2) for name, value in parts.items()}
+            misses = {name: np.abs(pair.sum(axis=1) - whole[name]) for name, pair in pairs.items()}
+            flows = sum(float(np.sum(np.abs(v))) for name, v in parts.items() if name not in ("rate", "ATP"))
+            flows += sum(abs(v) for name, v in self.total.items() if name != "ATP")
+            rough = (misses.pop("rate") > self.tolerance / count) & (left > 0)
+            misses.pop("ATP")
+            gross = np.sum([*misses.values()], axis=0) > BESIDE_FLOWS * flows / count
+            rough |= gross & (left > 0)
+            for name, pair in pairs.items():
+                self.total[name] = self.total.get(name, 0.0) + float(pair[~rough].sum())
+            if not np.any(rough):
+                return
+            keep = np.repeat(rough, 2)
+            intervals, whole = halves[keep], {name: value[keep] for name, value in parts.items()}
+
+    def _powers(self, intervals: np.ndarray) -> dict[str, np.ndarray]:
+        """Integral of each power over each interval by one Gauss rule."""
+        half = np.diff(intervals, axis=1) / 2.0
+        times = intervals.mean(axis=1, keepdims=True) + half * self.nodes
+        # Where an interval is at the resolution of the clock its nodes may coincide; each keeps its weight.
+        unique, place = np.unique(times, return_inverse=True)
+        seen = replayed(self.trajectory, unique)
+        books = ledger(seen)
+        assert isinstance(books, Ledger)
+        used = np.sum(Analysis(seen).atp_rate.values, axis=1)
+        self.seen.append((seen.time, seen.potential.values, used))
+        weights = half * self.weights
+        columns = {**books.supplied, **books.dissipated, "rate": books.rate, "ATP": used}
+        return {name: np.sum(weights * value[place].reshape(times.shape), axis=1) for name, value in columns.items()}
+
+    def spikes(self) -> tuple[int, float]:
+        """How many spikes there were, and the ATP used from one to the next [mol]."""
+        time = np.concatenate([t for t, *_ in self.seen])
+        order = np.argsort(time)
+        time = time[order]
+        v = np.concatenate([v for _, v, _ in self.seen])[order]
+        used = np.concatenate([u for *_, u in self.seen])[order]
+        crossings = [np.flatnonzero((column[:-1] < SPIKE) & (column[1:] >= SPIKE)) for column in v.T]
+        most = max(crossings, key=len, default=np.empty(0, dtype=int))
+        if len(most) < 2:
+            return len(most), nan
+        stretch = slice(most[0], most[-1] + 1)
+        return len(most), float(np.trapezoid(used[stretch], time[stretch])) / (len(most) - 1)

@@ -1,0 +1,107 @@
+"""What a scenario's laws may not do by thermodynamics, found before anything is run.
+
+A reversible law obeys detailed balance by form. An irreversible one gives a net rate of its own, which
+may well point against its affinity: a pump past the potential at which it stalls, or a passive law that carries
+something uphill for nothing. Both are judged by their numbers at the start; a law without a source of energy
+whose rate does not vanish where its affinity does is named whatever the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from simulator.constants import FARADAY
+from simulator.laws import electrochemical_difference
+from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms import Mechanism
+from simulator.model import Model
+from simulator.start import initial_potentials
+from simulator.structure import MembraneStructure
+
+#: Affinity over RT that is still rounding.
+UNNOTICED = 1.0e-6
+
+
+def inadmissible(model: Model) -> dict[str, str]:
+    """What breaks detailed balance at the start, by the key of the mechanism."""
+    found: dict[str, str] = {}
+    state = _Start(model)
+    for m in model.structure.membranes:
+        for use in m.mechanisms:
+            law = use.mechanism
+            if law.reversible or law.external or law.open:
+                continue
+            key = f"membranes.{m.name}.mechanisms.{use.owner}"
+            problem = " and ".join(state.problems(m, use, law))
+            if problem:
+                found[key] = f"{use.label} {problem}"
+    return found
+
+
+class _Start:
+    """Concentrations and potentials at t = 0, as laws ask for them."""
+
+    def __init__(self, model: Model):
+        self.model, self.contents = model, model.contents()
+        self.thermal = float(self.contents.thermal_voltage())
+        potentials = {c.name: 0.0 for c in model.structure.compartments} | initial_potentials(self.contents)
+        self.potential = {
+            m.name: float(potentials[m.inside] - potentials[m.outside]) for m in model.structure.membranes
+        }
+        self.charges = dict(model.structure.charges)
+
+    def concentration(self, compartment: str, species: str) -> float:
+        """Concentration [mol/m3] after water that crosses at once has moved."""
+        given = self.model.values[f"compartments.{compartment}.concentrations.{species}"]
+        if self.model.structure.compartment(compartment).volume != "osmotic":
+            return float(given)
+        return float(given * self.contents.volume(compartment) / self.contents.balanced_volume(compartment))
+
+    def problems(self, m: MembraneStructure, use: MechanismStructure, law: Mechanism) -> Iterator[str]:
+        """What is wrong with an irreversible law, as clauses."""
+        moved = use.moves
+        sides = {s: (self.concentration(m.inside, s), self.concentration(m.outside, s)) for s in moved}
+        v = self.potential[m.name]
+        if not law.atp and self._rate(m, use, law, self._balanced(moved, sides, v)) != 0.0:
+            yield (
+                "is passive and irreversible: it breaks detailed balance, for it still runs where nothing drives it, "
+                "so no equilibrium exists (state the forward rate and let it be reversible)"
+            )
+        rate = self._rate(m, use, law, sides)
+        forces = (
+            n * electrochemical_difference(*sides[s], self.charges[s], v / self.thermal) for s, n in moved.items()
+        )
+        energy = law.atp * self.model.values["atp_free_energy"] / (FARADAY * self.thermal)
+        affinity = -float(sum(forces)) - energy
+        if math.isfinite(affinity) and rate * affinity < 0.0 and abs(affinity) > UNNOTICED:
+            if law.atp:
+                yield (
+                    f"runs past its stall at the start: moving its ions costs {abs(affinity):.3g} RT more than ATP "
+                    "gives, and its rate law does not know"
+                )
+            else:
+                yield f"runs uphill at the start, against {abs(affinity):.3g} RT, with nothing to pay for it"
+
+    def _balanced(
+        self, moved: Mapping[str, int], sides: Mapping[str, tuple[float, float]], v: float
+    ) -> dict[str, tuple[float, float]]:
+        """The same outside, and inside what each species would have where nothing drives it."""
+        return {s: (sides[s][1] * math.exp(-self.charges[s] * v / self.thermal), sides[s][1]) for s in moved}
+
+    def _rate(
+        self, m: MembraneStructure, use: MechanismStructure, law: Mechanism, sides: Mapping[str, tuple[float, float]]
+    ) -> float:
+        """A law's net turnover; 0 where it asks for what is not known at the start."""
+        known: dict[str, float] = {"rt_over_f": self.thermal, "faraday": FARADAY, "v": self.potential[m.name]}
+        if use.chosen is not None:
+            known["z"] = self.charges[use.chosen]
+            known["c_i"], known["c_o"] = sides[use.chosen]
+        for i, side in enumerate((m.inside, m.outside)):
+            for s in self.model.structure.compartment(side).species:
+                known[f"{s}_{'io'[i]}"] = sides[s][i] if s in sides else self.concentration(side, s)
+        key = f"membranes.{m.name}.mechanisms.{use.owner}"
+        known |= {p.name: self.model.values[f"{key}.{p.key}"] for p in law.parameters}
+        if not all(name in known for name in law.arguments):
+            return 0.0
+        return float(law.rate(**{name: known[name] for name in law.arguments}))

@@ -1,0 +1,133 @@
+"""Sweeps and batches as text for a terminal and as records for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import islice, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.batch import QUANTITIES, Batch, Failure
+from simulator.notation import duration, with_unit
+from simulator.report import beside, definitions
+from simulator.scenario import differences
+
+if TYPE_CHECKING:
+    from simulator.parts import Folder
+
+#: Failed runs of a sweep that are named.
+FAILURES_SHOWN = 10
+
+#: Shares of the runs below the numbers that describe a spread.
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+def sweep_record(folder: Folder) -> dict[str, Any]:
+    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
+    counts = folder.counts()
+    failures = [asdict(failure) for failure in islice(folder.failures(), FAILURES_SHOWN)]
+    return {
+        "name": folder.scenario.name,
+        "file": str(folder.path),
+        "runs": folder.runs,
+        **counts,
+        "failures": failures,
+    }
+
+
+def sweep_text(record: Mapping[str, Any]) -> str:
+    """The same for a terminal."""
+    rows = [("runs", f"{record['runs']:,}"), ("status", _counted(record["status"]))]
+    rows.append(("verdict", _counted(record["verdict"])))
+    rows += [_failure(Failure(**failure)) for failure in record["failures"]]
+    return "\n".join([f"{record['name']} -> {record['file']}", *definitions(rows)])
+
+
+def batch_info_text(batch: Batch) -> str:
+    """What is in a saved batch: counts, swept keys with their range, the spread of what came out, failures, origin."""
+    lines = [batch.scenario.name, ""]
+    lines += definitions(_overview(batch))
+    lines += ["", "Swept", ""]
+    lines += definitions(_swept(batch))
+    lines += ["", "At the end of the runs: 5 %, half and 95 % of them are below", ""]
+    lines += definitions(("", f"{name}: {_spread(values, unit)}") for name, unit, values in _ends(batch))
+    failed = list(islice(batch.failures(), FAILURES_SHOWN))
+    if failed:
+        lines += ["", "Failed", ""]
+        lines += definitions(map(_failure, failed))
+    lines += ["", "Origin", ""]
+    facts = sorted(batch.provenance.items())
+    lines += definitions((key.replace("_", " "), value) for key, value in facts if value and "\n" not in value)
+    return "\n".join(lines)
+
+
+def batch_comparison_text(a: Batch, b: Batch) -> str:
+    """Two batches side by side: configuration, counts, and the spread of what came out."""
+    lines = [line for row in _heads(a, b) for line in beside(*row)]
+    changed = differences(a.scenario, b.scenario)
+    lines += ["", "Configured differently"]
+    lines += [line for key, x, y in changed for line in beside("  " + key, x, y)] or ["  nothing"]
+    lines += ["", "At the end of the runs: 5 %, half and 95 % of them are below"]
+    theirs = {name: (unit, values) for name, unit, values in _ends(b)}
+    for name, unit, values in _ends(a):
+        if name in theirs:
+            lines += beside("  " + name, _spread(values, unit), _spread(theirs[name][1], unit))
+    if a.runs == b.runs and all(
+        k in b.coordinates and np.array_equal(a.coordinates[k], b.coordinates[k]) for k in a.coordinates
+    ):
+        same = int(np.count_nonzero(a.arrays["verdict"] == b.arrays["verdict"]))
+        lines += ["", f"The runs have the same swept values; {same:,} of {a.runs:,} have the same verdict."]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _heads(a: Batch, b: Batch) -> Iterator[tuple[str, str, str]]:
+    yield "", "A: " + a.scenario.name, "B: " + b.scenario.name
+    yield "runs", f"{a.runs:,}", f"{b.runs:,}"
+    ours, theirs = a.counts(), b.counts()
+    for name in ("status", "verdict"):
+        yield name, _counted(ours[name]), _counted(theirs[name])
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {word}" for word, number in counts.items())
+
+
+def _overview(batch: Batch) -> Iterator[tuple[str, str]]:
+    yield "runs", f"{batch.runs:,}"
+    times = batch.time
+    if len(times) > 1:
+        yield "saved", f"{len(times)} states of each, from {duration(float(times[0]))} to {duration(float(times[-1]))}"
+    else:
+        yield "saved", f"the last state of each, at {duration(float(times[-1]))}"
+    for name, counts in batch.counts().items():
+        yield name, _counted(counts)
+
+
+def _swept(batch: Batch) -> Iterator[tuple[str, str]]:
+    for key, values in batch.coordinates.items():
+        unit = batch.scenario.unit_of(key)
+        low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
+        yield "", f"{key}: {low} to {high}, {len(np.unique(values)):,} values"
+
+
+def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Name, unit and final values of each quantity that a run has."""
+    for kind in ("potential", "concentration", "volume"):
+        dims = QUANTITIES[kind][2].split()
+        for labels in product(*(batch.labels[dim] for dim in dims)):
+            name = ".".join((kind, *labels))
+            values = batch.final(name)
+            if np.any(np.isfinite(values)):
+                yield name, QUANTITIES[kind][0], values
+
+
+def _spread(values: np.ndarray, unit: str) -> str:
+    return ", ".join(with_unit(float(v), unit) for v in np.nanquantile(values, QUANTILES))
+
+
+def _failure(failure: Failure) -> tuple[str, str]:
+    values = ", ".join(f"{key} = {value:.6g}" for key, value in failure.values.items())
+    culprit = f" in {failure.culprit}" if failure.culprit else ""
+    return f"failed run {failure.run}", f"{failure.status} at {duration(failure.time)}{culprit}; {values}"

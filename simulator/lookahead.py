@@ -1,0 +1,215 @@
+"""What lies ahead of a state: rest, a cycle, growth without end, or a failure.
+
+A model that no protocol changes any more is autonomous, so its last state decides what would follow. The state
+is followed on by the model's own kernel at a tolerance of its own, so what is found depends neither on
+what was saved of the run nor on how accurately it was run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from simulator.cycle import Cycle, find_cycle
+from simulator.kernel import load_arrays, load_program
+from simulator.kernel.status import Status
+from simulator.model import Model
+from simulator.rest import REST, approach
+
+#: How far a state is followed [s], and how accurately.
+FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
+
+#: First look, and looks per decade.
+NEAREST, PER_DECADE = 1.0e-3, 4
+
+#: Attempted steps after which a state that has not come to rest is asked whether it goes round instead,
+#: and how far around it is then followed, first and at most.
+PATIENCE, ROUNDS = 20_000, (60_000, 1_500_000)
+
+#: States kept on the way around.
+CHECKPOINTS = 257
+
+#: Least growth exponent d ln x / d ln t of growth without end; least share of it that each decade keeps; decades.
+EXPONENT, KEPT, DECADES = 0.1, 0.95, 3
+
+#: Growth by this factor before a failure is growth without end, too.
+EXPLOSION = 1.0e6
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A quantity that grows without end.
+
+    Parameters
+    ----------
+    quantity : str
+        Name of a volume or an amount, as the equations call it.
+    exponent : float
+        It grows as this power of time in the end; infinite if faster than any.
+    rate : float
+        Its growth at the state followed, over its size [1/s].
+    """
+
+    quantity: str
+    exponent: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Future:
+    """What follows a state; at most one of the first four is there.
+
+    Parameters
+    ----------
+    rest : ndarray or None
+        The rest point it comes to.
+    cycle : Cycle or None
+        The cycle it is on.
+    growth : Growth or None
+        What grows without end.
+    failure : str
+        How the kernel ends before any of these, a word of :class:`simulator.kernel.status.Status`.
+    time : float
+        Time until rest or failure [s]; NaN where there is neither.
+    """
+
+    rest: np.ndarray | None = None
+    cycle: Cycle | None = None
+    growth: Growth | None = None
+    failure: str = ""
+    time: float = np.nan
+
+
+def look_ahead(model: Model, state: np.ndarray, parameters: np.ndarray) -> Future:
+    """Follow a state on.
+
+    Parameters
+    ----------
+    model : Model
+        The model; its protocol is over.
+    state : ndarray, shape (states,)
+        Where to start.
+    parameters : ndarray, shape (parameters,)
+        Parameters in force from there on.
+    """
+    orbit = _Orbit(model, state, parameters)
+    decades = np.log10(FARTHEST / NEAREST)
+    times = np.geomspace(NEAREST, FARTHEST, int(PER_DECADE * decades) + 1)
+    states, status, end = orbit.states(times, PATIENCE)
+    seen = np.all(np.isfinite(states), axis=1)
+    times, states = np.append(0.0, times[seen]), np.vstack([state, states[seen]])
+    arrival = _arrival(orbit, times, states)
+    if arrival is not None:
+        return arrival
+    growing = _growth(orbit, times, states, failed=status not in (Status.OK, Status.MAX_STEPS))
+    if growing is not None:
+        return Future(growth=growing)
+    if status is Status.MAX_STEPS:
+        return Future(cycle=_cycle(orbit))
+    return Future(failure=status.word, time=end) if status is not Status.OK else Future()
+
+
+class _Orbit:
+    """A state followed on by the kernel."""
+
+    def __init__(self, model: Model, state: np.ndarray, parameters: np.ndarray):
+        self.model, self.state, self.parameters = model, state, parameters
+        self.program = load_program(model.structure)
+        self.scales = model.scales()
+
+    @property
+    def equations(self) -> ModuleType:
+        return load_arrays(self.model.structure)
+
+    def states(self, times: np.ndarray, most: int, start: np.ndarray | None = None) -> tuple[np.ndarray, Status, float]:
+        """States at increasing times after the start, how it ended, and when."""
+        run = self.program.integrate(
+            (self.state if start is None else start)[None],
+            self.parameters[None],
+            self.scales[None],
+            times[-1:],
+            times,
+            rtol=TOLERANCE,
+            max_steps=most,
+        )
+        return run.saved[0], Status(int(run.status[0])), float(run.time[0])
+
+    def distance(self, state: np.ndarray) -> tuple[float, np.ndarray]:
+        """Scaled distance of a state to the nearest rest point, and that point."""
+        found = approach(self.equations, state, self.parameters, np.maximum(np.abs(state), self.scales))
+        return found[0], found[1]
+
+    def sizes(self, states: np.ndarray) -> dict[str, np.ndarray]:
+        """Volumes and amounts by name, shape (times,)."""
+        derived = self.equations.quantities(states, self.parameters)
+        volumes = {name: np.asarray(v) for name, v in derived.items() if name.startswith("w_")}
+        own = {name: states[:, i] for i, name in enumerate(self.model.structure.states)}
+        volumes |= {name: v for name, v in own.items() if name.startswith("w_")}
+        return volumes | {name: v for name, v in own.items() if name.startswith("n_")}
+
+
+def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | None:
+    """When an orbit comes to rest, if it does by its last state."""
+    distance, rest = orbit.distance(states[-1])
+    if not distance < REST:
+        return None
+    reached, before = times[-1], distance
+    for i in range(len(times) - 2, -1, -1):
+        before, _ = orbit.distance(states[i])
+        if not before < REST:
+            # Distances shrink exponentially in between.
+            if np.isfinite(before) and distance > 0.0:
+                share = np.log(before / REST) / np.log(before / distance)
+                reached = times[i] + share * (times[i + 1] - times[i])
+            break
+        reached, distance = times[i], before
+    return Future(rest=rest, time=float(reached))
+
+
+def _growth(orbit: _Orbit, times: np.ndarray, states: np.ndarray, failed: bool) -> Growth | None:
+    """The quantity that only grows from the first state on and does not slow down, if there is one."""
+    steps = DECADES * PER_DECADE
+    if len(times) < 2 * steps:
+        return None
+    sizes = orbit.sizes(states)
+    for name, size in sizes.items():
+        if not (np.all(size > 0.0) and np.all(np.diff(size) >= -1.0e-7 * size[1:])):
+            continue
+        rate = float(np.log(size[1] / size[0]) / times[1])
+        exponents = np.diff(np.log(size[1:])) / np.diff(np.log(times[1:]))
+        by_decade = exponents[-steps:].reshape(DECADES, PER_DECADE).mean(axis=1)
+        if failed:
+            if size[-1] > EXPLOSION * size[0]:
+                return Growth(name, np.inf, rate)
+        elif np.all(by_decade > EXPONENT) and np.all(by_decade[1:] > KEPT * by_decade[:-1]):
+            return Growth(name, float(by_decade[-1]), rate)
+    return None
+
+
+def _cycle(orbit: _Orbit) -> Cycle | None:
+    """The cycle an orbit is on, if it is on one."""
+    size = np.maximum(np.abs(orbit.state), orbit.scales)
+    for most in ROUNDS:
+        _, status, horizon = orbit.states(np.array([FARTHEST]), most)
+        if status is not Status.MAX_STEPS:
+            return None
+        found = find_cycle(_Checkpoints(orbit, horizon, most, size), horizon)
+        if found is not None:
+            return found
+    return None
+
+
+class _Checkpoints:
+    """Scaled states of an orbit, followed from the nearest of the states kept on the way."""
+
+    def __init__(self, orbit: _Orbit, horizon: float, most: int, size: np.ndarray):
+        self.orbit, self.most, self.size = orbit, most, size
+        self.times = np.linspace(0.0, 0.99 * horizon, CHECKPOINTS)
+        self.states = orbit.states(self.times, most)[0]
+
+    def __call__(self, times: np.ndarray) -> np.ndarray:
+        start = int(np.searchsorted(self.times, times[0], side="right")) - 1
+        later = np.maximum(times - self.times[start], 0.0)
+        return self.orbit.states(later, 2 * self.most, self.states[start])[0] / self.size

@@ -1,0 +1,26 @@
+"""K-Cl cotransport that swelling opens: regulatory volume decrease."""
+
+from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.special import sigmoid
+
+
+def forward(rate, volume_mid, volume_slope, volume_i, k_o, cl_o):
+    """Influx: ``k K_o Cl_o / (1 + e^((w_m - w)/w_s))``; the volume w of the inside opens it, the gradients drive it."""
+    return rate * sigmoid((volume_i - volume_mid) / volume_slope) * k_o * cl_o
+
+
+MECHANISM = Mechanism(
+    title="K-Cl symport opened by swelling",
+    parameters=(
+        Parameter("rate", "m^4/mol/s", "rate constant per membrane area when fully open", minimum=0.0),
+        Parameter("volume_mid", "m^3", "volume of the inside at which half is open", positive=True),
+        Parameter("volume_slope", "m^3", "change of volume that matters", positive=True),
+    ),
+    moves={"k": 1, "cl": 1},
+    rate=forward,
+    reversible=True,
+    electroneutral=True,
+    source="Lauf & Adragna 2000, Cell Physiol Biochem 10:341, doi:10.1159/000016357 (KCC opens with swelling); "
+    "Hernandez & Cristina 1998, Am J Physiol 275:C1067 (cell volume set by pump and cotransport); "
+    "sigmoid opening, mass action",
+)

@@ -1,0 +1,126 @@
+"""What lies ahead of a run that is not at rest, in the words of a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.cycle import Cycle
+from simulator.lookahead import look_ahead
+from simulator.notation import duration
+from simulator.structure import amount, concentration, voltage, volume
+from simulator.trajectory import Trajectory
+
+#: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
+BEGUN = 0.1
+
+
+@dataclass(frozen=True)
+class Oscillation:
+    """A cycle that a run has reached.
+
+    Parameters
+    ----------
+    period : float
+        Its period [s].
+    passages : int
+        Spikes (or other passages) in one period; more than one in a burst.
+    potential : mapping of str to float
+        Peak-to-peak amplitude of each membrane potential [V].
+    concentration : mapping
+        Peak-to-peak amplitude of each concentration [mol/m3], by compartment and species.
+    distance : float
+        Scaled distance of the last state to the cycle.
+    """
+
+    period: float
+    passages: int
+    potential: Mapping[str, float]
+    concentration: Mapping[str, Mapping[str, float]]
+    distance: float
+
+
+@dataclass(frozen=True)
+class RunAway:
+    """Growth without end.
+
+    Parameters
+    ----------
+    quantity : str
+        What grows, in words.
+    rate : float
+        How fast at the last state, relative to its size [1/s].
+    exponent : float
+        The power of time with which it grows in the end; infinite if faster than any.
+    """
+
+    quantity: str
+    rate: float
+    exponent: float
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """The word for a run that is not at rest, and what lies ahead of it."""
+
+    word: str
+    ahead: str = ""
+    time_to_rest: float = np.nan
+    oscillation: Oscillation | None = None
+    run_away: RunAway | None = None
+
+
+def prospect(trajectory: Trajectory) -> Prospect:
+    """Say what lies ahead of the last state of a run that is not at rest."""
+    state, parameters = trajectory.states[-1], trajectory.parameters[-1]
+    future = look_ahead(trajectory.model, state, parameters)
+    if future.rest is not None:
+        return Prospect("not_converged", f"{duration(future.time)} still to go", time_to_rest=future.time)
+    if future.cycle is not None:
+        found = _oscillation(trajectory, future.cycle, state, parameters)
+        parts = [f"{1e3 * v:.3g} mV in {m}" for m, v in found.potential.items() if v > 0.0]
+        spikes = f" with {found.passages} spikes" if found.passages > 1 else ""
+        swing = f", {' and '.join(parts)} from peak to peak" if parts else ""
+        return Prospect("oscillation", f"period {duration(found.period)}{spikes}{swing}", oscillation=found)
+    if future.growth is not None:
+        growth = RunAway(_in_words(trajectory, future.growth.quantity), future.growth.rate, future.growth.exponent)
+        ahead = f"the {growth.quantity} grows without end"
+        since = float(trajectory.time[-1]) - max((e.time for e in trajectory.model.events()), default=0.0)
+        if growth.rate * since < BEGUN:
+            return Prospect("not_converged", f"{ahead} from here")
+        ahead += f", now by {100 * growth.rate * 3600.0:.3g} % per hour"
+        return Prospect("run_away", ahead, run_away=growth)
+    if future.failure:
+        return Prospect("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
+    return Prospect("not_converged", "no rest and no cycle in sight")
+
+
+def _in_words(trajectory: Trajectory, name: str) -> str:
+    """A volume or an amount by the name the equations give it."""
+    for c in trajectory.structure.compartments:
+        if name == volume(c.name):
+            return f"volume of {c.name}"
+        for s in c.species:
+            if name == amount(c.name, s):
+                return f"amount of {s} in {c.name}"
+    return name
+
+
+def _oscillation(trajectory: Trajectory, cycle: Cycle, state: np.ndarray, parameters: np.ndarray) -> Oscillation:
+    structure = trajectory.structure
+    states = cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
+    numbers = dict(zip(structure.states, states.T, strict=True))
+    numbers |= trajectory.equations.quantities(states, parameters)
+    return Oscillation(
+        period=float(cycle.period),
+        passages=cycle.passages,
+        potential={m.name: float(np.ptp(numbers[voltage(m.name)])) for m in structure.membranes},
+        concentration={
+            c.name: {s: float(np.ptp(numbers[concentration(c.name, s)])) for s in c.states}
+            for c in structure.compartments
+            if c.volume != "bath"
+        },
+        distance=cycle.distance,
+    )

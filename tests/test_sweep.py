@@ -1,0 +1,141 @@
+"""Sweeps: what each run is given, and what is said about sweeps that make no sense."""
+
+import numpy as np
+import pytest
+
+from simulator.config import ConfigError, load_scenario
+from simulator.design import design_of
+from simulator.scenario import Scenario
+
+K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"
+PUMP = "membranes.plasma.mechanisms.pump.max_rate"
+BATH_K = "compartments.bath.concentrations.k"
+
+
+@pytest.fixture
+def written(tmp_path, configs):
+    """Writes a sweep of the benchmark cell to a file and gives its path."""
+    (tmp_path / "benchmark_cell.yaml").write_text((configs / "benchmark_cell.yaml").read_text())
+
+    def write(sweep: str, more: str = ""):
+        path = tmp_path / "sweep.yaml"
+        path.write_text(f"name: swept\nextends: benchmark_cell.yaml\n{more}sweep:\n{sweep}")
+        return path
+
+    return write
+
+
+def values(path):
+    design = design_of(load_scenario(path))
+    return design, design.part(0, design.runs)
+
+
+def complaint(path) -> str:
+    with pytest.raises(ConfigError) as error:
+        load_scenario(path)
+    return str(error.value)
+
+
+def test_a_grid_has_every_combination_and_its_last_axis_varies_fastest(written):
+    design, found = values(
+        written(
+            f"  mode: grid\n  over:\n    {K_LEAK}: {{logspace: [1.0e-9 m/s, 4.0e-9 m/s], n: 3}}\n"
+            f"    {BATH_K}: [3 mM, 5 mM]\n"
+        )
+    )
+    assert design.runs == 6
+    assert found[K_LEAK] == pytest.approx([1e-9, 1e-9, 2e-9, 2e-9, 4e-9, 4e-9])
+    assert found[BATH_K].tolist() == [3.0, 5.0] * 3
+
+
+def test_zip_goes_side_by_side_and_ranges_include_their_end(written):
+    _, found = values(
+        written(
+            f"  mode: zip\n  over:\n    {BATH_K}: {{range: [3 mM, 5 mM, 0.5 mM]}}\n"
+            f"    membranes.plasma.potential: {{linspace: [-80 mV, -40 mV], n: 5}}\n"
+        )
+    )
+    assert found[BATH_K].tolist() == [3.0, 3.5, 4.0, 4.5, 5.0]
+    assert found["membranes.plasma.potential"] == pytest.approx([-0.08, -0.07, -0.06, -0.05, -0.04])
+
+
+def test_a_product_combines_listed_variants_with_drawn_cells(written):
+    _, found = values(
+        written(
+            "  mode: product\n  parts:\n"
+            f"    - {{mode: list, runs: [{{{PUMP}: 0 umol/m^2/s}}, {{{PUMP}: 1 umol/m^2/s}}]}}\n"
+            f"    - mode: sobol\n      n: 8\n      over: {{{K_LEAK}: {{loguniform: [1.0e-9 m/s, 1.0e-8 m/s]}}}}\n"
+        )
+    )
+    assert found[PUMP].tolist() == [0.0] * 8 + [1e-6] * 8
+    assert np.array_equal(found[K_LEAK][:8], found[K_LEAK][8:])
+
+
+@pytest.mark.parametrize("mode", ["random", "lhs", "sobol"])
+def test_what_a_run_draws_depends_on_seed_and_number_alone(written, mode):
+    text = f"  mode: {mode}\n  n: 1000\n  seed: %d\n  over:\n    {K_LEAK}: {{loguniform: [1.0e-9 m/s, 1.0e-8 m/s]}}\n"
+    text += f"    {BATH_K}: {{normal: [4.5 mM, 20 mM]}}\n    {PUMP}: {{uniform: [0 umol/m^2/s, 1 umol/m^2/s]}}\n"
+    design, found = values(written(text % 3))
+    order = np.random.default_rng(0).permutation(1000)
+    shuffled = design.values(order)
+    pieces = [design.part(start, start + 7) for start in range(0, 1000, 7)]
+    for key, whole in found.items():
+        assert np.array_equal(shuffled[key], whole[order])
+        assert np.array_equal(np.concatenate([piece[key] for piece in pieces]), whole)
+    _, other = values(written(text % 4))
+    assert not np.any(other[K_LEAK] == found[K_LEAK])
+    assert np.all((found[K_LEAK] >= 1e-9) & (found[K_LEAK] <= 1e-8))
+    assert found[BATH_K].min() >= 0.0, "a normal distribution is cut off where concentrations end"
+    assert np.median(np.log(found[K_LEAK])) == pytest.approx(np.log(np.sqrt(1e-17)), abs=0.15)
+
+
+def test_a_resolved_sweep_is_the_same_sweep(written):
+    path = written(f"  mode: lhs\n  n: 10\n  over:\n    {BATH_K}: {{normal: [4.5 mM, 1 mM]}}\n")
+    scenario = load_scenario(path)
+    assert Scenario.model_validate(scenario.resolved()) == scenario
+
+
+def test_an_explosion_is_refused_before_anything_is_allocated(written):
+    text = complaint(
+        written(
+            f"  mode: grid\n  over:\n    {K_LEAK}: {{logspace: [1.0e-9 m/s, 1.0e-8 m/s], n: 1000000}}\n"
+            f"    {BATH_K}: {{linspace: [3 mM, 5 mM], n: 1000}}\n"
+        )
+    )
+    for part in ("1,000,000,000 runs", f"{K_LEAK}: 1,000,000", f"{BATH_K}: 1,000", "TB", "sweep.limit: 1000000000"):
+        assert part in text
+
+
+def test_unequal_axes_of_a_zip_are_told_with_both_lengths_and_both_lines(written):
+    text = complaint(written(f"  mode: zip\n  over:\n    {BATH_K}: [3 mM, 4 mM]\n    {K_LEAK}: [1.0e-9 m/s]\n"))
+    first, second = text.splitlines()
+    assert ":6:" in first
+    assert "2 values here, but 1 of" in first
+    assert ":7:" in second
+    assert "1 values here, but 2 of" in second
+
+
+@pytest.mark.parametrize(
+    ("sweep", "parts"),
+    [
+        ("  mode: grid\n  over: {membranes.plasma.mechanisms.k_leek.permeability: [1 m/s]}\n", ("k_leak",)),
+        (f"  mode: grid\n  over: {{{BATH_K}: [3 mV]}}\n", ("mV", "concentration")),
+        (f"  mode: grid\n  over: {{{BATH_K}: [-3 mM]}}\n", ("out of range",)),
+        (f"  mode: grid\n  over: {{{BATH_K}: {{linspace: [3 mM, 4 mM]}}}}\n", ("`n` is missing",)),
+        (f"  mode: grid\n  over: {{{BATH_K}: {{linspace: [3 mM, 4 mM], n: 1.5}}}}\n", ("not whole",)),
+        (f"  mode: grid\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("draws nothing",)),
+        (f"  mode: lhs\n  n: 1.5\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("sweep.n", "not whole")),
+        (f"  mode: lhs\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("`n` is missing",)),
+        (f"  mode: lhs\n  n: 4\n  over: {{{BATH_K}: {{uniform: [4 mM, 3 mM]}}}}\n", ("not below",)),
+        (f"  mode: lhs\n  n: 4\n  over: {{{BATH_K}: {{loguniform: [0 mM, 3 mM]}}}}\n", ("above 0",)),
+        ("  mode: grid\n  over: {run.duration: [1 s]}\n", ("all runs of a sweep share",)),
+        ("  mode: gird\n  over: {}\n", ("grid",)),
+        ("  mode: list\n  runs: [{temperature: 30 degC}, {rt_over_f: 25 mV}]\n", ("run 1",)),
+        ("  mode: random\n  n: 3\n  over: {temperature: {normal: [30 degC, 1 degC]}}\n", ("2 K",)),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused_with_its_place(written, sweep, parts):
+    text = complaint(written(sweep))
+    assert "sweep.yaml:" in text
+    for part in parts:
+        assert part in text
