@@ -13,10 +13,10 @@ import numba as nb
 import numpy as np
 
 from simulator.kernel.status import Status
-from simulator.kernel.vectormath import OPTIONS
+from simulator.kernel.vectormath import INTERLEAVED, OPTIONS, WIDTH
 
-#: Lanes of a kernel: a multiple of every vector width in use, large enough that compilers vectorise.
-LANES = 8
+#: Lanes of a kernel, for a lone run and for a batch: what is worked on side by side.
+LANES = INTERLEAVED * WIDTH
 
 #: First attempted step [s] of a run and after each event.
 FIRST_STEP = 1.0e-6

@@ -22,8 +22,11 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt":
 # Two vectors side by side: a step is one long chain of dependent operations, and a second chain fills the gaps.
 llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
 
+#: Doubles in the widest vector that is used: AVX-512, or AVX2 and two NEON vectors.
+WIDTH = 8 if llvm.get_host_cpu_features().get("avx512f") else 4
+
 CONFIG: Any = nb.config
-if CONFIG.CPU_FEATURES is None and llvm.get_host_cpu_features().get("avx512f"):
+if CONFIG.CPU_FEATURES is None and WIDTH == 8:
     # LLVM shies away from full-width vectors for the sake of scalar code around them; here there is little.
     CONFIG.CPU_FEATURES = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
