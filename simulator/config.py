@@ -201,6 +201,9 @@ def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
             issues += [Issue(OVERRIDE, None, None, key, i.problem, i.expected, i.hint) for i in found]
             return Node(UNREADABLE, place)
         return node
+    if isinstance(value, Mapping):
+        content = {str(name): _override_value(item, key, issues) for name, item in value.items()}
+        return Node(content, place, dict.fromkeys(content, place))
     if isinstance(value, list | tuple):
         return Node([_override_value(item, key, issues) for item in value], place)
     if isinstance(value, bool) or value is None:

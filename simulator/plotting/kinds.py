@@ -113,7 +113,7 @@ def _power(analysis: Analysis) -> list[Panel]:
         Series("dissipated", lost, Look(MAIN.color, DASHED)),
     ]
     if np.any(analysis.clamp_power):
-        series.append(Series("from clamp", analysis.clamp_power, Look(ORANGE, DASH_DOT)))
+        series.append(Series("from electrodes", analysis.clamp_power, Look(ORANGE, DASH_DOT)))
     return [Panel("Free energy per second", tuple(series), "W", "Power", signed=bool(np.nanmin(lost) < 0.0))]
 
 

@@ -40,12 +40,20 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
             for path, value in event.set.items():
                 # The last two names tell enough: `pump.max_rate`, `concentrations.k`.
                 short = ".".join(path.split(".")[-2:]).replace("concentrations.", "")
-                yield f"{short} = {_quantity(value, scenario.unit_of(path))}"
+                yield f"{short} = {_quantity(value, scenario.unit_of(path))}{_pulses(event)}"
         case ClampEvent():
             for name, clamp in event.clamp.items():
                 yield f"{name} clamped to {_quantity(clamp.potential, 'V')}"
         case ReleaseEvent():
             yield f"{', '.join(event.release)} released"
+
+
+def _pulses(event: SetEvent) -> str:
+    """How long and how often a pulse comes; empty for a change for good."""
+    if event.lasting is None:
+        return ""
+    often = f", {event.times} times" if event.times is not None else ""
+    return f" for {_quantity(event.lasting, 's')}{often}"
 
 
 def _quantity(value: float, unit: str) -> str:
