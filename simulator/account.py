@@ -70,8 +70,8 @@ class Account:
 
     @property
     def relative_gap(self) -> float:
-        """The gap against the free energy at the start, the magnitudes of its parts added up."""
-        size = sum(map(abs, self.start.values()))
+        """The gap against the free energy at the start (at the end, for a cell that starts empty), parts added up."""
+        size = max(sum(map(abs, parts.values())) for parts in (self.start, self.end))
         return abs(self.gap) / size if size else nan
 
 
@@ -97,6 +97,7 @@ def account(trajectory: Trajectory) -> Account | None:
     size = sum(abs(float(v[0])) for v in books.stored.values())
     integral = _Integral(trajectory, BESIDE_RTOL * trajectory.scenario.run.rtol * size)
     integral.over(_graded(edges))
+    spikes, each = integral.spikes()
     return Account(
         start={name: float(v[0]) for name, v in books.stored.items()},
         end={name: float(v[-1]) for name, v in books.stored.items()},
@@ -104,7 +105,8 @@ def account(trajectory: Trajectory) -> Account | None:
         dissipated={name: integral.total[name] for name in books.dissipated},
         jumps=jumps,
         atp=integral.total["ATP"],
-        **integral.spikes(),
+        spikes=spikes,
+        atp_per_spike=each,
     )
 
 
@@ -166,8 +168,8 @@ class _Integral:
         columns = {**books.supplied, **books.dissipated, "rate": books.rate, "ATP": used}
         return {name: np.sum(weights * value[place].reshape(times.shape), axis=1) for name, value in columns.items()}
 
-    def spikes(self) -> dict[str, float]:
-        """How many spikes there were, and what they cost."""
+    def spikes(self) -> tuple[int, float]:
+        """How many spikes there were, and the ATP used from one to the next [mol]."""
         time = np.concatenate([t for t, *_ in self.seen])
         order = np.argsort(time)
         time = time[order]
@@ -176,9 +178,6 @@ class _Integral:
         crossings = [np.flatnonzero((column[:-1] < SPIKE) & (column[1:] >= SPIKE)) for column in v.T]
         most = max(crossings, key=len, default=np.empty(0, dtype=int))
         if len(most) < 2:
-            return {"spikes": len(most), "atp_per_spike": nan}
+            return len(most), nan
         stretch = slice(most[0], most[-1] + 1)
-        return {
-            "spikes": len(most),
-            "atp_per_spike": float(np.trapezoid(used[stretch], time[stretch])) / (len(most) - 1),
-        }
+        return len(most), float(np.trapezoid(used[stretch], time[stretch])) / (len(most) - 1)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.batch import QUANTITIES, Batch, Failure
+from simulator.crosstable import cross_tabulated
 from simulator.notation import duration, with_unit
 from simulator.report import beside, definitions
 from simulator.scenario import differences
+from simulator.verdict import WORDS
 
 if TYPE_CHECKING:
     from simulator.parts import Folder
@@ -79,7 +81,19 @@ def batch_comparison_text(a: Batch, b: Batch) -> str:
     ):
         same = int(np.count_nonzero(a.arrays["verdict"] == b.arrays["verdict"]))
         lines += ["", f"The runs have the same swept values; {same:,} of {a.runs:,} have the same verdict."]
+        lines += ["", *_crossed(a, b)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _crossed(a: Batch, b: Batch) -> list[str]:
+    """How many runs went from which verdict to which."""
+    ours, theirs = ([WORDS[code] for code in batch.arrays["verdict"]] for batch in (a, b))
+    found = cross_tabulated(ours, theirs, WORDS)
+    lines = ["Verdicts, A down and B across", ""]
+    lines.append("  " + " " * 16 + "".join(f"{word:>16}" for word in found.columns))
+    for word, row in zip(found.rows, found.counts, strict=True):
+        lines.append(f"  {word:<16}" + "".join(f"{number:>16,}" for number in row))
+    return lines
 
 
 def _heads(a: Batch, b: Batch) -> Iterator[tuple[str, str, str]]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from simulator.donnan import DonnanEnd, donnan_ends
 from simulator.scenario import differences
 from simulator.snapshot import Snapshot, snapshot
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
+
+#: Difference of potentials [V] by which two runs have parted.
+APART = 1.0e-3
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs: all of it, its verdict, and its last saved moment."""
+    """One of the two runs: all of it, its verdict, its last saved moment, and where it would end without pumps.
+
+    `donnan` has a predicted end for each membrane of a run-down: of a cell in a bath on which no ATP is spent.
+    """
 
     trajectory: Trajectory
     verdict: Verdict
     end: Snapshot
+    donnan: Mapping[str, DonnanEnd]
 
     @property
     def name(self) -> str:
@@ -78,6 +88,21 @@ class Comparison:
     rows: tuple[Row, ...]
 
     @property
+    def parting(self) -> float:
+        """Time [s] from which some membrane potential that both have differs by more than :data:`APART`; NaN if never.
+
+        The runs are aligned in time: B is read at A's saved times, as far as both go.
+        """
+        one, other = (side.trajectory for side in self.sides)
+        time = one.time[one.time <= other.time[-1]]
+        shared = [m for m in one.labels["membrane"] if m in other.labels["membrane"]]
+        apart = np.zeros(len(time), dtype=bool)
+        for m in shared:
+            there = np.interp(time, other.time, other.potential.sel(membrane=m))
+            apart |= np.abs(one.potential.sel(membrane=m)[: len(time)] - there) > APART
+        return float(time[np.argmax(apart)]) if np.any(apart) else math.nan
+
+    @property
     def sides(self) -> tuple[Side, Side]:
         """Both, in order."""
         return self.a, self.b
@@ -91,14 +116,30 @@ def compare(a: Trajectory, b: Trajectory) -> Comparison:
     a, b : Trajectory
         The runs; they may differ in anything, their labels included.
     """
-    left, right = (Side(t, classify(t), snapshot(t)) for t in (a, b))
+    left, right = _side(a), _side(b)
     changed = (Difference(*item) for item in differences(a.scenario, b.scenario))
-    rows = _merged(_quantities(left.end), _quantities(right.end))
+    rows = _merged(_numbers(left), _numbers(right))
     return Comparison(left, right, tuple(d for d in changed if d.path != "name"), rows)
+
+
+def _side(trajectory: Trajectory) -> Side:
+    verdict = classify(trajectory)
+    return Side(trajectory, verdict, snapshot(trajectory), donnan_ends(trajectory, verdict))
 
 
 #: A quantity's group, label and SI unit.
 Key = tuple[str, str, str]
+
+
+def _numbers(side: Side) -> Iterator[tuple[Key, float]]:
+    """Every number of a side: its last moment, and the end predicted for it."""
+    yield from _quantities(side.end)
+    for m, predicted in side.donnan.items():
+        inside = next(x.inside for x in side.trajectory.structure.membranes if x.name == m)
+        yield ("Donnan end, predicted: potential", m, "V"), predicted.potential
+        for s, value in predicted.concentration.items():
+            yield ("Donnan end, predicted: concentration", f"{inside} {s}", "mol/m^3"), value
+        yield ("Donnan end, predicted: volume", inside, "m^3"), predicted.volume
 
 
 def _quantities(end: Snapshot) -> Iterator[tuple[Key, float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from simulator.config_tree import OVERRIDE, Node, Place, assigned, closest_path,
 from simulator.issues import ConfigError, Issue
 from simulator.quantity import UNREADABLE, SiNumber
 from simulator.scenario import Scenario
+from simulator.twins import Overrides, twins_in
 from simulator.yaml_faults import explain
 
 __all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "read_config", "read_plain"]
@@ -51,8 +52,6 @@ _KINDS: dict[type, Any] = {
     SequenceEndEvent: "close",
     StreamEndEvent: "end",
 }
-
-Overrides = Mapping[str, str | float]
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,8 @@ class Loaded:
         What is allowed but hardly meant.
     tree : Node or None
         The tree it was read from; None for scenarios kept in data files.
+    twins : mapping
+        The changes that make each of the scenario's twins, by name: its key ``twins``.
     """
 
     scenario: Scenario
@@ -78,6 +79,7 @@ class Loaded:
     origins: Mapping[str, str]
     warnings: tuple[Issue, ...] = ()
     tree: Node | None = None
+    twins: Mapping[str, Overrides] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Every value as ``(path, text with unit, origin)``."""
@@ -122,6 +124,9 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
         tree = _overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
+    # Twins are runs of their own, each with its own identity; no part of this one.
+    twins, wrong = twins_in(data.pop("twins", {}))
+    issues += [issue_at(tree, c) for c in wrong]
     scenario, complaints = validated(data)
     # A value that could not be read, or was empty, has been complained about already.
     known = {issue.key for issue in issues}
@@ -132,7 +137,7 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
     for name, leaf in scenario.leaves().items():
         place, found = find_place(tree, leaf.path)
         origins[name] = str(place) if found else "default"
-    return Loaded(scenario, text, origins, tuple(issue_at(tree, c) for c in scenario.warnings), tree)
+    return Loaded(scenario, text, origins, tuple(issue_at(tree, c) for c in scenario.warnings), tree, twins)
 
 
 def from_resolved(text: str) -> Loaded:

@@ -1,7 +1,7 @@
 """Whether a flow goes round in a cycle, judged by its returns and not by its looks.
 
 A state on a limit cycle comes back to itself. The returns of an orbit to a section across it (one state
-variable passing its middle value upwards) form a sequence; on a cycle the sequence repeats, after one
+variable passing its middle value) form a sequence; on a cycle the sequence repeats, after one
 or, where it bursts, several passages. As with rest, what counts is the *distance to the cycle*, not how little a
 return misses: if the misses of successive returns shrink by a factor mu, the distance is the first miss
 divided by ``1 - mu``. A damped spiral misses by ``1 - mu`` of its size, so its distance is its size; a spike train
@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 #: States [scaled] at given times [s] of one orbit; NaN beyond where it can be followed.
 Follow = Callable[[np.ndarray], np.ndarray]
+
+#: Time [s] and scaled state of the passage through the section nearest to a time, if one is near.
+Near = Callable[[float], tuple[float, np.ndarray] | None]
 
 #: Scaled distance to a cycle below which a state counts as on it, and how much larger the cycle must be.
 CLOSED, LARGER = 1.0e-2, 10.0
@@ -27,8 +31,20 @@ NOISE = 1.0e-7
 #: Parts of the horizon in which cycles are sought, shortest first, and samples of each.
 HORIZONS, SAMPLES = (1.0 / 256.0, 1.0 / 32.0, 1.0 / 4.0, 1.0), 12_000
 
-#: Numbers of passages per period that are tried, and samples in the window where a late return is expected.
-CANDIDATES, WINDOW = 6, 801
+#: Largest part of its range by which a variable may change from sample to sample and still count as resolved.
+RESOLVED = 0.1
+
+#: Rough misses that are looked at more closely, and how many of them.
+PROMISING, CANDIDATES = 5.0e-2, 6
+
+#: Samples by which the time of a passage is unsure at first.
+UNSURE = 4.0
+
+#: Samples in the window where a return is expected, and of one whole period.
+WINDOW, PERIOD = 801, 200_001
+
+#: Times that the bracket of a passage is cut to an eighth.
+REFINEMENTS = 10
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class Cycle:
     period : float
         Its period [s].
     passages : int
-        Passages through the section in one period: 1, or the spikes of a burst.
+        How often the variable that swings most comes up in one period: 1, or the spikes of a burst.
     distance : float
         Scaled distance of the orbit's start to the cycle.
     states : ndarray, shape (samples, states)
@@ -69,78 +85,88 @@ def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
         if not np.all(np.isfinite(states)):
             return None
         spread = np.ptp(states, axis=0)
-        column = int(np.argmax(spread))
-        level = (states[:, column].min() + states[:, column].max()) / 2.0
-        passing = _passages(states[:, column], level)
-        if len(passing) < 3 or spread[column] < NOISE:
+        # Spikes between two samples would go unseen; slower variables carry the section then.
+        resolved = np.abs(np.diff(states, axis=0)).max(axis=0) < RESOLVED * spread
+        column = int(np.argmax(np.where(resolved, spread, 0.0)))
+        if not resolved[column] or spread[column] < NOISE:
             continue
-        moments = _refined(follow, times[passing], times[passing + 1], column, level)
-        returns = follow(moments)
-        tried = 0
-        for p in range(1, (len(moments) - 1) // 2 + 1):
-            if _size(returns[p] - returns[0]) > CLOSED or tried == CANDIDATES:
-                continue
-            tried += 1
-            found = _confirmed(follow, horizon, moments[0], moments[p] - moments[0], p, column, level)
+        level = (states[:, column].min() + states[:, column].max()) / 2.0
+        upwards, passing = _calmest(states, column, level)
+        below, above = states[passing], states[passing + 1]
+        share = (level - below[:, column]) / (above[:, column] - below[:, column])
+        returns = (below + share[:, None] * (above - below))[:, resolved]
+        moments = times[passing] + share * (times[1] - times[0])
+        misses = np.abs(returns - returns[:1]).max(axis=1, initial=0.0)
+        promising = np.flatnonzero(misses[1 : (len(moments) + 1) // 2] < PROMISING) + 1
+        for p in promising[:CANDIDATES]:
+            near = partial(_return_near, follow, width=UNSURE * times[1], column=column, level=level, upwards=upwards)
+            found = _confirmed(follow, near, horizon, moments[0], moments[p] - moments[0])
             if found is not None:
                 return found
     return None
 
 
-def _confirmed(
-    follow: Follow, horizon: float, start: float, period: float, passages: int, column: int, level: float
-) -> Cycle | None:
+def _confirmed(follow: Follow, near: Near, horizon: float, start: float, period: float) -> Cycle | None:
     """The cycle of that period, if the orbit still keeps to it as far as it can be followed."""
+    begun, turned = near(start), near(start + period)
+    if begun is None or turned is None or _size(turned[1] - begun[1]) > CLOSED:
+        return None
+    start, period = begun[0], turned[0] - begun[0]
     rounds = max(1, int(0.45 * (horizon - start) / period))
-    origin, *later = (
-        _return_near(follow, start + n * period, period / passages, column, level) for n in (0, rounds, 2 * rounds)
-    )
-    if origin is None or any(state is None for state in later):
+    halfway, late = near(start + rounds * period), near(start + 2 * rounds * period)
+    if halfway is None or late is None:
         return None
-    first, second = _size(later[0] - origin), _size(later[1] - later[0])
-    if first > NOISE * rounds**0.5 and second >= first:
+    first, second = _size(halfway[1] - begun[1]), _size(late[1] - halfway[1])
+    noise = NOISE * rounds**0.5
+    if first > noise and second >= first:
         return None
-    distance = first if first <= NOISE * rounds**0.5 else first / (1.0 - second / first)
-    states = follow(np.linspace(start, start + period, 2001))
+    distance = first if first <= noise else first / (1.0 - second / first)
+    states = follow(np.linspace(start, start + period, PERIOD))
     if distance > CLOSED or np.ptp(states, axis=0).max() < LARGER * max(distance, NOISE):
         return None
-    return Cycle(period, passages, distance, states)
+    return Cycle(period, _ups(states), distance, states)
 
 
-def _return_near(follow: Follow, moment: float, width: float, column: int, level: float) -> np.ndarray | None:
-    """State at the passage of the section nearest to a moment."""
-    times = np.linspace(max(0.0, moment - 0.6 * width), moment + 0.6 * width, WINDOW)
-    values = follow(times)[:, column]
-    passing = _passages(values, level)
+def _ups(states: np.ndarray) -> int:
+    """How often the variable that swings most comes up through its middle in one period."""
+    swinging = states[:, int(np.argmax(np.ptp(states, axis=0)))]
+    level = (swinging.min() + swinging.max()) / 2.0
+    return len(_passages(swinging, level)) + int(swinging[-1] < level <= swinging[0])
+
+
+def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.ndarray]:
+    """The direction in which an orbit passes a level where it moves less, and the indices before its passages."""
+    ways = {up: _passages(states[:, column], level, up) for up in (True, False)}
+    haste = {
+        up: np.abs(states[i + 1] - states[i]).max(axis=1).mean() if len(i) > 1 else np.inf for up, i in ways.items()
+    }
+    upwards = haste[True] <= haste[False]
+    return upwards, ways[upwards]
+
+
+def _return_near(
+    follow: Follow, moment: float, width: float, column: int, level: float, upwards: bool
+) -> tuple[float, np.ndarray] | None:
+    """Time and state of the passage through the section nearest to a moment."""
+    times = np.linspace(max(0.0, moment - width), moment + width, WINDOW)
+    passing = _passages(follow(times)[:, column], level, upwards)
     if not len(passing):
         return None
     nearest = passing[np.argmin(np.abs(times[passing] - moment))]
-    found = _refined(follow, times[[nearest]], times[[nearest + 1]], column, level)
-    return np.asarray(follow(found)[0])
+    low, high = times[nearest], times[nearest + 1]
+    for _ in range(REFINEMENTS):
+        inner = np.linspace(low, high, 9)
+        values = follow(inner)[:, column]
+        beyond = values >= level if upwards else values < level
+        place = int(np.argmax(beyond[1:])) if np.any(beyond[1:]) else 7
+        low, high = inner[place], inner[place + 1]
+    return float(high), np.asarray(follow(np.array([high]))[0])
 
 
-def _passages(values: np.ndarray, level: float) -> np.ndarray:
-    """Indices after which values pass a level upwards."""
-    return np.flatnonzero((values[:-1] < level) & (values[1:] >= level))
-
-
-def _refined(follow: Follow, low: np.ndarray, high: np.ndarray, column: int, level: float) -> np.ndarray:
-    """Times of passages, between two times each."""
-    inner = np.linspace(0.0, 1.0, 6)
-    for _ in range(12):
-        times = low[:, None] + inner * (high - low)[:, None]
-        above = _at(follow, times)[..., column] >= level
-        above[:, -1] = True
-        place = np.argmax(above[:, 1:], axis=1)
-        rows = np.arange(len(low))
-        low, high = times[rows, place], times[rows, place + 1]
-    return (low + high) / 2.0
-
-
-def _at(follow: Follow, times: np.ndarray) -> np.ndarray:
-    """States at times in any arrangement."""
-    unique, place = np.unique(times, return_inverse=True)
-    return np.asarray(follow(unique)[place].reshape(*times.shape, -1))
+def _passages(values: np.ndarray, level: float, upwards: bool = True) -> np.ndarray:
+    """Indices after which values pass a level, upwards or downwards."""
+    above = values >= level
+    return np.flatnonzero(~above[:-1] & above[1:] if upwards else above[:-1] & ~above[1:])
 
 
 def _size(difference: np.ndarray) -> float:

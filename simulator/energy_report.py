@@ -67,7 +67,7 @@ def ledger_rows(books: Ledger | None, found: Account | None) -> Iterator[tuple[s
         yield f"event at {plain_number(time, 6)} s", joule.write(energy), "", ""
     for name in found.start:
         yield row(f"stored in {name}", found.end[name] - found.start[name], float(books.rates[name][-1]))
-    gap = f"{plain_number(found.relative_gap, 2)} of the free energy at the start"
+    gap = f"{plain_number(found.relative_gap, 2)} of the free energy"
     yield "not explained", joule.write(found.gap), "", gap
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from simulator.mechanisms import Parameter
 from simulator.special import bern, exp, log, sigmoid
 
-__all__ = ["FORMS", "Form", "bell", "temperature_factor"]
+__all__ = ["FORMS", "SOURCE", "Form", "bell", "temperature_factor"]
 
 #: Difference of temperatures [K] that a Q10 speaks of.
 TEN_DEGREES = 10.0
@@ -82,8 +82,10 @@ def temperature_factor(temperature: Any, measured_at: Any, q10: Any) -> Any:
 _MIDPOINT = Parameter("midpoint", "V", "potential in the middle of the form")
 _WIDTH = Parameter("width", "V", "change of potential that counts as one step; negative turns the form round")
 
-#: The standard forms by the name a scenario uses (Hodgkin & Huxley 1952, J Physiol 117:500, eqs 12-24,
-#: doi:10.1113/jphysiol.1952.sp004764, has the first four).
+#: Where the first four forms come from.
+SOURCE = "Hodgkin & Huxley 1952, J Physiol 117:500, eqs 12-24, doi:10.1113/jphysiol.1952.sp004764"
+
+#: The standard forms by the name a scenario uses.
 FORMS = {
     "constant": Form("the same at every potential", _constant, variable=""),
     "exponential": Form("exponential in the potential", _exponential, (_MIDPOINT, _WIDTH)),

@@ -254,6 +254,7 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
     return {
         "sentence": verdict.sentence,
         "distance": _finite(verdict.distance),
+        "time_to_rest": _finite(verdict.time_to_rest),
         "dissipation": _finite(verdict.dissipation),
         "atp_rate": _finite(verdict.atp_rate),
         "eigenvalues": [[_finite(float(v.real)), _finite(float(v.imag))] for v in verdict.eigenvalues],

@@ -232,7 +232,8 @@ class _Books:
             powers = [-law.atp * t.scenario.atp_free_energy * turnover]
             for s, n in moved.items():
                 inside, outside = (t.concentration.sel(compartment=c, species=s) for c in (m.inside, m.outside))
-                powers.append(-n * turnover * self.rt * electrochemical_difference(inside, outside, charges[s], v))
+                with np.errstate(invalid="ignore"):
+                    powers.append(-n * turnover * self.rt * electrochemical_difference(inside, outside, charges[s], v))
             downhill = np.sum(np.maximum(powers, 0.0), axis=0)
             uphill = np.abs(np.sum(np.minimum(powers, 0.0), axis=0))
             with np.errstate(invalid="ignore", divide="ignore"):

@@ -25,8 +25,11 @@ FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
 NEAREST, PER_DECADE = 1.0e-3, 4
 
 #: Attempted steps after which a state that has not come to rest is asked whether it goes round instead,
-#: and how far around it is then followed.
-PATIENCE, ROUNDS = 20_000, 60_000
+#: and how far around it is then followed, first and at most.
+PATIENCE, ROUNDS = 20_000, (60_000, 1_500_000)
+
+#: States kept on the way around.
+CHECKPOINTS = 257
 
 #: Least growth exponent d ln x / d ln t of growth without end; least share of it that each decade keeps; decades.
 EXPONENT, KEPT, DECADES = 0.1, 0.95, 3
@@ -120,10 +123,10 @@ class _Orbit:
     def equations(self) -> ModuleType:
         return load_arrays(self.model.structure)
 
-    def states(self, times: np.ndarray, most: int) -> tuple[np.ndarray, Status, float]:
-        """States at increasing times, how it ended, and when."""
+    def states(self, times: np.ndarray, most: int, start: np.ndarray | None = None) -> tuple[np.ndarray, Status, float]:
+        """States at increasing times after the start, how it ended, and when."""
         run = self.program.integrate(
-            self.state[None],
+            (self.state if start is None else start)[None],
             self.parameters[None],
             self.scales[None],
             times[-1:],
@@ -188,12 +191,25 @@ def _growth(orbit: _Orbit, times: np.ndarray, states: np.ndarray, failed: bool) 
 def _cycle(orbit: _Orbit) -> Cycle | None:
     """The cycle an orbit is on, if it is on one."""
     size = np.maximum(np.abs(orbit.state), orbit.scales)
-    _, status, horizon = orbit.states(np.array([FARTHEST]), ROUNDS)
-    if status is not Status.MAX_STEPS:
-        return None
+    for most in ROUNDS:
+        _, status, horizon = orbit.states(np.array([FARTHEST]), most)
+        if status is not Status.MAX_STEPS:
+            return None
+        found = find_cycle(_Checkpoints(orbit, horizon, most, size), horizon)
+        if found is not None:
+            return found
+    return None
 
-    def follow(times: np.ndarray) -> np.ndarray:
-        states = orbit.states(times, 2 * ROUNDS)[0]
-        return states / size
 
-    return find_cycle(follow, horizon)
+class _Checkpoints:
+    """Scaled states of an orbit, followed from the nearest of the states kept on the way."""
+
+    def __init__(self, orbit: _Orbit, horizon: float, most: int, size: np.ndarray):
+        self.orbit, self.most, self.size = orbit, most, size
+        self.times = np.linspace(0.0, 0.99 * horizon, CHECKPOINTS)
+        self.states = orbit.states(self.times, most)[0]
+
+    def __call__(self, times: np.ndarray) -> np.ndarray:
+        start = int(np.searchsorted(self.times, times[0], side="right")) - 1
+        later = np.maximum(times - self.times[start], 0.0)
+        return self.orbit.states(later, 2 * self.most, self.states[start])[0] / self.size

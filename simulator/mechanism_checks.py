@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from simulator.complaints import Complaint, suggestion
 from simulator.constants import SPECIES_CHARGE
-from simulator.custom_entry import CustomEntry
 from simulator.custom_law import NAMES, ROLES, check_dimensions
 from simulator.expressions import Expression, ExpressionError
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import CHOSEN, Mechanism
 
 if TYPE_CHECKING:
+    from simulator.custom_entry import CustomEntry
     from simulator.scenario import Membrane, Scenario
 
 __all__ = ["complaints", "warnings"]
@@ -32,8 +32,8 @@ def complaints(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator
                 problem = f"the channel `{other}` makes a mechanism called `{use.label}` for one of its ions"
                 yield Complaint(where, problem, "another label")
             yield from _species(scenario, where, membrane, entry, use)
-        if isinstance(entry, CustomEntry):
-            yield from _expressions(scenario, where, membrane, entry)
+        if entry.law == "custom":
+            yield from _expressions(scenario, where, membrane, cast("CustomEntry", entry))
         else:
             yield from _variables(scenario, where, membrane, entry)
     yield from _circles(at, membrane)
@@ -184,7 +184,7 @@ def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
 def _follows_at_once(entry: Any, name: str) -> set[str]:
     """What a gate that is there at once depends on; nothing for one that takes time, or cannot be read."""
     gate = entry.gates[name]
-    if not isinstance(entry, CustomEntry):
+    if entry.law != "custom":
         rates = (gate.opening, gate.closing, gate.steady) if gate.no_state else ()
         return {rate.variable for rate in rates if rate is not None}
     if gate.steady is None or gate.time_constant is not None:

@@ -1,51 +1,93 @@
-"""What a membrane's ``mechanisms:`` may hold: a record for each law of the library, a channel, a law of one's own."""
+"""What a membrane's ``mechanisms:`` may hold: a record for each law of the library, a channel, a law of one's own.
+
+A record is made when a scenario first uses its law: a run pays for the laws it has, not for the library.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, create_model
+from pydantic_core import core_schema
 
-from simulator.channel_entry import ChannelEntry
-from simulator.custom_entry import CustomEntry
+from simulator.complaints import Complaint, kind_of, refuse, shown, suggestion
 from simulator.mechanism_entry import MechanismEntry, field_of
-from simulator.mechanisms import Mechanism, library
+from simulator.mechanisms import library
 from simulator.records import Label
 
-__all__ = ["AnyMechanism"]
+__all__ = ["AnyMechanism", "laws"]
 
 _CHOICES = {"ion": "the ion that moves (a charged species)", "species": "the species that moves"}
+_EXAMPLE = "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"
 
 
 class LibraryEntry(MechanismEntry):
     """A law of the library and its numbers."""
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        # The classes of these entries are made when this module loads; pickle cannot find them by name.
+        # The classes of these entries are made on demand; pickle cannot find them by name.
         return _restored, ({name: getattr(self, name) for name in type(self).model_fields},)
 
 
-def _entry(name: str, mechanism: Mechanism) -> type[LibraryEntry]:
+def laws() -> tuple[str, ...]:
+    """Every law that a mechanism may name."""
+    return (*library(), "channel", "custom")
+
+
+@cache
+def _record(law: str) -> type[MechanismEntry]:
     """The record of one law."""
-    fields: dict[str, Any] = {"law": (Literal[name], Field(description=mechanism.title))}
+    if law == "channel":
+        from simulator.channel_entry import ChannelEntry
+
+        return ChannelEntry
+    if law == "custom":
+        from simulator.custom_entry import CustomEntry
+
+        return CustomEntry
+    mechanism = library()[law]
+    fields: dict[str, Any] = {"law": (Literal[law], Field(description=mechanism.title))}
     if mechanism.chooses is not None:
         fields[mechanism.chooses] = (Label, Field(description=_CHOICES[mechanism.chooses]))
     fields |= {key: (Label, Field(description=f"species that is the {key}")) for key in mechanism.partners}
     fields |= {parameter.name: field_of(parameter) for parameter in mechanism.parameters}
-    title = name.title().replace("_", "")
+    title = law.title().replace("_", "")
     return create_model(title, __base__=LibraryEntry, __doc__=mechanism.title, **fields)
 
 
-_ENTRIES = {name: _entry(name, mechanism) for name, mechanism in library().items()}
+class _ByLaw:
+    """Annotation: a record of the law that it names."""
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(_validated)
+
+    def __get_pydantic_json_schema__(self, _schema: object, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        every: Any = Union[tuple(map(_record, laws()))]  # noqa: UP007 - from a tuple
+        one_of: Any = Annotated[every, Field(discriminator="law")]
+        return handler(TypeAdapter(one_of).core_schema)
+
+
+def _validated(value: object, info: core_schema.ValidationInfo) -> MechanismEntry:
+    if isinstance(value, MechanismEntry):
+        return value
+    if not isinstance(value, Mapping):
+        refuse("mechanism", [Complaint((), f"this is {kind_of(value)}", _EXAMPLE)])
+    law = value.get("law")
+    if law is None:
+        refuse("mechanism", [Complaint((), "`law` is missing", _EXAMPLE)])
+    if law not in laws():
+        problem, known = f"unknown law `{shown(law)}`", laws()
+        refuse("mechanism", [Complaint(("law",), problem, "one of " + ", ".join(known), suggestion(str(law), known))])
+    return _record(str(law)).model_validate(value, context=info.context)
+
 
 if TYPE_CHECKING:
     AnyMechanism = MechanismEntry
 else:
-    AnyMechanism = Annotated[
-        Union[(*_ENTRIES.values(), ChannelEntry, CustomEntry)],
-        Field(discriminator="law"),
-    ]
+    AnyMechanism = Annotated[MechanismEntry, _ByLaw()]
 
 
 def _restored(data: dict[str, Any]) -> MechanismEntry:
-    return _ENTRIES[data["law"]].model_validate(data)
+    return _record(data["law"]).model_validate(data)

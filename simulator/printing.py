@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import sympy as sp
 
+from simulator.channel import BELL, HOW_OPEN
+from simulator.custom_law import NAMES
 from simulator.equations import Equations, symbol
-from simulator.mechanisms import Mechanism
+from simulator.expressions import FUNCTIONS
+from simulator.gating import FORMS, bell
+from simulator.gating import SOURCE as GATING_SOURCE
+from simulator.mechanisms import Mechanism, library
+from simulator.mechanisms.base import arguments as parameters_of
 from simulator.special import bern_symbol
 from simulator.structure import Structure
+
+#: Laws whose form the scenario decides, beside the library's.
+WRITTEN = {
+    "channel": "Gated channel for one ion or several, gates in standard forms",
+    "custom": "A law of one's own, written as an expression",
+}
 
 
 def equations_text(structure: Structure) -> str:
@@ -37,7 +52,9 @@ def mechanism_text(mechanism: Mechanism) -> str:
     """Everything about one mechanism: law, stoichiometry, parameters, source."""
     arguments = {name: symbol(name) for name in mechanism.arguments}
     kind = "forward rate" if mechanism.reversible else "net rate (irreversible)"
-    moves = ", ".join(f"{n:+d} {mechanism.chooses if s == '*' else s}" for s, n in mechanism.moves.items())
+    moves = ", ".join(
+        f"{n:+d} {mechanism.chooses if s == '*' else s.removeprefix('*')}" for s, n in mechanism.moves.items()
+    )
     extra = (f"; {mechanism.atp} ATP" if mechanism.atp else "") + (
         "; electroneutral" if mechanism.electroneutral else ""
     )
@@ -46,13 +63,65 @@ def mechanism_text(mechanism: Mechanism) -> str:
         f"  {kind} [mol/m2/s] = {_text(mechanism.rate(**arguments))}",
         f"  per turnover, into the inside: {moves}{extra}",
     ]
+    if mechanism.outside == {}:
+        lines.append("  a reaction inside: nothing leaves the outside")
+    if mechanism.equilibrium is not None:
+        constants = {name: symbol(name) for name in parameters_of(mechanism.equilibrium)}
+        lines.append(f"  at rest the products over the reactants are {_text(mechanism.equilibrium(**constants))}")
     if mechanism.chooses:
         lines.append(f"  {mechanism.chooses}: the {mechanism.chooses} it moves")
+    lines += [f"  {key}: the species that is the {key}" for key in mechanism.partners]
     for p in mechanism.parameters:
         bound = f", at least {p.minimum:g}" if p.minimum > float("-inf") else ", positive" if p.positive else ""
         default = f", default {p.default:g}" if p.default is not None else ""
         lines.append(f"  {p.name} [{p.unit}]: {p.meaning}{bound}{default}")
     return "\n".join([*lines, f"  source: {mechanism.source}"])
+
+
+def channel_text() -> str:
+    """What ``law: channel`` takes: openness, ions, gates and their standard forms."""
+    lines = [f"channel: {WRITTEN['channel']}"]
+    for how, law in HOW_OPEN.items():
+        leak = library()[law]
+        unit = next(p.unit for p in leak.parameters if p.name == how)
+        lines.append(f"  {how} [{unit}] times the product of gates, into: {leak.title} ({law})")
+    lines += [
+        "  ions: {na: 1, k: 0.3}, each ion's part of it; each ion is a mechanism of its own",
+        "  gates: by name, each with a power and",
+        "    opening and closing: dx/dt = opening (1 - x) - closing x",
+        "    or steady and time_constant: dx/dt = (steady - x)/time_constant",
+        "    or steady alone, or at_once: true: there at once, no state; start: value at t = 0",
+        "    time_constant: a time, or {form: bell} = " + _form_text(bell, ("v", *(p.name for p in BELL))),
+        "  q10, measured_at: opening, closing and 1/time_constant times q10^((T - measured_at)/(10 K))",
+        "  forms, of opening and closing times their rate [1/s]:",
+    ]
+    for name, form in FORMS.items():
+        variable = {"potential": ("v",), "gate": ("of",), "concentration": ("of",)}.get(form.variable, ())
+        shown = _form_text(form.value, (*variable, *(p.name for p in form.parameters), *form.whole))
+        units = ", ".join(f"{p.name} [{p.unit}]" for p in form.parameters)
+        lines.append(f"    {name}: {shown}" + (f"; {units}" if units else ""))
+    return "\n".join([*lines, f"  source: {GATING_SOURCE}"])
+
+
+def custom_text() -> str:
+    """What ``law: custom`` takes, and the language of its expressions."""
+    return "\n".join(
+        [
+            f"custom: {WRITTEN['custom']}",
+            "  rate: an expression [mol/m2/s], the forward rate with reversible: true, else the net rate",
+            "  moves, moves_outside: molecules that enter the inside and the outside per turnover; charge, atp",
+            "  open: true for a law that breaks conservation, as some published models do",
+            "  parameters: {rho: 6.8 uA/cm^2}, numbers with any unit, by the names the expressions use",
+            "  gates: {n: {opening: ..., closing: ...}} or {n: {steady: ..., time_constant: ...}}, expressions too",
+            f"  expressions: numbers, names, + - * / **, {', '.join(FUNCTIONS)}, and label.gate of another mechanism",
+            "  names: parameters, gates, <species>_i, <species>_o, "
+            + ", ".join(f"{name} [{unit}]" for name, unit in NAMES.items()),
+        ]
+    )
+
+
+def _form_text(form: Callable[..., Any], names: Iterable[str]) -> str:
+    return _text(sp.sympify(form(*(sp.Symbol(name) for name in names))))
 
 
 def _text(expression: sp.Expr) -> str:

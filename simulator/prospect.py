@@ -80,7 +80,7 @@ def prospect(trajectory: Trajectory) -> Prospect:
         return Prospect("not_converged", f"{duration(future.time)} still to go", time_to_rest=future.time)
     if future.cycle is not None:
         found = _oscillation(trajectory, future.cycle, state, parameters)
-        parts = [f"{1e3 * v:.3g} mV in {m}" for m, v in found.potential.items()]
+        parts = [f"{1e3 * v:.3g} mV in {m}" for m, v in found.potential.items() if v > 0.0]
         spikes = f" with {found.passages} spikes" if found.passages > 1 else ""
         swing = f", {' and '.join(parts)} from peak to peak" if parts else ""
         return Prospect("oscillation", f"period {duration(found.period)}{spikes}{swing}", oscillation=found)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulator.account import account
-from simulator.comparison import Comparison, Row
+from simulator.comparison import APART, Comparison, Row
 from simulator.conservation import Conservation, conservation
 from simulator.constants import FARADAY
 from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
@@ -211,6 +211,8 @@ def comparison_text(comparison: Comparison) -> str:
         ("status", a.trajectory.status, b.trajectory.status),
         ("last saved time", duration(a.end.time), duration(b.end.time)),
     ]
+    if not math.isnan(comparison.parting):
+        rows.append((f"{with_unit(APART, 'V')} apart from", duration(comparison.parting), ""))
     lines = [line for row in rows for line in beside(*row)]
     lines += ["", "Configured differently"]
     lines += [line for d in comparison.differences for line in beside("  " + d.path, d.a, d.b)] or ["  nothing"]

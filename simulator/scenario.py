@@ -183,6 +183,11 @@ def json_schema() -> dict[str, Any]:
     schema = _as_written(Scenario.model_json_schema())
     definitions = schema.pop("$defs")
     extends = {"type": "string", "description": "scenario file this one builds on"}
+    schema["properties"]["twins"] = {
+        "type": "object",
+        "description": "the same scenario with a few values changed, by name: dotted paths and new values",
+        "additionalProperties": {"type": "object", "minProperties": 1},
+    }
     first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -109,7 +109,6 @@ class Membrane(Record):
     """A membrane between two compartments; its potential is inside minus outside."""
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {
-        "mechanisms": (2, "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"),
         "water": (1, "fixed, instant or {permeability: 50 um/s}"),
     }
 

@@ -3,8 +3,9 @@
 A cell may have several rest points. Newton's method starts from the initial state, from states with the same
 totals in which like charges have changed places (a cell full of Na instead of K), and once more with the rest
 points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
-doi:10.1137/140984798). When none arrives, the state is first carried towards rest by pseudo-transient continuation:
-the kernel's own L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
+doi:10.1137/140984798). When the first does not arrive, or at an unstable point, a state is first carried
+towards rest by pseudo-transient continuation: implicit Euler steps that grow, or in the end the kernel's own
+L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
 What is reported is always a Newton solution, with its residual.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
-from simulator.rest import newton_step
+from simulator.rest import eigenvalues, linearised, newton_step
 from simulator.scenario import Scenario
 from simulator.structure import Structure, amount
 from simulator.trajectory import Trajectory
@@ -35,6 +36,12 @@ FURTHER_ITERATIONS, DISTINCT = 25, 1.0e-6
 
 #: Part of a species that changes places with another of the same charge in the other starts, and most of those.
 EXCHANGED, STARTS = 0.9, 2
+
+#: First and longest step [s] of implicit Euler towards rest, their number, and the largest scaled change of one.
+FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.3
+
+#: Thermal voltages by which a search that met an unstable point starts lower.
+LOWERED = 1.2
 
 #: Largest factor by which one Newton step may change an amount or a volume.
 LARGEST_FACTOR = 4.0
@@ -133,13 +140,68 @@ class _Search:
 
     def everywhere(self) -> None:
         """Newton's method from the initial state and from others, then with what was found divided out."""
-        self._keep(self._newton(self.state, ITERATIONS), "newton")
-        if passive(self.model.structure):
+        first = self._newton(self.state, ITERATIONS)
+        if first is None or not self._stable(first):
+            # The state that the initial one relaxes to comes first.
+            for start in (self._hyperpolarised(), self.state):
+                solution = self._newton(self._relaxed(start), ITERATIONS)
+                self._keep(solution, "pseudo-transient, newton")
+                if solution is not None and self._stable(solution):
+                    break
+        self._keep(first, "newton")
+        if len(self.found) > 1 or (self.found and passive(self.model.structure)):
+            self.found.sort(key=lambda item: not self._stable(item[0]))
             return  # the least free energy for given totals is one point
         for start in self._others():
             self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
         if self.found:
             self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        self.found.sort(key=lambda item: not self._stable(item[0]))
+
+    def _stable(self, state: np.ndarray) -> bool:
+        jacobian = linearised(self.equations, state, self.parameters)[1]
+        return bool(np.all(eigenvalues(self.equations, jacobian).real < 0.0))
+
+    def _hyperpolarised(self) -> np.ndarray:
+        """The initial state with every charge or potential of its own lowered: where excitable cells are quiet."""
+        names, step = self.equations.STATES, np.zeros(len(self.state))
+        for i, name in enumerate(names):
+            if name in self.equations.DEPENDENT and name.startswith("q_"):
+                weights = self.equations.DEPENDENT[name]
+                most = max(weights, key=lambda s: self.state[names.index(s)])
+                step[names.index(most)] -= LOWERED * self.scales[i] / weights[most]
+            elif name.startswith(("q_", "phi_")):
+                step[i] = -LOWERED * self.scales[i]
+        return self.state + self._with_dependent(step)
+
+    def _relaxed(self, state: np.ndarray) -> np.ndarray:
+        """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
+        step = FIRST_RELAXATION
+        basis = list(self.equations.BASIS)
+        mass = np.diag(np.array(self.equations.DIFFERENTIAL, dtype=float))
+        for _ in range(RELAXATIONS):
+            rate, jacobian = linearised(self.equations, state, self.parameters)
+            size = np.maximum(np.abs(state), self.scales)
+            matrix = (mass / step - jacobian) * size[basis]
+            if not np.all(np.isfinite(matrix)):
+                return state
+            change = np.zeros(len(state))
+            try:
+                change[basis] = np.linalg.solve(matrix, rate) * size[basis]
+            except np.linalg.LinAlgError:
+                return state
+            change = self._with_dependent(change)
+            moved = float(np.max(np.abs(change) / size, initial=0.0))
+            if moved > LARGEST_RELAXATION:
+                step /= 4.0
+                continue
+            state = state + change
+            if np.any(self.bounded):
+                state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
+            step *= 4.0 if moved < 0.25 * LARGEST_RELAXATION else 1.5
+            if step > LONGEST_RELAXATION:
+                return state
+        return state
 
     def continued(self, announce: Callable[[str], None]) -> None:
         """Newton's method after ever longer pseudo-transients."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from simulator.errors import ModelError
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import CLAMP, Gate
 from simulator.mechanisms.base import arguments
@@ -275,7 +276,24 @@ def structure_of(scenario: Scenario) -> Structure:
         if m.area is None and geometry is not None and volumes[m.inside] != "given":
             shape = "sphere" if geometry.sphere is not None else "cylinder"
             membranes[i] = replace(membranes[i], area=shape)
-    return Structure(scenario.formulation, tuple(scenario.charges().items()), tuple(compartments), tuple(membranes))
+    found = Structure(scenario.formulation, tuple(scenario.charges().items()), tuple(compartments), tuple(membranes))
+    _check_names(found)
+    return found
+
+
+def _check_names(structure: Structure) -> None:
+    """Raise ModelError where labels run together into one name of two things, as ``a`` ``b_c`` and ``a_b`` ``c`` do."""
+    places: list[tuple[str, tuple[str, ...]]]
+    places = [(amount(c.name, s), ("compartments", c.name, s)) for c in structure.compartments for s in c.species]
+    for m, use in structure.uses:
+        where = ("membranes", m.name, "mechanisms", use.owner)
+        places += [(parameter_name(m.name, use.owner, p.name), (*where, p.name)) for p in use.mechanism.parameters]
+        places += [(gate_name(m.name, use.owner, g.name), (*where, g.name)) for g in use.mechanism.gates]
+    seen: dict[str, tuple[str, ...]] = {}
+    for name, place in places:
+        if seen.setdefault(name, place) != place:
+            other = ".".join(seen[name])
+            raise ModelError(".".join(place), f"this cannot be told from {other}", "other labels", "rename one of them")
 
 
 def _grounds(scenario: Scenario) -> set[str]:

@@ -105,8 +105,10 @@ class Verdict:
         isolated = groups.pop("isolated", [])
         at = groups.pop("equilibrium", [])
         rest = [name for names in groups.values() for name in names]
-        if self.word not in ("equilibrium", "steady_state"):
-            text = {"oscillation": "a cycle", "run_away": "no rest ahead"}.get(self.word, "not at rest yet")
+        if self.word == "run_away":
+            text = self.ahead[:1].upper() + self.ahead[1:]
+        elif self.word not in ("equilibrium", "steady_state"):
+            text = "a cycle" if self.word == "oscillation" else "not at rest yet"
             text += f", {self.ahead}" if self.ahead else ""
         elif at and rest:
             text = f"{_listed(at)} at equilibrium, {_listed(rest)} not"

@@ -111,3 +111,90 @@ def test_a_neutral_species_follows_its_concentration_alone(sugar):
     start = {s.species: s for s in snapshot(sugar, at=1).species["plasma"]}
     assert start["glucose"].direction == "in"
     assert math.isnan(start["glucose"].nernst)
+
+
+# -- twins, the Donnan end, tables ------------------------------------------------------------------
+
+PUMP = "membranes.plasma.mechanisms.pump"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("sealed_bucket", {}),
+        ("reference/DONNAN-01", {}),
+        ("reference/DONNAN-01", {"formulation": "electroneutral"}),
+        ("reference/DUES2018-05", {f"{PUMP}.max_rate": "0 C/dm^2/s"}),
+    ],
+)
+def test_a_run_down_ends_where_donnan_said(name, changes):
+    t = run(load_scenario(CONFIGS / f"{name}.yaml", changes))
+    side = compare(t, t).a
+    predicted = side.donnan["plasma"]
+    assert predicted.potential == pytest.approx(side.end.potential["plasma"], rel=1e-8)
+    assert predicted.concentration == pytest.approx(side.end.concentration["cell"], rel=1e-8)
+    assert predicted.volume == pytest.approx(side.end.volume["cell"], rel=1e-8)
+
+
+def test_where_water_never_rests_no_donnan_end_is_predicted(comparison):
+    t = run(load_scenario(CONFIGS / "published" / "kay_2017.yaml", {f"{PUMP}.rate": "0 C/dm^2/s"}))
+    assert compare(t, t).a.donnan == {}
+    assert comparison.b.donnan == {}  # a pump is at work
+
+
+def test_twins_are_aligned_in_time_and_part_when_the_pump_begins_to_matter(comparison):
+    assert 60.0 < comparison.parting < 3600.0
+    assert math.isnan(compare(comparison.b.trajectory, comparison.b.trajectory).parting)
+
+
+def test_a_scenario_is_compared_with_the_twin_it_names(capsys, tmp_path):
+    from simulator.cli.app import main
+
+    for more in ([], ["--twin", "pump_off"], ["--set", f"{PUMP}.max_rate=0 umol/m^2/s"]):
+        with pytest.raises(SystemExit) as leave:
+            main(["compare", str(CONFIGS / "leaky_bucket.yaml"), *more])
+        assert leave.value.code == 0
+        text = capsys.readouterr().out
+        assert "steady_state                  equilibrium" in text
+        assert "Donnan end, predicted" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["potassium_only.yaml"], "has no twins"),
+        (["leaky_bucket.yaml", "--twin", "pump_on"], "it has pump_off"),
+        (["leaky_bucket.yaml", "glucose.yaml"], "own twin"),
+    ],
+)
+def test_a_twin_that_is_not_there_is_refused_in_words(capsys, arguments, words):
+    from simulator.cli.app import main
+
+    with pytest.raises(SystemExit) as leave:
+        main(["compare", *(str(CONFIGS / a) if a.endswith(".yaml") else a for a in arguments)])
+    assert leave.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_twin_that_changes_nothing_that_exists_is_an_error(tmp_path):
+    from simulator.config import ConfigError, read_config
+
+    text = (CONFIGS / "potassium_only.yaml").read_text()
+    path = tmp_path / "twin.yaml"
+    path.write_text(text + "twins: {odd: 3}\n")
+    with pytest.raises(ConfigError, match="twin"):
+        read_config(path)
+
+
+def test_verdicts_of_two_batches_are_counted_in_pairs():
+    from simulator.crosstable import cross_tabulated
+    from simulator.verdict import WORDS
+
+    a = ["steady_state", "steady_state", "equilibrium", "steady_state"]
+    b = ["equilibrium", "run_away", "equilibrium", "equilibrium"]
+    found = cross_tabulated(a, b, WORDS)
+    assert (found.rows, found.columns) == (("equilibrium", "steady_state"), ("equilibrium", "run_away"))
+    assert found.counts.tolist() == [[1, 0], [2, 1]]
+    assert found.examples.tolist() == [[2, -1], [0, 1]]
+    with pytest.raises(ValueError, match="paired"):
+        cross_tabulated(a, b[:2], WORDS)

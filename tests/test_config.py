@@ -321,7 +321,7 @@ def test_labels_follow_their_pattern(refused, label):
         ("<<: {name: x}", "merge keys"),
         ("description: *nothing", "refers to nothing"),
         ("description: &a [*a]", "refers to nothing"),
-        ("sweep: {mode: grid}", "sweeps cannot be run"),
+        ("sweep: {mode: grid}", "a grid sweep needs `over`"),
     ],
 )
 def test_other_things_of_yaml_are_refused_by_name(refused, line, words):

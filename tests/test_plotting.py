@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from simulator.analysis import Analysis
 from simulator.comparison import compare
 from simulator.config import load_scenario
 from simulator.integrate import run
@@ -16,7 +17,7 @@ from simulator.plotting.style import MAIN, SPECIES, mechanism_looks, species_loo
 from simulator.plotting.time_axis import TimeAxis, settled
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-UNITS = ("mV", "mM", "pW", "fW", "pL", "fL", "pA", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
+UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,16 @@ def texts(figure):
 def test_every_axis_has_a_unit(leaky, kind):
     for axes in plot_trajectory(leaky, kind).axes:
         assert any(unit in axes.get_ylabel() for unit in UNITS), axes.get_ylabel()
-        assert "Time (" in axes.get_xlabel()
+        assert ("Membrane potential (mV)" if kind == "iv" else "Time (") in axes.get_xlabel()
+
+
+def test_current_voltage_curves_cross_zero_at_the_nernst_potential_of_their_ion(leaky):
+    (axes,) = plot_trajectory(leaky, "iv").axes
+    for name, species in (("na leak", "na"), ("k leak", "k"), ("cl leak", "cl")):
+        line = series(axes)[name]
+        crossing = np.interp(0.0, line.get_ydata(), line.get_xdata())
+        nernst = Analysis(leaky).nernst.sel(membrane="plasma", species=species)[-1]
+        assert crossing == pytest.approx(1e3 * nernst, abs=0.5)
 
 
 def test_every_axis_of_the_comparison_has_a_unit(sealed, leaky):
@@ -208,7 +218,8 @@ def test_free_energy_from_atp_equals_dissipation_in_a_steady_state(leaky):
     axes = next(a for a in plot_trajectory(leaky, "energy").axes if "dissipated" in series(a))
     lines = series(axes)
     assert lines["from ATP"].get_ydata()[-1] == pytest.approx(lines["dissipated"].get_ydata()[-1], rel=1e-6)
-    assert lines["stored"].get_ydata()[-1] == pytest.approx(0.0, abs=1e-6)
+    # What the bath exchanges counts, too, and is as exact as the saved state: 1e-8 of flows forty times the net.
+    assert abs(lines["stored"].get_ydata()[-1]) < 1e-5 * lines["from ATP"].get_ydata()[-1]
 
 
 def test_events_are_marked_and_named(interrupted):
@@ -280,7 +291,7 @@ def test_undefined_values_leave_gaps(leaky, kind, tmp_path):
     save(plot_trajectory(replace(leaky, compartment_potential=potential, amount=amount), kind), tmp_path / "gaps.png")
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind != "iv"])
 def test_a_single_saved_state_is_shown_as_points(leaky, kind, tmp_path):
     last = slice(-1, None)
     final = replace(

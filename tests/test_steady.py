@@ -8,7 +8,7 @@ from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.model import Model
 from simulator.rest import eigenvalues, linearised
-from simulator.steady import NoSteadyState, steady_state
+from simulator.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict import classify
 
 RATE = "membranes.plasma.mechanisms.pump.rate"
@@ -37,7 +37,17 @@ def test_direct_solution_is_where_the_run_ends(configs, name, change, word):
         assert direct == pytest.approx(stepped, rel=1e-8, abs=1e-11, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", ["leaky_bucket", "published/kay_2017", "reference/DONNAN-02"])
+WITH_EIGENVALUES = [
+    "leaky_bucket",
+    "published/kay_2017",
+    "published/duesterwald_2018",
+    "published/vereninov_u937",
+    "published/huebel_dahlem_2014",
+    "reference/DONNAN-02",
+]
+
+
+@pytest.mark.parametrize("name", WITH_EIGENVALUES)
 def test_eigenvalues_agree_with_finite_differences(configs, name):
     scenario = load_scenario(configs / f"{name}.yaml")
     found = steady_state(scenario)
@@ -63,6 +73,19 @@ def test_a_cell_that_swells_without_end_has_no_steady_state(configs):
     scenario = load_scenario(configs / "published" / "kay_2017.yaml", {RATE: "0 C/dm^2/s"})
     with pytest.raises(NoSteadyState, match="swells"):
         steady_state(scenario)
+
+
+def test_an_excitable_cell_has_its_stable_rest_point_first(configs):
+    stable, *others = steady_states(load_scenario(configs / "published" / "barreto_cressman_2011.yaml"))
+    assert stable.verdict.stable
+    assert stable.trajectory.potential.sel(membrane="plasma")[0] == pytest.approx(-68.1107017e-3, rel=1e-8)
+    assert stable.verdict.word == "steady_state"
+    assert [found.verdict.stable for found in others] == [False]
+    assert all(found.residual < 1e-11 for found in (stable, *others))
+
+
+def test_a_passive_cell_has_one_rest_point(configs):
+    assert len(steady_states(load_scenario(configs / "sealed_bucket.yaml"))) == 1
 
 
 def test_protocol_has_happened_before_the_steady_state(configs):

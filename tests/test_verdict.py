@@ -105,6 +105,18 @@ def test_a_run_that_failed_is_never_at_rest(configs):
     assert classify(trajectory).word == "not_converged"
 
 
+def test_a_neuron_in_much_potassium_goes_round_for_ever_and_stopped_early_does_not(configs):
+    raised = {"compartments.bath.concentrations.k": "8 mM", "run.save": "final"}
+    verdict = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "250 s"}))
+    assert verdict.word == "oscillation"
+    assert verdict.species["plasma"]["k"] == "oscillation"
+    # Between bursts of an independent integration by the method of Runge and Kutta.
+    assert verdict.oscillation.period == pytest.approx(29.643, abs=2e-3)
+    assert verdict.oscillation.potential["plasma"] > 0.1
+    early = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "2 s"}))
+    assert early.word == "not_converged"
+
+
 # -- cycles -----------------------------------------------------------------------------------------
 
 

@@ -41,16 +41,20 @@ def mechanisms(
 ) -> None:
     """List the mechanism library, or describe one of it."""
     from simulator.mechanisms import library
-    from simulator.printing import mechanism_text
+    from simulator.printing import WRITTEN, channel_text, custom_text, mechanism_text
 
     found = library()
+    written = {"channel": channel_text, "custom": custom_text}
     if name is None and full:
-        print("\n\n".join(mechanism_text(mechanism) for mechanism in found.values()))
+        texts = [mechanism_text(mechanism) for mechanism in found.values()]
+        print("\n\n".join([*texts, *(text() for text in written.values())]))
     elif name is None:
-        for law, mechanism in found.items():
-            print(f"{law:<24} {mechanism.title}")
+        for law, title in ({law: mechanism.title for law, mechanism in found.items()} | WRITTEN).items():
+            print(f"{law:<24} {title}")
     elif name in found:
         print(mechanism_text(found[name]))
+    elif name in written:
+        print(written[name]())
     else:
         raise UsageError(f"there is no mechanism {name!r}", f"there are {', '.join(found)}")
 

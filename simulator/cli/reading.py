@@ -5,28 +5,43 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.batch import Batch
+    from simulator.trajectory import Trajectory
 
 DataFile = Annotated[Path, typer.Argument(help="Data file (.h5) of a run, or directory of a sweep.", metavar="FILE")]
 Figure = Annotated[Path | None, typer.Option("-o", "--output", help="Figure: .png, .pdf or .svg.")]
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="Data file of a run, or directory of a sweep.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one of the same kind.")],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="Data file of a run, directory of a sweep, or a scenario (.yaml).")
+    ],
+    b: Annotated[Path | None, typer.Argument(metavar="B", help="Another one; a scenario brings its own twin.")] = None,
     output: Figure = None,
+    twin: Annotated[
+        str | None, typer.Option("--twin", help="Which of the scenario's `twins:` to run beside it.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="The twin: the scenario with this value; repeatable."),
+    ] = None,
 ) -> None:
-    """Hold two saved runs side by side: verdicts, potentials, one-way fluxes, ATP, dissipation; or two sweeps."""
+    """Hold two runs side by side: verdicts, potentials, one-way fluxes, ATP, dissipation; or two sweeps.
+
+    Given one scenario, it runs that and its twin: the one under `twins:`, or what --set makes of it.
+    """
     from simulator.batch import Batch
     from simulator.comparison import compare as hold
     from simulator.report import comparison_text
-    from simulator.storage import read
 
-    one, other = read(a), read(b)
+    one, other = _two(a, b, twin, overrides)
     if isinstance(one, Batch) and isinstance(other, Batch):
         from simulator.batch_report import batch_comparison_text
 
@@ -46,6 +61,45 @@ def compare(
 
         save(plot_comparison(comparison), output)
         print(f"figure: {output}", file=sys.stderr)
+
+
+def _two(
+    a: Path, b: Path | None, twin: str | None, overrides: list[str] | None
+) -> tuple[Trajectory | Batch, Trajectory | Batch]:
+    """What is to be compared: two saved results, or a scenario and its twin, run now."""
+    from simulator.cli.running import DATA, announce, assignments, read_source, warn
+    from simulator.integrate import run
+    from simulator.storage import read
+    from simulator.twins import twin_title
+
+    scenario = a.suffix not in DATA and not a.is_dir()
+    if not scenario:
+        if b is None:
+            raise UsageError("there is nothing to compare with", "give a second file, or a scenario (.yaml)")
+        if twin or overrides:
+            raise UsageError("--twin and --set make the twin of a scenario, not of a saved run", "give a .yaml file")
+        return read(a), read(b)
+    if b is not None:
+        raise UsageError("a scenario is compared with its own twin", f"leave out {b}, or run both and give the files")
+    loaded = read_source(a, None)
+    if loaded.scenario.sweep is not None:
+        raise UsageError("a sweep has no twin", "run it twice and give the two directories")
+    changes = assignments(overrides)
+    if not overrides:
+        names = ", ".join(loaded.twins)
+        if not loaded.twins:
+            raise UsageError(f"{a} has no twins", "write them under `twins:`, or say what differs with --set KEY=VALUE")
+        if twin is None and len(loaded.twins) > 1:
+            raise UsageError(f"{a} has several twins", f"choose one with --twin: {names}")
+        name = twin or next(iter(loaded.twins))
+        if name not in loaded.twins:
+            raise UsageError(f"{a} has no twin {name!r}", f"it has {names}")
+        changes = {path: str(value) for path, value in loaded.twins[name].items()}
+    title = twin_title(loaded.scenario.name, changes, "" if overrides else name)
+    other = read_source(a, [f"{path}={value}" for path, value in ({"name": title} | changes).items()])
+    for each in (loaded, other):
+        warn(each)
+    return run(loaded.scenario, announce), run(other.scenario, announce)
 
 
 def plot(

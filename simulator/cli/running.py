@@ -78,10 +78,12 @@ def steady(
     as_json: Json = False,
 ) -> int:
     """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
-    import simulator.config  # noqa: F401 - loaded before the clock starts
+    import simulator.config  # noqa: F401 - code is loaded before the clock starts
+    from simulator.mechanisms import library
     from simulator.report import UNITS, steady_record, steady_text
     from simulator.steady import NoSteadyState, steady_states
 
+    library()
     records: list[dict[str, Any]] = []
     compiled: list[str] = []
     begun = time.perf_counter()

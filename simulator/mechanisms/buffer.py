@@ -23,6 +23,7 @@ MECHANISM = Mechanism(
     outside={},
     rate=forward,
     reversible=True,
+    electroneutral=True,
     equilibrium=equilibrium,
     chooses="ion",
     partners=("buffer", "complex"),

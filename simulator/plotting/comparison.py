@@ -15,7 +15,16 @@ from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from simulator.analysis import Analysis
 from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
-from simulator.notation import THERMAL_POWER, duration, nernst_name, pretty_number, pretty_unit, readable, verdict_words
+from simulator.notation import (
+    THERMAL_POWER,
+    Scale,
+    duration,
+    nernst_name,
+    pretty_number,
+    pretty_unit,
+    readable,
+    verdict_words,
+)
 from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
 from simulator.plotting.end_labels import label_ends
 from simulator.plotting.panels import Series, draw_lines
@@ -36,6 +45,9 @@ CLAIMS = {
 WIDTH, SPECIES_ON_SLIDE = 13.33, 4
 HEAD, POTENTIALS, GAP, BALANCE, PATHS, ROW, FOOT = 1.62, 1.85, 0.9, 1.42, 0.46, 0.21, 0.61
 MARGIN, LEFT, RIGHT = 0.4, 1.05, 1.4
+
+#: Distance of the other run's potential, of the axis, from which on it is named.
+GHOST_APART = 0.12
 
 
 def plot_comparison(comparison: Comparison) -> Figure:
@@ -182,8 +194,48 @@ def _potentials(figure: Figure, comparison: Comparison, membrane: str, top: floa
     high = max(axes.get_ylim()[1] for axes, *_ in panels.values())
     for i, (axes, time, scale) in panels.items():
         axes.set_ylim(low, high)
+        _ghost(axes, comparison.sides[1 - i], "AB"[1 - i], membrane, time, scale)
+        _donnan(axes, comparison.sides[i], membrane, scale)
         label_ends(axes, curves[i], scale)
         mark_events(axes, marks(comparison.sides[i].trajectory), time, named=True)
+
+
+def _ghost(axes: Axes, other: Side, letter: str, membrane: str, time: TimeAxis, scale: Scale) -> None:
+    """The other run's membrane potential at the same times, pale: what the twin does meanwhile."""
+    if membrane in other.end.potential:
+        beside = TimeAxis(other.trajectory.time, time.until, time.logarithmic)
+        values = other.trajectory.potential.sel(membrane=membrane)[beside.shown] / scale.size
+        times = other.trajectory.time[beside.shown] / time.scale.size
+        axes.plot(times, values, color=FAINT, lw=5.0, zorder=0.5, solid_capstyle="round")
+        own = np.asarray(axes.get_lines()[0].get_ydata(), dtype=float)
+        if len(values) and abs(values[-1] - own[-1]) > GHOST_APART * np.ptp(axes.get_ylim()):
+            above = values[-1] < np.mean(axes.get_ylim())
+            axes.annotate(
+                f"$V$ of {letter}",
+                (times[-1], values[-1]),
+                xytext=(-6, 6 if above else -15),
+                textcoords="offset points",
+                ha="right",
+                color=MUTED,
+                fontsize=11,
+            )
+
+
+def _donnan(axes: Axes, side: Side, membrane: str, scale: Scale) -> None:
+    """Where the run-down must end, from what cannot leave: a ring at the right edge."""
+    if membrane in side.donnan:
+        v = side.donnan[membrane].potential / scale.size
+        end = axes.get_xlim()[1]
+        axes.plot([end], [v], "o", ms=11, mfc="none", mec=INK, mew=1.8, clip_on=False, zorder=6)
+        axes.annotate(
+            f"Donnan end, predicted: {pretty_number(v, 4)} {scale.symbol}",
+            (end, v),
+            xytext=(-10, 13),
+            textcoords="offset points",
+            ha="right",
+            color=INK,
+            fontsize=11,
+        )
 
 
 def _potential_series(side: Side, membrane: str, comparison: Comparison) -> list[Series]:

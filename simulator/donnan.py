@@ -1,0 +1,120 @@
+"""Where a cell without pumps ends: the Donnan equilibrium, in closed form from what cannot leave.
+
+Nothing here knows of rates or times. With the bath's concentrations ``c_o``, the trapped solute and its charge,
+every ion that has an open path ends at ``c = c_o exp(-zV F/RT)``; water that can move ends where osmolarities are
+equal; and the charge inside is that of the membrane. That leaves one equation for V.
+(Donnan 1911, Z Elektrochem 17:572; with volume: Kay & Blaustein 2019, Front Cell Dev Biol 7:41,
+doi:10.3389/fcell.2019.00041.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.constants import FARADAY
+from simulator.ledger import AREA_POWERS
+from simulator.structure import MembraneStructure, amount, charge, concentration, impermeant
+from simulator.trajectory import Trajectory
+from simulator.verdict import Verdict
+
+#: Potentials [V] among which the end is sought, and into how many parts their range is cut.
+RANGE, PARTS = (-0.2, 0.2), 400
+
+
+@dataclass(frozen=True)
+class DonnanEnd:
+    """The predicted end of a cell in a bath.
+
+    Parameters
+    ----------
+    potential : float
+        Membrane potential [V].
+    concentration : mapping of str to float
+        Concentrations inside [mol/m3].
+    volume : float
+        Volume [m3].
+    """
+
+    potential: float
+    concentration: Mapping[str, float]
+    volume: float
+
+
+def donnan_ends(trajectory: Trajectory, verdict: Verdict) -> dict[str, DonnanEnd]:
+    """Predicted ends by membrane, of cells whose only membrane leads to a bath and on which no ATP is spent."""
+    structure, found = trajectory.structure, {}
+    for m in structure.membranes:
+        neighbours = [other for other in structure.membranes if m.inside in (other.inside, other.outside)]
+        sealed = structure.compartment(m.inside).volume != "bath" and len(neighbours) == 1
+        if verdict.atp_rate == 0.0 and sealed and structure.compartment(m.outside).volume == "bath":
+            end = _End(trajectory, m, verdict.species[m.name]).solved()
+            if end is not None:
+                found[m.name] = end
+    return found
+
+
+class _End:
+    """The equation for the potential at which one cell ends."""
+
+    def __init__(self, trajectory: Trajectory, m: MembraneStructure, words: Mapping[str, str]):
+        model, structure = trajectory.model, trajectory.structure
+        self.charges = dict(structure.charges)
+        numbers = dict(zip(structure.parameters, trajectory.parameters[-1], strict=True))
+        start = dict(zip(structure.states, model.initial_state(), strict=True))
+        contents = model.contents()
+        inside, outside = structure.compartment(m.inside), structure.compartment(m.outside)
+        held = {s: float(start.get(amount(inside.name, s), contents.amount(inside.name, s))) for s in inside.species}
+        self.outside = {s: float(numbers[concentration(outside.name, s)]) for s in outside.species}
+        self.mobile = [s for s, word in words.items() if word != "isolated"]
+        self.trapped = {s: n for s, n in held.items() if s not in self.mobile}
+        self.solute = sum(self.trapped.values()) + float(numbers[impermeant(inside.name)])
+        # What the impermeants carry follows from the start: charge inside less that of all ions.
+        stored = float(start.get(charge(inside.name), 0.0)) / FARADAY
+        everything = sum(self.charges[s] * n for s, n in held.items())
+        self.fixed = stored - everything + sum(self.charges[s] * n for s, n in self.trapped.items())
+        self.thermal = float(numbers["rt_over_f"])
+        self.free_volume = inside.volume in ("osmotic", "state")
+        self.osmolarity = sum(self.outside.values()) + float(numbers[impermeant(outside.name)])
+        self.volume = float(contents.balanced_volume(inside.name))
+        capacitive = structure.formulation == "capacitive"
+        area = float(contents.balanced_area(m.name))
+        self.capacitance = float(numbers[f"capacitance_{m.name}"]) * area / FARADAY if capacitive else 0.0
+        self.power = AREA_POWERS[m.area]
+
+    def inside(self, v: float) -> dict[str, float]:
+        """Concentrations [mol/m3] of the mobile species at a potential."""
+        return {s: self.outside[s] * float(np.exp(-self.charges[s] * v / self.thermal)) for s in self.mobile}
+
+    def volume_at(self, v: float) -> float:
+        """Volume [m3] at which water rests; negative where none holds it."""
+        if not self.free_volume:
+            return self.volume
+        room = self.osmolarity - sum(self.inside(v).values())
+        return self.solute / room if room > 0.0 else -1.0
+
+    def excess(self, v: float) -> float:
+        """Charge [mol] inside beyond what the membrane holds, per volume."""
+        w = self.volume_at(v)
+        if w <= 0.0:
+            return np.nan
+        mobile = sum(self.charges[s] * c for s, c in self.inside(v).items())
+        held = self.capacitance * (w / self.volume) ** self.power * v
+        return mobile + (self.fixed - held) / w
+
+    def solved(self) -> DonnanEnd | None:
+        """The end, None where the cell would swell without end."""
+        from scipy.optimize import brentq
+
+        grid = np.linspace(*RANGE, PARTS + 1)
+        values = np.array([self.excess(float(v)) for v in grid])
+        with np.errstate(invalid="ignore"):
+            crossings = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) <= 0.0)
+        if not len(crossings):
+            return None
+        i = crossings[0]
+        v = float(brentq(self.excess, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14))
+        w = self.volume_at(v)
+        return DonnanEnd(v, self.inside(v) | {s: n / w for s, n in self.trapped.items()}, w)

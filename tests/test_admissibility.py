@@ -1,0 +1,34 @@
+"""Laws that break thermodynamics are named before a run."""
+
+import pytest
+
+from simulator.admissibility import inadmissible
+from simulator.config import load_scenario
+from simulator.laws import nernst_potential
+from simulator.model import Model
+
+PUMP = "membranes.plasma.mechanisms.pump"
+
+
+@pytest.mark.parametrize("name", ["leaky_bucket", "benchmark_cell", "published/kay_2017", "published/vereninov_u937"])
+def test_shipped_cells_have_nothing_to_be_warned_of(configs, name):
+    assert inadmissible(Model.of(load_scenario(configs / f"{name}.yaml"))) == {}
+
+
+def test_a_pump_past_its_stall_is_named_with_the_energy_it_lacks(configs):
+    tired = {"atp_free_energy": "-30 kJ/mol"}
+    found = inadmissible(Model.of(load_scenario(configs / "leaky_bucket.yaml", tired)))
+    assert list(found) == [PUMP]
+    assert "stall" in found[PUMP]
+
+
+def test_a_passive_law_that_states_its_net_rate_breaks_detailed_balance(configs):
+    law = "{law: custom, moves: {k: 1}, rate: push * k_o, parameters: {push: 1.0e-9 m/s}, reversible: false}"
+    odd = {"membranes.plasma.mechanisms.k_leak": law}
+    found = inadmissible(Model.of(load_scenario(configs / "potassium_only.yaml", odd)))
+    assert "breaks detailed balance" in found["membranes.plasma.mechanisms.k_leak"]
+
+
+def test_a_neutral_solute_has_no_nernst_potential():
+    with pytest.raises(ValueError, match="neutral"):
+        nernst_potential(1.0, 2.0, 0, 0.0267)
