@@ -17,7 +17,7 @@ from simulator.verdict import classify
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECORD = {
     "name", "file", "status", "verdict", "time", "potential", "concentration", "volume", "species_verdict",
-    "atp_rate", "dissipation", "conservation", "evidence", "ledger",
+    "atp_rate", "dissipation", "conservation", "evidence", "ledger", "open",
 }  # fmt: skip
 
 

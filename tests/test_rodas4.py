@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 
 from simulator.equations import symbol
-from simulator.kernel.driver import LANES
+from simulator.kernel.driver import IDLE, LANES
 from simulator.kernel.generate import KernelSource
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
@@ -57,9 +57,10 @@ def fixed_steps(kernel, steps: int, end: float) -> tuple[float, float]:
     work[(rows.state + 1) * LANES] = 0.0
     h = end / steps
     work[rows.step * LANES] = h
+    work[rows.phase * LANES] = IDLE  # no lane at work: the step is attempted, and nobody chooses the next one
     inside = 0.0
     for step in range(steps):
-        kernel.attempt(work)
+        kernel.attempt(work, np.inf)
         old, new = work[rows.state * LANES], work[rows.new * LANES]
         c, d = work[rows.dense_c * LANES], work[rows.dense_d * LANES]
         middle = 0.5 * old + 0.5 * (new + 0.5 * (c + 0.5 * d))
