@@ -12,7 +12,6 @@ from simulator.constants import FARADAY
 from simulator.structure import Structure, connected
 from simulator.trajectory import Trajectory, parameters_at
 
-
 #: Runs whose drifts are found together: so few that what is in between stays in the processor's cache.
 TOGETHER = 128
 

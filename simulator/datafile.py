@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from simulator.errors import IonfluxError
+from simulator.image import Image
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -104,7 +105,7 @@ def _not_hdf5(start: bytes) -> str:
     return "is not an HDF5 file" + (f": it is {kind}" if kind else "")
 
 
-def heap_digest(stream: BinaryIO) -> str:
+def heap_digest(stream: BinaryIO | Image) -> str:
     """SHA-256 of the heaps in an HDF5 file, which hold strings of variable length and have no checksum.
 
     Every heap is walked first: one wrong length sends the HDF5 library (2.0 and before) round in circles.
@@ -128,7 +129,7 @@ def heap_digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _heaps(stream: BinaryIO, size: int) -> Iterator[int]:
+def _heaps(stream: BinaryIO | Image, size: int) -> Iterator[int]:
     """Positions of all that may be a heap."""
     for start in range(0, size, _BLOCK):
         stream.seek(start)

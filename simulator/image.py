@@ -40,6 +40,13 @@ class Image(io.RawIOBase):
         """The place."""
         return self._place
 
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes from the place on, or all the rest."""
+        found = self.view()[self._place :]
+        data = bytes(found if size < 0 else found[:size])
+        self._place += len(data)
+        return data
+
     def readinto(self, target: Any) -> int:
         """Fill the target, or its front at the end of the file."""
         into = memoryview(target).cast("B")

@@ -21,8 +21,8 @@ from simulator.batch import STATUSES, Batch, Failure
 from simulator.batch_layout import part_contents, restored_part
 from simulator.datafile import DataFileError
 from simulator.errors import UsageError
-from simulator.kernel.cache import kernel_hash
 from simulator.image import Image
+from simulator.kernel.cache import kernel_hash
 from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
 from simulator.scenario import Scenario, differences
