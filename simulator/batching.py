@@ -20,10 +20,10 @@ from simulator.provenance import provenance
 from simulator.scenario import Scenario
 
 #: Bytes of states that a piece holds, and the most runs in one: enough to keep all lanes of a kernel at work.
-PIECE_BYTES, PIECE_RUNS = 4 << 20, 4096
+PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096
 
 #: Pieces that are computed or wait to be used, for each thread.
-AHEAD = 2
+AHEAD = 1
 
 #: Runs whose starts are checked together.
 CHECKED_TOGETHER = 1 << 16

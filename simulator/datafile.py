@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from simulator.errors import IonfluxError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 #: Signature and version of a heap of strings, its smallest size, and the length of each header in it.
 _HEAP, _HEAP_BYTES, _HEADER = b"GCOL\x01", 4096, 16
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 #: First bytes of what people mistake for a data file.
 _OTHER_KINDS = {
@@ -130,11 +132,20 @@ def _heaps(stream: BinaryIO, size: int) -> Iterator[int]:
     """Positions of all that may be a heap."""
     for start in range(0, size, _BLOCK):
         stream.seek(start)
-        block = stream.read(_BLOCK + len(_HEAP) - 1)
-        place = block.find(_HEAP)
-        while place >= 0:
+        block = np.frombuffer(stream.read(_BLOCK + len(_HEAP) - 1), np.uint8)
+        # Three letters at once first: faster than looking for the text, and other threads may go on meanwhile.
+        places = np.flatnonzero(_follow(block, _HEAP[:3]))
+        for place in places[[block[i : i + len(_HEAP)].tobytes() == _HEAP for i in places]].tolist():
             yield start + place
-            place = block.find(_HEAP, place + 1)
+
+
+def _follow(block: np.ndarray, letters: bytes) -> np.ndarray:
+    """Where in a block these letters follow each other."""
+    last = max(0, len(block) - len(letters) + 1)
+    found = block[:last] == letters[0]
+    for i, letter in enumerate(letters[1:], start=1):
+        found &= block[i : i + last] == letter
+    return found
 
 
 def _walk(heap: bytes) -> None:

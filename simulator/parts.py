@@ -22,10 +22,11 @@ from simulator.batch_layout import part_contents, restored_part
 from simulator.datafile import DataFileError
 from simulator.errors import UsageError
 from simulator.kernel.cache import kernel_hash
-from simulator.layout import CONFIG, PART, resolved_text, run_hash, scenario_in
+from simulator.image import Image
+from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
 from simulator.scenario import Scenario, differences
-from simulator.storage import opened, packed
+from simulator.storage import opened, sealed, unsealed
 from simulator.structure import structure_of
 from simulator.verdict import WORDS
 
@@ -213,14 +214,15 @@ class Folder:
             problem = f"{self.path} was computed by another version of the equations"
             raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
 
-    def packed_part(self, number: int, batch: Batch) -> memoryview:
-        """One part as the bytes of its file."""
-        return packed(part_contents(batch, number, self.config_text))
+    def packed_part(self, number: int, batch: Batch, image: Image | None = None) -> tuple[Image, Contents]:
+        """One part as a file in memory (in the place of another, if given), and what is in it."""
+        what = part_contents(batch, number, self.config_text)
+        return unsealed(what, image), what
 
-    def store_part(self, number: int, data: memoryview, runs: int) -> int:
-        """Store one part, of so many runs; its name appears when it is on the disk."""
-        place(self.part_path(number), data, overwrite=True)
-        return runs
+    def store_part(self, number: int, image: Image, what: Contents) -> int:
+        """Store one part; its name appears when it is on the disk. Number of its runs."""
+        place(self.part_path(number), sealed(image, what), overwrite=True)
+        return len(what.variables["run"].values)
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -337,7 +339,7 @@ def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: b
         folder.begin(overwrite)
         for number in range(folder.parts):
             part = batch.part(*folder.span(number))
-            folder.store_part(number, folder.packed_part(number, part), part.runs)
+            folder.store_part(number, *folder.packed_part(number, part))
     return path
 
 

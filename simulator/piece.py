@@ -134,7 +134,8 @@ class _Outcome:
                 parts[-1][failed] = end[name]
         if self.job.times[0] == 0.0:
             rows = {name: parts[1:] for name, parts in rows.items()}
-        return drifts(structure, {name: np.concatenate(parts, axis=1) for name, parts in rows.items()})
+        whole = {name: parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) for name, parts in rows.items()}
+        return drifts(structure, whole)
 
     def _rest(self, saved: np.ndarray, in_force: np.ndarray, status: np.ndarray) -> np.ndarray:
         """Place of the saved time from which on each run stays at rest, -1 where none is."""

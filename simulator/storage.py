@@ -25,6 +25,7 @@ import numpy as np
 from simulator.atomic import StorageError, place, refuse_existing
 from simulator.batch import Batch
 from simulator.datafile import DataFileError, heap_digest, open_data_file
+from simulator.image import Image
 from simulator.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -54,6 +55,9 @@ DIGEST = "contents_sha256"
 
 #: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
 CHUNK_BYTES = 1 << 20
+
+#: Bytes of a file beside its numbers, usually; more are no trouble.
+SPARE_BYTES = 1 << 18
 
 #: Longest attribute that HDF5 takes, its header included.
 ATTRIBUTE_BYTES = 60_000
@@ -110,13 +114,25 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
 
 def packed(what: Contents) -> memoryview:
     """A whole data file in memory."""
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=LIBVER) as file:
+    return sealed(unsealed(what), what)
+
+
+def unsealed(what: Contents, image: Image | None = None) -> Image:
+    """A data file in memory that lacks its digests; in the place of another one, if there is one to give up."""
+    numbers = sum(v.values.nbytes for v in what.variables.values() if isinstance(v.values, np.ndarray))
+    image = image or Image(numbers + SPARE_BYTES)
+    image.truncate(0)
+    with h5py.File(image, "w", libver=LIBVER) as file:
         _fill(file, what)
-    heap = heap_digest(buffer)
-    with h5py.File(buffer, "r+", libver=LIBVER) as file:
-        _set_attributes(file, {HEAP_DIGEST: heap})
-    return buffer.getbuffer()
+    return image
+
+
+def sealed(image: Image, what: Contents) -> memoryview:
+    """The same with its digests, as bytes."""
+    digests = {DIGEST: digest(what), HEAP_DIGEST: heap_digest(image)}
+    with h5py.File(image, "r+", libver=LIBVER) as file:
+        _set_attributes(file, digests)
+    return image.view()
 
 
 def read(path: str | Path) -> Trajectory | Batch:
@@ -177,7 +193,6 @@ def _fill(file: h5py.File, what: Contents) -> None:
         "Conventions": "CF-1.11",
         "title": what.title,
         "source": f"ionflux {what.facts.get('ionflux_version', '')}".strip(),
-        DIGEST: digest(what),
     } | dict(what.heading)
     _set_attributes(file, heading)
     group = file.create_group(PROVENANCE)
@@ -399,7 +414,9 @@ __all__ = [
     "opened",
     "packed",
     "read",
+    "sealed",
     "run_hash",
     "stored_scenario",
+    "unsealed",
     "write",
 ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from simulator.batch import Batch, joined
 from simulator.batching import check_starts, computed, spans_of
 from simulator.design import design_of
+from simulator.image import Image
 from simulator.kernel import load_program
 from simulator.lock import locked
 from simulator.model import Model
@@ -80,17 +81,21 @@ def run_sweep(
         job = Job(scenario, design, load_program(model.structure, announce))
         # While one part goes to the disk, the next is put together, and others are computed.
         with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
-            waiting: deque[Future[int]] = deque()
-            for number, batch in _parts(job, folder, missing, threads):
-                data = folder.packed_part(number, batch)
-                waiting.append(disk.submit(folder.store_part, number, data, batch.runs))
-                del batch, data
-                if len(waiting) > 1:
-                    stored += waiting.popleft().result()
-                    report(Progress(stored, folder.runs))
-            for future in waiting:
+            waiting: deque[tuple[Image, Future[int]]] = deque()
+
+            def finish() -> Image:
+                nonlocal stored
+                image, future = waiting.popleft()
                 stored += future.result()
                 report(Progress(stored, folder.runs))
+                return image
+
+            for number, batch in _parts(job, folder, missing, threads):
+                image, what = folder.packed_part(number, batch, finish() if len(waiting) > 1 else None)
+                waiting.append((image, disk.submit(folder.store_part, number, image, what)))
+                del batch, what
+            while waiting:
+                finish()
 
 
 def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, Batch]]:
