@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ def listen() -> None:
     """Turn interrupts and termination into :class:`~simulator.errors.Stopped`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    sys.unraisablehook = _dropped
 
 
 def stop_if_asked() -> None:
@@ -26,6 +28,12 @@ def stop_if_asked() -> None:
     """
     if _asked:
         raise _asked[0]
+
+
+def _dropped(what: sys.UnraisableHookArgs) -> None:
+    """Say nothing of a stop that Python dropped: it is raised again soon."""
+    if not isinstance(what.exc_value, Stopped):
+        sys.__unraisablehook__(what)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
