@@ -75,7 +75,7 @@ class Job:
         result = inputs.integrated(self.program, self.times, stopped)
         if np.any(result.status == Status.CANCELLED):
             return None
-        return _Outcome(self, swept, inputs, result).arrays()
+        return _Outcome(self, swept, inputs, result, stopped).arrays()
 
 
 @dataclass
@@ -86,8 +86,9 @@ class _Outcome:
     swept: Mapping[str, np.ndarray]
     inputs: Inputs
     result: Integration
+    stopped: Callable[[], bool]
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> Arrays | None:
         result, times = self.result, self.job.times
         structure, run = self.job.model.structure, self.job.scenario.run
         status, saved, end_time = result.status.copy(), result.saved, result.time.copy()
@@ -102,6 +103,8 @@ class _Outcome:
             last[rest >= 0] = rest[rest >= 0]
             end_time[rest >= 0] = times[last[rest >= 0]]
         verdict = self._verdicts(status, saved, in_force, last, found, end_time)
+        if verdict is None:
+            return None
         with np.errstate(all="ignore"):
             found["concentration"] = concentrations(structure, found, in_force)
         found["potential"] = membrane_potentials(structure, found["compartment_potential"])
@@ -155,8 +158,8 @@ class _Outcome:
         last: np.ndarray,
         found: Arrays,
         end_time: np.ndarray,
-    ) -> np.ndarray:
-        """Codes of the verdicts: those that are plain all at once, the others one by one."""
+    ) -> np.ndarray | None:
+        """Codes of the verdicts: those that are plain all at once, the others one by one; None if stopped meanwhile."""
         runs = np.arange(len(status))
         fine = status == Status.OK
         verdict = np.full(len(status), UNDECIDED, dtype=np.int8)
@@ -164,6 +167,8 @@ class _Outcome:
         ends, parameters = saved[runs, last], in_force[runs, place]
         verdict[fine] = judge(self.job.model.structure, ends[fine], parameters[fine], self.inputs.scale[fine])
         for i in np.flatnonzero(verdict == UNDECIDED).tolist():
+            if self.stopped():
+                return None
             verdict[i] = WORDS.index(classify(self._alone(i, status, last, found, end_time)).word)
         return verdict
 

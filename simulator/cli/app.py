@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import json
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
-from simulator.cli import library, reading, running
+from simulator.cli import library, reading, running, signals
 from simulator.errors import IonfluxError, Stopped
 
 app = typer.Typer(
@@ -53,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = [a for a in arguments if a != "--debug"]
     # Imports make many objects and no garbage; looking for some at the usual pace costs a sixth of a short run.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    signals.listen()
     warnings.showwarning = _warn
     sys.exit(_run(arguments, as_json="--json" in arguments, debug=debug))
 
@@ -101,9 +98,3 @@ def _complain(as_json: bool, records: list[dict[str, Any]]) -> None:
 
 def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
     print(f"warning: {message}", file=sys.stderr)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # a second one stops at once
-    code, word = (130, "interrupted") if number == signal.SIGINT else (143, "terminated")
-    raise Stopped(code, f"{word}; the same command starts again")

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulator.cli.signals import stop_if_asked
 from simulator.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class _Progress:
         self.begun = self.told = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
+        stop_if_asked()
         if self.last is None:
             self.was_complete = progress.done == progress.runs
             self.before = progress.done

@@ -113,15 +113,12 @@ def test_a_sweep_stops_when_told_and_says_how_to_go_on(sweep, tmp_path, number, 
     process = start(arguments)
     wait_for_parts(process, tmp_path / "out", 1)
     process.send_signal(number)
-    begun = time.monotonic()
     _, err = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 5.0
-    assert process.returncode == code
+    assert process.returncode == code, err
     assert "of 100,000 runs are stored" in err
     assert "the same command goes on" in err
     assert "Traceback" not in err
-    stored = len(parts(tmp_path / "out"))
-    assert stored >= 1
+    assert 1 <= len(parts(tmp_path / "out")) < 40  # of some fifty: it did not just run to its end
     assert not (tmp_path / "out" / ".ionflux-lock").exists()
 
 
