@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import Any
-
-import numpy as np
 
 
-class Image(io.RawIOBase):
-    """Bytes of a file, with room for as many as are expected; more are taken as well.
+class Image(io.BytesIO):
+    """Bytes of a file.
 
-    Unlike :class:`io.BytesIO` it does not grow piece by piece, for the system hands out new memory slowly.
-
-    Parameters
-    ----------
-    room : int
-        Bytes expected.
+    Nothing that the HDF5 library calls is written in Python: a signal would be answered within it, and an
+    exception there ends the process.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = np.empty(max(room, 1), np.uint8)
-        self._size = self._place = 0
-
     def view(self) -> memoryview:
-        """All that was written, without a copy."""
-        return self._room[: self._size].data
-
-    def seekable(self) -> bool:
-        """Any place can be gone to."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        return self._place
-
-    def tell(self) -> int:
-        """The place."""
-        return self._place
-
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes from the place on, or all the rest."""
-        found = self.view()[self._place :]
-        data = bytes(found if size < 0 else found[:size])
-        self._place += len(data)
-        return data
-
-    def readinto(self, target: Any) -> int:
-        """Fill the target, or its front at the end of the file."""
-        into = memoryview(target).cast("B")
-        found = self.view()[self._place : self._place + into.nbytes]
-        into[: found.nbytes] = found
-        self._place += found.nbytes
-        return found.nbytes
-
-    def write(self, data: Any) -> int:
-        """Put bytes at the place."""
-        source = np.frombuffer(data, np.uint8)
-        stop = self._place + source.size
-        if stop > self._size:
-            self.truncate(stop)
-        self._room[self._place : stop] = source
-        self._place = stop
-        return source.size
-
-    def truncate(self, size: int | None = None) -> int:
-        """Cut the file, or lengthen it with zeros."""
-        size = self._place if size is None else size
-        if size > self._room.size:
-            larger = np.empty(max(size, self._room.size * 3 // 2), np.uint8)
-            larger[: self._size] = self._room[: self._size]
-            self._room = larger
-        self._room[self._size : size] = 0
-        self._size = size
-        return size
+        """All that was written, without a copy; to be let go of before more is written."""
+        return self.getbuffer()

@@ -56,9 +56,6 @@ DIGEST = "contents_sha256"
 #: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
 CHUNK_BYTES = 1 << 20
 
-#: Bytes of a file beside its numbers, usually; more are no trouble.
-SPARE_BYTES = 1 << 18
-
 #: Longest attribute that HDF5 takes, its header included.
 ATTRIBUTE_BYTES = 60_000
 
@@ -119,9 +116,9 @@ def packed(what: Contents) -> memoryview:
 
 def unsealed(what: Contents, image: Image | None = None) -> Image:
     """A data file in memory that lacks its digests; in the place of another one, if there is one to give up."""
-    numbers = sum(v.values.nbytes for v in what.variables.values() if isinstance(v.values, np.ndarray))
-    image = image or Image(numbers + SPARE_BYTES)
-    image.truncate(0)
+    image = image if image is not None else Image()
+    image.seek(0)
+    image.truncate()
     with h5py.File(image, "w", libver=LIBVER) as file:
         _fill(file, what)
     return image

@@ -17,7 +17,7 @@ LARGE = bytes(range(251)) * 40_000 + b"the end"
 
 def test_an_image_is_the_file_that_python_would_have_made() -> None:
     chance = random.Random(4)
-    image, plain = Image(64), io.BytesIO()
+    image, plain = Image(), io.BytesIO()
     for _ in range(300):
         at, data = chance.randrange(2000), chance.randbytes(chance.randrange(1, 90))
         for file in (image, plain):
@@ -31,7 +31,7 @@ def test_an_image_is_the_file_that_python_would_have_made() -> None:
 
 
 def test_an_image_used_again_keeps_nothing_of_what_it_held() -> None:
-    image = Image(10)
+    image = Image()
     image.write(b"secret" * 100)
     image.truncate(0)
     image.seek(500)
