@@ -5,6 +5,7 @@ import pytest
 
 from simulator.analysis import Analysis
 from simulator.config import ConfigError, load_scenario
+from simulator.constants import FARADAY
 from simulator.gating import temperature_factor
 from simulator.integrate import run
 from simulator.kernel import load_arrays
@@ -44,10 +45,10 @@ membranes:
         buffer: calbindin
         complex: ca_calbindin
         on_rate: 1e3 m^3/mol/s
-        dissipation: 1 uM
+        dissociation: 1 uM
       stimulus: {law: stimulus, ion: k}
 run: {duration: 10 s, save_every: 0.5 s, rtol: 1.0e-8}
-""".replace("dissipation", "dissociation")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def test_a_stimulus_carries_its_charge_on_its_ion(folder):
     t = run(load(folder, protocol=pulse, **shut))
     area = Analysis(t).area.values[0, 0]
     gained = t.amount[-1, 1, t.labels["species"].index("k")] - t.amount[0, 1, t.labels["species"].index("k")]
-    assert gained * 96485.33212 == pytest.approx(0.5e-3 * area, rel=1e-6)
+    assert gained * FARADAY == pytest.approx(0.5e-3 * area, rel=1e-6)
     rise = t.potential.values[-1, 0] - t.potential.values[0, 0]
     assert rise == pytest.approx(0.5e-3 / 0.01, rel=1e-6)
 
