@@ -218,7 +218,7 @@ def test_free_energy_from_atp_equals_dissipation_in_a_steady_state(leaky):
     axes = next(a for a in plot_trajectory(leaky, "energy").axes if "dissipated" in series(a))
     lines = series(axes)
     assert lines["from ATP"].get_ydata()[-1] == pytest.approx(lines["dissipated"].get_ydata()[-1], rel=1e-6)
-    # What the bath exchanges counts, too, and is as exact as the saved state: 1e-8 of flows forty times the net.
+    # What the bath exchanges counts, too, and is as exact as the saved state; -4.3e-6 pW were seen.
     assert abs(lines["stored"].get_ydata()[-1]) < 1e-5 * lines["from ATP"].get_ydata()[-1]
 
 
