@@ -72,13 +72,14 @@ $(READY): pyproject.toml requirements.lock
 	fi
 	@echo "Installing what requirements.lock names into .venv"
 	@if command -v uv >/dev/null 2>&1; then \
-	    install="uv pip install --quiet --python $(PY)"; \
+	    install="uv pip install --quiet --compile-bytecode --python $(PY)"; \
 	else \
 	    $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null 2>&1 || { \
 	        echo "This Python comes without pip; install its venv package (python3-venv on Debian), or uv." >&2; exit 1; }; \
 	    install="$(PY) -m pip install --quiet --disable-pip-version-check"; \
 	fi; \
 	$$install --require-hashes -r requirements.lock && $$install --no-deps --no-build-isolation -e .
+	@$(PY) -m compileall -q simulator
 	@touch $@
 
 # One by one: a peer that cannot be installed here must not keep the others out.

@@ -11,12 +11,25 @@ import pytest
 import sympy as sp
 
 from simulator.equations import symbol
-from simulator.kernel.driver import IDLE, LANES
 from simulator.kernel.generate import KernelSource
+from simulator.kernel.workspace import IDLE, LANES, Task
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
 Y, T = symbol("n_y"), symbol("n_t")
 G = 1 + sp.exp(-T)
+
+
+#: No run to hand out: the kernel does its step, and that is all.
+NOTHING = Task(
+    start=np.empty((0, 6)),
+    events=np.empty((0, 0, 2)),
+    times=np.empty(0),
+    saved=np.empty((0, 0, 2)),
+    outcome=np.empty((0, 6)),
+    queue=np.zeros(2, dtype=np.int64),
+    rtol=1.0,
+    max_steps=1,
+)
 
 
 class Manufactured:
@@ -57,10 +70,11 @@ def fixed_steps(kernel, steps: int, end: float) -> tuple[float, float]:
     work[(rows.state + 1) * LANES] = 0.0
     h = end / steps
     work[rows.step * LANES] = h
-    work[rows.phase * LANES] = IDLE  # no lane at work: the step is attempted, and nobody chooses the next one
+    # No lane at work: the step is attempted, and nobody chooses the next one.
+    work[rows.phase * LANES : (rows.phase + 1) * LANES] = IDLE
     inside = 0.0
     for step in range(steps):
-        kernel.attempt(work, np.inf)
+        kernel.advance(work, NOTHING, 1)
         old, new = work[rows.state * LANES], work[rows.new * LANES]
         c, d = work[rows.dense_c * LANES], work[rows.dense_d * LANES]
         middle = 0.5 * old + 0.5 * (new + 0.5 * (c + 0.5 * d))

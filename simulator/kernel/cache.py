@@ -54,15 +54,22 @@ SOURCES = (
     "structure.py",
     "mechanisms/base.py",
     "kernel/cache.py",
-    "kernel/driver.py",
+    "kernel/elimination.py",
     "kernel/generate.py",
     "kernel/program.py",
-    "kernel/rodas4.py",
     "kernel/statements.py",
-    "kernel/status.py",
-    "kernel/vectormath.py",
 )
-_LOADING = threading.Lock()
+
+#: Source files of what all kernels have in common, which is compiled once for all of them.
+SHARED = (
+    "kernel/driver.py",
+    "kernel/rodas4.py",
+    "kernel/status.py",
+    "kernel/step_control.py",
+    "kernel/vectormath.py",
+    "kernel/workspace.py",
+)
+_LOADING = threading.RLock()  # a kernel loads the driver while it is loaded itself
 
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
@@ -71,8 +78,14 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 def kernel_hash(structure: Structure) -> str:
     """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
     laws = {use.law for _, use in structure.uses if use.form is None}
-    digest = hashlib.sha256(json.dumps(asdict(structure), sort_keys=True).encode())
-    for name in (*SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws)):
+    names = (*SHARED, *SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws))
+    return _hash(json.dumps(asdict(structure), sort_keys=True), names)
+
+
+def _hash(what: str, names: tuple[str, ...]) -> str:
+    """Hash of some text, of source files, and of the libraries that compile."""
+    digest = hashlib.sha256(what.encode())
+    for name in names:
         digest.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes())
     digest.update(json.dumps([*map(version, LIBRARIES), sys.version]).encode())
     return digest.hexdigest()[:32]
@@ -84,6 +97,19 @@ def folder(structure: Structure) -> Path:
     if not (path / "kernel.py").is_file():
         _write(structure, path)
     return path
+
+
+def shared_driver() -> ModuleType:
+    """The driver as a module of its own in the cache, where its compiled form is kept for all kernels."""
+    return load_module(driver_path())
+
+
+def driver_path() -> Path:
+    """The driver's copy in the cache, written now if it is not there yet."""
+    path = directory() / f"driver-{_hash('', SHARED)}"
+    if not (path / "driver.py").is_file():
+        _place(path, {"driver.py": (PACKAGE / "kernel" / "driver.py").read_text()})
+    return path / "driver.py"
 
 
 def load_module(path: Path) -> ModuleType:
@@ -142,15 +168,20 @@ def _problem(path: Path) -> str | None:
 
 
 def _write(structure: Structure, path: Path) -> None:
-    """Generate the modules beside their place and move them there in one step."""
+    """Generate the modules of a structure."""
     # Symbolic algebra is imported here only: a cached kernel starts without it.
     from simulator.equations import Equations
     from simulator.kernel.generate import KernelSource
 
     source = KernelSource(Equations(structure))
+    _place(path, {"arrays.py": source.arrays(), "kernel.py": source.kernel()})
+
+
+def _place(path: Path, texts: dict[str, str]) -> None:
+    """Write files beside their place and move them there in one step."""
     workplace = Path(tempfile.mkdtemp(prefix="new-", dir=path.parent))
-    (workplace / "arrays.py").write_text(source.arrays())
-    (workplace / "kernel.py").write_text(source.kernel())
+    for name, text in texts.items():
+        (workplace / name).write_text(text)
     try:
         workplace.rename(path)
     except OSError:  # another process was faster; its files say the same

@@ -7,16 +7,13 @@ times, and hands a finished lane the next run.
 What happens to a run depends on that run alone.
 """
 
-from collections import namedtuple
-
 import numba as nb
 import numpy as np
 
 from simulator.kernel.status import Status
-from simulator.kernel.vectormath import INTERLEAVED, OPTIONS, WIDTH
-
-#: Lanes of a kernel, for a lone run and for a batch: what is worked on side by side.
-LANES = INTERLEAVED * WIDTH
+from simulator.kernel.step_control import aim, plan
+from simulator.kernel.vectormath import INNER, OPTIONS
+from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STEPPING
 
 #: First attempted step [s] of a run and after each event.
 FIRST_STEP = 1.0e-6
@@ -24,21 +21,12 @@ FIRST_STEP = 1.0e-6
 #: Steps below this fraction of the time reached cannot be told from rounding.
 TIME_RESOLUTION = 4.0e-16
 
-#: Volume below which a compartment counts as collapsed, relative to the size it started with.
-COLLAPSED = 1.0e-6
-
 #: Step [s] so short that only algebraic equations can move: it makes potentials consistent.
 PROJECTION_STEP = 1.0e-30
 PROJECTION_LIMIT = 200
 PROJECTION_TOLERANCE = 1.0e-13
 #: A projection moves a potential by at most this many scales at a time, lest exponentials overflow.
 PROJECTION_REACH = 4.0
-
-#: Factor by which a step may grow at once.
-LARGEST_GROWTH = 8.0
-
-# Floats, like everything else in the workspace: numba would compile a caller anew for each integer literal.
-IDLE, STEPPING, PROJECTING = 0.0, 1.0, 2.0
 
 OK = float(Status.OK)
 MAX_STEPS = float(Status.MAX_STEPS)
@@ -48,30 +36,10 @@ NEGATIVE_AMOUNT = float(Status.NEGATIVE_AMOUNT)
 VOLUME_COLLAPSED = float(Status.VOLUME_COLLAPSED)
 NOBODY = -1.0
 
-#: First rows of what the workspace holds, ``row * LANES + lane``; one array, because that is what lets the
-#: compiler turn the step into vector code. State, new state, the two arrays of dense output and the scale
-#: have a row per state. ``good`` tells whether the step just attempted may stand, ``accepted`` whether the
-#: next attempt starts from the new state. From ``run`` on: which run a lane has, what it is doing, how many
-#: saves, events and attempts are behind it, whether the last step was rejected, the time reached and that
-#: of the last event or the start, the step
-#: planned, the time of the next event or end, and the next time at which anything at all is due. The last
-#: two are not rows: they count the amounts (first states) and volumes (last states) that must stay positive.
-Rows = namedtuple(
-    "Rows",
-    "state new dense_c dense_d scale parameters step error good suggested accepted rtol "
-    "run phase saves events attempts rejected time begun planned target due end_of_rows amounts volumes",
-)
-
-#: What is to be computed and where the results go. Few arrays, for the compiler's sake:
-#: ``start[run]`` is state, scale, parameters, end time; ``events[run, event]`` is a time and the parameters from then
-#: on; ``times`` are the save times; ``saved[run, time]`` and ``outcome[run]`` (final state, then status,
-#: time, culprit, attempts) are filled in. ``queue`` holds the next run to hand out and the lanes at work.
-Task = namedtuple("Task", "start events times saved outcome queue rtol max_steps")
-
-compiled = nb.njit(**OPTIONS)
+compiled = nb.njit(**OPTIONS, **INNER)
 
 
-@compiled
+@nb.njit(**OPTIONS, **INNER, cache=True)
 def settle(work, rows, algebraic, task):
     """Settle the step just attempted in every lane for which the kernel has not done it already.
 
@@ -94,150 +62,141 @@ def settle(work, rows, algebraic, task):
     for lane in range(LANES):
         if work[rows.accepted * LANES + lane] > 0.0:
             continue
-        phase = work[rows.phase * LANES + lane]
+        cell = work[lane::LANES]
+        phase = cell[rows.phase]
         if phase == STEPPING:
-            step = work[rows.step * LANES + lane]
-            if work[rows.good * LANES + lane] > 0.0:
-                _arrive(work, rows, algebraic, task, lane, step)
+            step = cell[rows.step]
+            if cell[rows.good] > 0.0:
+                _arrive(cell, rows, algebraic, task, step)
             else:
-                _reject(work, rows, task, lane, step)
+                _reject(cell, rows, task, step)
         elif phase == PROJECTING:
-            _project(work, rows, algebraic, task, lane)
-        if work[rows.phase * LANES + lane] == IDLE and task.queue[0] < task.start.shape[0]:
-            _load(work, rows, algebraic, task, lane)
+            _project(cell, rows, algebraic, task)
+        if cell[rows.phase] == IDLE and task.queue[0] < task.start.shape[0]:
+            _load(cell, rows, algebraic, task)
     return task.queue[1]
 
 
 @compiled
-def _plan(work, rows, lane, step):
+def _plan(cell, rows, step):
     """Choose the next step after an accepted one."""
-    suggested = work[rows.suggested * LANES + lane]
-    planned = work[rows.planned * LANES + lane]
-    if work[rows.rejected * LANES + lane] > 0.0:
-        suggested = step if suggested > step else suggested
-        work[rows.rejected * LANES + lane] = 0.0
-    elif step < planned:
-        # A step cut short to land somewhere says nothing against the longer one that was planned.
-        suggested = planned if suggested < planned else suggested
-    work[rows.planned * LANES + lane] = suggested
-    work[rows.accepted * LANES + lane] = 1.0
-    _aim(work, rows, lane)
+    cell[rows.planned] = plan(step, cell[rows.suggested], cell[rows.planned], cell[rows.rejected])
+    cell[rows.rejected] = 0.0
+    cell[rows.accepted] = 1.0
+    _aim(cell, rows)
 
 
 @compiled
-def _aim(work, rows, lane):
+def _aim(cell, rows):
     """Shorten the next step so that it lands on the next event or on the end."""
-    left = work[rows.target * LANES + lane] - work[rows.time * LANES + lane]
-    step = work[rows.planned * LANES + lane]
-    if step >= left:
-        step = left
-    elif step > 0.5 * left:
-        step = 0.5 * left
-    work[rows.step * LANES + lane] = step
+    cell[rows.step] = aim(cell[rows.planned], cell[rows.target] - cell[rows.time])
 
 
 @compiled
-def _look_ahead(work, rows, task, lane):
+def _look_ahead(cell, rows, task):
     """Find out what comes next: the event or end to land on, and the first thing due at all."""
-    run = int(work[rows.run * LANES + lane])
-    event = int(work[rows.events * LANES + lane])
-    save = int(work[rows.saves * LANES + lane])
+    run = int(cell[rows.run])
+    event = int(cell[rows.events])
+    save = int(cell[rows.saves])
     target = task.start[run, task.start.shape[1] - 1]
     if event < task.events.shape[1]:
         when = task.events[run, event, 0]
         target = when if when < target else target
-    work[rows.target * LANES + lane] = target
+    cell[rows.target] = target
     if save < task.times.shape[0]:
         when = task.times[save]
         target = when if when < target else target
-    work[rows.due * LANES + lane] = target
+    cell[rows.due] = target
 
 
 @compiled
-def _arrive(work, rows, algebraic, task, lane, step):
+def _arrive(cell, rows, algebraic, task, step):
     """Accept a step that passes something: save, then meet the event or the end that was reached."""
-    run = int(work[rows.run * LANES + lane])
-    start = work[rows.time * LANES + lane]
-    target = work[rows.target * LANES + lane]
+    run = int(cell[rows.run])
+    start = cell[rows.time]
+    target = cell[rows.target]
     landed = step >= target - start
     time = target if landed else start + step
-    first = int(work[rows.saves * LANES + lane])
+    _save_passed(cell, rows, task, step, start, time)
+    cell[rows.time] = time
+    exhausted = cell[rows.attempts] >= task.max_steps
+    if not landed and not exhausted:
+        _look_ahead(cell, rows, task)
+        _plan(cell, rows, step)
+        return
+    for i in range(rows.new):
+        cell[rows.state + i] = cell[rows.new + i]
+    cell[rows.accepted] = 0.0
+    if time >= task.start[run, task.start.shape[1] - 1]:
+        _finish(cell, rows, task, OK, NOBODY)
+    elif exhausted:
+        _finish(cell, rows, task, MAX_STEPS, NOBODY)
+    else:
+        event = int(cell[rows.events])
+        for j in range(rows.step - rows.parameters):
+            cell[rows.parameters + j] = task.events[run, event, 1 + j]
+        cell[rows.events] = event + 1
+        _begin(cell, rows, algebraic, task)
+
+
+@compiled
+def _save_passed(cell, rows, task, step, start, time):
+    """Save the states at the times that a step passed, from its dense output."""
+    run = int(cell[rows.run])
+    first = int(cell[rows.saves])
     last = first
     while last < task.times.shape[0] and task.times[last] <= time:
         last += 1
+    cell[rows.saves] = last
     per_step = 1.0 / step
-    for i in range(rows.new if last > first else 0):
-        old = work[(rows.state + i) * LANES + lane]
-        new = work[(rows.new + i) * LANES + lane]
-        c = work[(rows.dense_c + i) * LANES + lane]
-        d = work[(rows.dense_d + i) * LANES + lane]
-        floor = 0.0 if i < rows.amounts else -np.inf
-        for save in range(first, last):
-            theta = (task.times[save] - start) * per_step
-            theta = 1.0 if task.times[save] == time else theta
-            value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
+    for save in range(first, last):
+        theta = 1.0 if task.times[save] == time else (task.times[save] - start) * per_step
+        for i in range(rows.new):
+            chord = (1.0 - theta) * cell[rows.state + i] + theta * cell[rows.new + i]
+            bow = theta * (1.0 - theta) * (cell[rows.dense_c + i] + theta * cell[rows.dense_d + i])
+            value = chord + bow
             # The cubic may dip below nothing between two good states.
-            task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
-    work[rows.saves * LANES + lane] = last
-    work[rows.time * LANES + lane] = time
-    exhausted = work[rows.attempts * LANES + lane] >= task.max_steps
-    if not landed and not exhausted:
-        _look_ahead(work, rows, task, lane)
-        _plan(work, rows, lane, step)
-        return
-    for i in range(rows.new):
-        work[(rows.state + i) * LANES + lane] = work[(rows.new + i) * LANES + lane]
-    work[rows.accepted * LANES + lane] = 0.0
-    if time >= task.start[run, task.start.shape[1] - 1]:
-        _finish(work, rows, task, lane, OK, NOBODY)
-    elif exhausted:
-        _finish(work, rows, task, lane, MAX_STEPS, NOBODY)
-    else:
-        event = int(work[rows.events * LANES + lane])
-        for j in range(rows.step - rows.parameters):
-            work[(rows.parameters + j) * LANES + lane] = task.events[run, event, 1 + j]
-        work[rows.events * LANES + lane] = event + 1
-        _begin(work, rows, algebraic, task, lane)
+            task.saved[run, save, i] = chord if i < rows.amounts and value < 0.0 else value
 
 
 @compiled
-def _reject(work, rows, task, lane, step):
+def _reject(cell, rows, task, step):
     """Try again with a shorter step, or give the run up."""
-    work[rows.accepted * LANES + lane] = 0.0
-    fault, culprit = _fault(work, rows, lane)
+    cell[rows.accepted] = 0.0
+    fault, culprit = _fault(cell, rows)
     shorter = 0.25 * step
     if fault == STEP_TOO_SMALL:
-        shorter = work[rows.suggested * LANES + lane]
+        shorter = cell[rows.suggested]
         shorter = 0.1 * step if shorter < 0.1 * step else shorter
-    work[rows.rejected * LANES + lane] = 1.0
-    work[rows.planned * LANES + lane] = shorter
-    time = work[rows.time * LANES + lane]
+    cell[rows.rejected] = 1.0
+    cell[rows.planned] = shorter
+    time = cell[rows.time]
     # Since the last event: a clamp late in a long run needs steps that no longer move the clock.
-    if shorter <= TIME_RESOLUTION * (time - work[rows.begun * LANES + lane] + FIRST_STEP):
-        _finish(work, rows, task, lane, fault, culprit)
-    elif work[rows.attempts * LANES + lane] >= task.max_steps:
-        _finish(work, rows, task, lane, MAX_STEPS, culprit)
+    if shorter <= TIME_RESOLUTION * (time - cell[rows.begun] + FIRST_STEP):
+        _finish(cell, rows, task, fault, culprit)
+    elif cell[rows.attempts] >= task.max_steps:
+        _finish(cell, rows, task, MAX_STEPS, culprit)
     else:
-        _aim(work, rows, lane)
+        _aim(cell, rows)
 
 
 @compiled
-def _fault(work, rows, lane):
+def _fault(cell, rows):
     """What was wrong with an attempted step, and with which state."""
-    error = work[rows.error * LANES + lane]
+    error = cell[rows.error]
     if not (error < np.inf):
         # A rate that is no number because something has run out is better told as such.
         for i in range(rows.amounts):
-            left = work[(rows.state + i) * LANES + lane] * work[rows.rtol * LANES + lane]
-            if 0.0 < left < work[(rows.scale + i) * LANES + lane]:
+            left = cell[rows.state + i] * cell[rows.rtol]
+            if 0.0 < left < cell[rows.scale + i]:
                 return NEGATIVE_AMOUNT, float(i)
         for i in range(rows.new):
-            if not (abs(work[(rows.new + i) * LANES + lane]) < np.inf):
+            if not (abs(cell[rows.new + i]) < np.inf):
                 return NONFINITE, float(i)
         return NONFINITE, NOBODY
     if error <= 1.0:
         for i in range(rows.amounts):
-            if work[(rows.new + i) * LANES + lane] < 0.0:
+            if cell[rows.new + i] < 0.0:
                 return NEGATIVE_AMOUNT, float(i)
         if rows.volumes > 0:
             return VOLUME_COLLAPSED, float(rows.new - rows.volumes)
@@ -245,97 +204,97 @@ def _fault(work, rows, lane):
 
 
 @compiled
-def _load(work, rows, algebraic, task, lane):
+def _load(cell, rows, algebraic, task):
     """Give a free lane the next run."""
     run = task.queue[0]
     task.queue[0] = run + 1
     task.queue[1] += 1
     n = rows.new
     for i in range(n):
-        work[(rows.state + i) * LANES + lane] = task.start[run, i]
-        work[(rows.scale + i) * LANES + lane] = task.start[run, n + i] * task.rtol
+        cell[rows.state + i] = task.start[run, i]
+        cell[rows.scale + i] = task.start[run, n + i] * task.rtol
     for j in range(rows.step - rows.parameters):
-        work[(rows.parameters + j) * LANES + lane] = task.start[run, 2 * n + j]
+        cell[rows.parameters + j] = task.start[run, 2 * n + j]
     for row in range(rows.accepted, rows.end_of_rows):
-        work[row * LANES + lane] = 0.0
-    work[rows.rtol * LANES + lane] = task.rtol
-    work[rows.run * LANES + lane] = run
+        cell[row] = 0.0
+    cell[rows.rtol] = task.rtol
+    cell[rows.run] = run
     if algebraic[0] == algebraic[1]:
-        _save_start(work, rows, task, lane)
-    _begin(work, rows, algebraic, task, lane)
+        _save_start(cell, rows, task)
+    _begin(cell, rows, algebraic, task)
 
 
 @compiled
-def _begin(work, rows, algebraic, task, lane):
+def _begin(cell, rows, algebraic, task):
     """Start afresh after loading or an event."""
-    _look_ahead(work, rows, task, lane)
-    work[rows.begun * LANES + lane] = work[rows.time * LANES + lane]
-    work[rows.rejected * LANES + lane] = 0.0
+    _look_ahead(cell, rows, task)
+    cell[rows.begun] = cell[rows.time]
+    cell[rows.rejected] = 0.0
     if algebraic[0] < algebraic[1]:
-        work[rows.phase * LANES + lane] = PROJECTING
-        work[rows.step * LANES + lane] = PROJECTION_STEP
+        cell[rows.phase] = PROJECTING
+        cell[rows.step] = PROJECTION_STEP
     else:
-        work[rows.phase * LANES + lane] = STEPPING
-        work[rows.planned * LANES + lane] = FIRST_STEP
-        _aim(work, rows, lane)
+        cell[rows.phase] = STEPPING
+        cell[rows.planned] = FIRST_STEP
+        _aim(cell, rows)
 
 
 @compiled
-def _save_start(work, rows, task, lane):
+def _save_start(cell, rows, task):
     """Save the state at t = 0."""
-    run = int(work[rows.run * LANES + lane])
+    run = int(cell[rows.run])
     if task.times.shape[0] > 0 and task.times[0] <= 0.0:
         for i in range(rows.new):
-            task.saved[run, 0, i] = work[(rows.state + i) * LANES + lane]
-        work[rows.saves * LANES + lane] = 1.0
+            task.saved[run, 0, i] = cell[rows.state + i]
+        cell[rows.saves] = 1.0
 
 
 @compiled
-def _project(work, rows, algebraic, task, lane):
+def _project(cell, rows, algebraic, task):
     """Take over the potentials of a projection step; go on once they stand still."""
     change = 0.0
     for i in range(algebraic[0], algebraic[1]):
-        old = work[(rows.state + i) * LANES + lane]
-        new = work[(rows.new + i) * LANES + lane]
-        size = work[(rows.scale + i) * LANES + lane] / task.rtol
+        old = cell[rows.state + i]
+        new = cell[rows.new + i]
+        size = cell[rows.scale + i] / task.rtol
         moved = abs(new - old) / size
         if moved > PROJECTION_REACH:
             new = old + PROJECTION_REACH / moved * (new - old)
         if not (moved < np.inf):
             moved = np.inf
         change = moved if moved > change else change
-        work[(rows.state + i) * LANES + lane] = new
-    tries = work[rows.rejected * LANES + lane] + 1.0
-    work[rows.rejected * LANES + lane] = tries
+        cell[rows.state + i] = new
+    tries = cell[rows.rejected] + 1.0
+    cell[rows.rejected] = tries
     if change == np.inf:
-        _finish(work, rows, task, lane, NONFINITE, float(algebraic[0]))
+        _finish(cell, rows, task, NONFINITE, float(algebraic[0]))
     elif tries > PROJECTION_LIMIT:
-        _finish(work, rows, task, lane, STEP_TOO_SMALL, float(algebraic[0]))
+        _finish(cell, rows, task, STEP_TOO_SMALL, float(algebraic[0]))
     # Rounding in the currents may keep a potential trembling a little above the tolerance.
     elif change <= PROJECTION_TOLERANCE * tries:
-        work[rows.phase * LANES + lane] = STEPPING
-        work[rows.rejected * LANES + lane] = 0.0
-        work[rows.planned * LANES + lane] = FIRST_STEP
-        if work[rows.saves * LANES + lane] == 0.0:
-            _save_start(work, rows, task, lane)
-            _look_ahead(work, rows, task, lane)
-        _aim(work, rows, lane)
+        cell[rows.phase] = STEPPING
+        cell[rows.rejected] = 0.0
+        cell[rows.planned] = FIRST_STEP
+        if cell[rows.saves] == 0.0:
+            _save_start(cell, rows, task)
+            _look_ahead(cell, rows, task)
+        _aim(cell, rows)
 
 
 @compiled
-def _finish(work, rows, task, lane, status, culprit):
+def _finish(cell, rows, task, status, culprit):
     """Write down how the run ended and free the lane."""
-    run = int(work[rows.run * LANES + lane])
+    run = int(cell[rows.run])
     n = rows.new
     for i in range(n):
-        task.outcome[run, i] = work[(rows.state + i) * LANES + lane]
-    for save in range(int(work[rows.saves * LANES + lane]), task.times.shape[0]):
+        task.outcome[run, i] = cell[rows.state + i]
+    for save in range(int(cell[rows.saves]), task.times.shape[0]):
         for i in range(n):
             task.saved[run, save, i] = np.nan
     task.outcome[run, n] = status
-    task.outcome[run, n + 1] = work[rows.time * LANES + lane]
+    task.outcome[run, n + 1] = cell[rows.time]
     task.outcome[run, n + 2] = culprit
-    task.outcome[run, n + 3] = work[rows.attempts * LANES + lane]
+    task.outcome[run, n + 3] = cell[rows.attempts]
     task.queue[1] -= 1
-    work[rows.phase * LANES + lane] = IDLE
-    work[rows.accepted * LANES + lane] = 0.0
+    cell[rows.phase] = IDLE
+    cell[rows.accepted] = 0.0

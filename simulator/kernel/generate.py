@@ -13,9 +13,10 @@ import sympy as sp
 
 from simulator.constants import FARADAY
 from simulator.equations import FARADAY_SYMBOL, Equations
-from simulator.kernel.driver import Rows
-from simulator.kernel.rodas4 import ERROR_ORDER, GAMMA, A, C, D
+from simulator.kernel.elimination import Elimination
+from simulator.kernel.rodas4 import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, statements
+from simulator.kernel.workspace import Rows
 from simulator.structure import amount, potential
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
@@ -27,11 +28,13 @@ Generated from the model's equations; do not edit. States are amounts [mol], cha
 import numba as nb
 
 from simulator import special
-from simulator.kernel import driver
-from simulator.kernel.vectormath import OPTIONS, choose, exp, inlined, log
+from simulator.kernel.cache import shared_driver
+from simulator.kernel.step_control import go_on, misfit
+from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
+from simulator.kernel.workspace import COLLAPSED, LANES, Rows
 
 FARADAY = {faraday!r}
-LANES = driver.LANES
+settle = shared_driver().settle
 bern_value = inlined(special.bern_value)
 bern_slope = inlined(special.bern_slope)
 '''
@@ -47,6 +50,9 @@ from simulator.special import bern_slope, bern_value, choose
 
 FARADAY = {faraday!r}
 '''
+
+FACTOR = "LU factors of W = M/(h gamma) - J, without pivoting; r is the inverse diagonal."
+SOLVE = "Solution of W k = b."
 
 
 def function(name: str, arguments: Iterable[str], body: list[str], returns: Iterable[str], doc: str) -> list[str]:
@@ -68,6 +74,7 @@ class KernelSource:
         self.parameters = list(equations.structure.parameters)
         self.differential = dict(zip(states, equations.differential, strict=True))
         self.jacobian = self._reduced_jacobian()
+        self.elimination = Elimination([self.differential[s] for s in self.basis], list(self.jacobian))
 
     def _reduced_jacobian(self) -> dict[tuple[int, int], sp.Expr]:
         """Nonzero entries of d f_basis / d basis, the dependent states following along."""
@@ -87,7 +94,9 @@ class KernelSource:
         """Source of the compiled kernel."""
         membranes = ", ".join(m.name for m in self.equations.structure.membranes)
         lines = KERNEL_HEADER.format(membranes=membranes, count=len(self.states), faraday=FARADAY).splitlines()
-        lines += self._derivative() + self._linearisation() + self._factor() + self._solve() + self._attempt()
+        lines += self._derivative() + self._linearisation()
+        lines += function("factor", *self.elimination.factor(), FACTOR)
+        lines += function("solve", *self.elimination.solve(), SOLVE)
         lines += self._advance()
         return "\n".join(lines) + "\n"
 
@@ -176,63 +185,14 @@ class KernelSource:
         doc = "Rates of change and the nonzero entries of their Jacobian."
         return function("linearisation", self._arguments(), body, out, doc)
 
-    def _pattern(self) -> tuple[set[tuple[int, int]], list[str]]:
-        """Fill pattern of the factors of W, and the statements that compute them in place."""
-        n = len(self.basis)
-        filled = set(self.jacobian) | {(i, i) for i in range(n)}
-        lines: list[str] = []
-        for i in range(n):
-            for j in range(n):
-                if (i, j) in filled:
-                    lines.append(f"    w_{i}_{j} = {self._entry(i, j)}")
-        for k in range(n):
-            lines.append(f"    r_{k} = 1.0 / w_{k}_{k}")
-            for i in range(k + 1, n):
-                if (i, k) in filled:
-                    lines.append(f"    w_{i}_{k} = w_{i}_{k} * r_{k}")
-                    for j in range(k + 1, n):
-                        if (k, j) in filled:
-                            if (i, j) in filled:
-                                lines.append(f"    w_{i}_{j} = w_{i}_{j} - w_{i}_{k} * w_{k}_{j}")
-                            else:
-                                filled.add((i, j))
-                                lines.append(f"    w_{i}_{j} = -w_{i}_{k} * w_{k}_{j}")
-        return filled, lines
-
-    def _entry(self, i: int, j: int) -> str:
-        """Text of one entry of W before factorisation."""
-        diagonal = "per_step" if i == j and self.differential[self.basis[i]] else ""
-        return (
-            (f"{diagonal} - j_{i}_{j}" if diagonal else f"-j_{i}_{j}") if (i, j) in self.jacobian else diagonal or "0.0"
-        )
-
-    def _factors(self) -> list[str]:
-        filled, _ = self._pattern()
-        return [f"w_{i}_{j}" for i, j in sorted(filled) if i != j] + [f"r_{k}" for k in range(len(self.basis))]
-
-    def _factor(self) -> list[str]:
-        arguments = ["per_step"] + [f"j_{i}_{j}" for i, j in self.jacobian]
-        doc = "LU factors of W = M/(h gamma) - J, without pivoting; r is the inverse diagonal."
-        return function("factor", arguments, self._pattern()[1], self._factors(), doc)
-
-    def _solve(self) -> list[str]:
-        filled, _ = self._pattern()
-        n = len(self.basis)
-        lines: list[str] = []
-        for i in range(n):
-            terms = "".join(f" - w_{i}_{j} * b_{j}" for j in range(i) if (i, j) in filled)
-            if terms:
-                lines.append(f"    b_{i} = b_{i}{terms}")
-        for i in reversed(range(n)):
-            terms = "".join(f" - w_{i}_{j} * b_{j}" for j in range(i + 1, n) if (i, j) in filled)
-            lines.append(f"    b_{i} = (b_{i}{terms}) * r_{i}")
-        b = [f"b_{i}" for i in range(n)]
-        return function("solve", [*b, *self._factors()], lines, b, "Solution of W k = b.")
-
     def _combine(self, weights: Sequence[float], stage_of: str, state: str) -> str:
         """Text of ``sum_j weights[j] k_j`` for one state (dependent states: of their combination)."""
-        terms = [f"{w!r} * {stage_of}{j + 1}_{state}" for j, w in enumerate(weights) if w != 0.0]
-        return " + ".join(terms) or "0.0"
+        text = ""
+        for j, w in enumerate(weights):
+            k = f"{stage_of}{j + 1}_{state}"
+            if w != 0.0:
+                text = f"fma({w!r}, {k}, {text})" if text else f"{w!r} * {k}"
+        return text or "0.0"
 
     def _dependents(self, prefix: str) -> list[str]:
         lines = []
@@ -241,25 +201,34 @@ class KernelSource:
             lines.append(f"        {prefix}_{name} = {terms or '0.0'}")
         return lines
 
-    def _attempt(self) -> list[str]:
-        states, basis, n = self.states, self.basis, len(self.states)
+    def _advance(self) -> list[str]:
         rows = self._rows()
-        lines = ["", "", f"ROWS = driver.{rows!r}", f"ALGEBRAIC = {self._algebraic()!r}", ""]
+        lines = ["", "", f"ROWS = {rows!r}", f"ALGEBRAIC = {self._algebraic()!r}", ""]
         lines += [
             "",
-            "@inlined",
-            "def attempt(work, max_steps):",
-            '    """One step of every lane: new state, error, dense output, next step."""',
-            "    for lane in range(LANES):",
+            "@nb.njit(**OPTIONS, nogil=True, cache=True)",
+            "def advance(work, task, calls):",
+            '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
+            "    busy = 1",
+            "    max_steps = float(task.max_steps)",
+            "    while calls > 0 and busy > 0:",
+            "        for lane in range(LANES):",
         ]
-        lines.append(f"        moved_on = work[{rows.accepted} * LANES + lane] > 0.0")
+        lines += [f"    {line}" for line in self._step(rows)]
+        lines += [
+            "        busy = settle(work, ROWS, ALGEBRAIC, task)",
+            "        calls -= 1",
+            "    return busy",
+        ]
+        return lines
+
+    def _step(self, rows: Rows) -> list[str]:
+        """One step of a lane: new state, error, dense output, next step."""
+        states, basis, n = self.states, self.basis, len(self.states)
+        lines = [f"        moved_on = work[{rows.accepted} * LANES + lane]"]
         for i, s in enumerate(states):
             new, old = f"work[{rows.new + i} * LANES + lane]", f"work[{rows.state + i} * LANES + lane]"
-            lines += [
-                f"        new, old = {new}, {old}",
-                f"        {s} = new if moved_on else old",
-                f"        {old} = {s}",
-            ]
+            lines += [f"        {s} = choose(moved_on, {new}, {old})", f"        {old} = {s}"]
         lines += [f"        {p} = work[{rows.parameters + i} * LANES + lane]" for i, p in enumerate(self.parameters)]
         lines += [
             f"        step = work[{rows.step} * LANES + lane]",
@@ -273,7 +242,7 @@ class KernelSource:
             "        # stage 1",
             f"        {', '.join([*rates, *jacobian])}, = linearisation({', '.join(states)}, {parameters})",
         ]
-        factors = ", ".join(self._factors())
+        factors = ", ".join(self.elimination.factors)
         lines += [f"        {factors}, = factor({', '.join(['per_step', *jacobian])})"]
         for stage in range(6):
             if stage:
@@ -284,7 +253,7 @@ class KernelSource:
                 shifted = ", ".join(f"u_{s}" for s in states)
                 lines.append(f"        {', '.join(rates)}, = derivative({shifted}, {parameters})")
                 lines += [
-                    f"        b_{i} = b_{i} + ({self._combine(C[stage], 'k', s)}) * per_h"
+                    f"        b_{i} = fma({self._combine(C[stage], 'k', s)}, per_h, b_{i})"
                     for i, s in enumerate(basis)
                     if self.differential[s]
                 ]
@@ -298,80 +267,32 @@ class KernelSource:
         ):
             lines += [f"        {name}_{s} = {value}" for s, value in zip(basis, source, strict=True)]
             lines += self._dependents(name)
-        lines += ["        error = 0.0", "        lowest = 0.0", f"        rtol = work[{rows.rtol} * LANES + lane]"]
+        lines.append(f"        rtol = work[{rows.rtol} * LANES + lane]")
+        low = "0.0"
         for i, s in enumerate(states):
             scale = f"work[{rows.scale + i} * LANES + lane]"
             lines += [
-                f"        new = u_{s} + e_{s}",
-                f"        size = abs(new) if abs(new) > abs({s}) else abs({s})",
-                f"        misfit = e_{s} / (size * rtol + {scale})",
-                "        error = error + misfit * misfit",
-                f"        work[{rows.new + i} * LANES + lane] = new",
+                f"        new_{s} = u_{s} + e_{s}",
+                f"        work[{rows.new + i} * LANES + lane] = new_{s}",
                 f"        work[{rows.dense_c + i} * LANES + lane] = c_{s}",
                 f"        work[{rows.dense_d + i} * LANES + lane] = d_{s}",
+                f"        misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, {scale})",
             ]
-            if i < rows.amounts:
-                lines.append("        lowest = new if new < lowest else lowest")
-            elif i >= n - rows.volumes:
-                lines += [
-                    f"        new = new * rtol - driver.COLLAPSED * {scale}",
-                    "        lowest = new if new < lowest else lowest",
-                ]
-        lines += [
-            f"        error = error * {1.0 / n!r}",
+            if i < rows.amounts or i >= n - rows.volumes:
+                left = f"new_{s}" if i < rows.amounts else f"new_{s} * rtol - COLLAPSED * {scale}"
+                lines.append(f"        low_{i} = smaller({low}, {left})")
+                low = f"low_{i}"
+        total = " + ".join(f"misfit_{i}" for i in range(n))
+        ahead = ("phase", "time", "due", "target", "planned", "rejected", "attempts")
+        decided = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
+        places = {name: f"work[{getattr(rows, name)} * LANES + lane]" for name in (*ahead, *decided)}
+        return [
+            *lines,
+            f"        error = ({total}) * {1.0 / n!r}",
             f"        work[{rows.error} * LANES + lane] = error",
-            "        passed = 1.0 if error <= 1.0 else 0.0",
-            "        good = passed if lowest >= 0.0 else 0.0",
-            f"        growth = 0.9 * exp({-0.5 / ERROR_ORDER!r} * log(error + 1e-30))",
-            "        suggested = step * (driver.LARGEST_GROWTH if growth > driver.LARGEST_GROWTH else growth)",
-            f"        work[{rows.good} * LANES + lane] = good",
-            f"        work[{rows.suggested} * LANES + lane] = suggested",
-        ]
-        return lines + self._control(rows)
-
-    def _control(self, rows: Rows) -> list[str]:
-        """Step control of lanes that just go on; :func:`driver.settle` looks after the others."""
-
-        def load(name: str) -> str:
-            return f"        {name} = work[{getattr(rows, name)} * LANES + lane]"
-
-        return [
-            "        # a step that stands and passes nothing is settled here, without a branch",
-            *map(load, ("phase", "time", "due", "target", "planned", "rejected", "attempts")),
-            "        stepping = 1.0 if phase == driver.STEPPING else 0.0",
-            "        attempts = attempts + stepping",
-            "        reached = time + step",
-            "        plain = stepping * good if reached < due else 0.0",
-            "        plain = plain if attempts < max_steps else 0.0",
-            "        shorter = step if suggested > step else suggested",
-            "        kept = planned if suggested < planned else suggested",
-            "        kept = kept if step < planned else suggested",
-            "        suggested = shorter if rejected > 0.0 else kept",
-            "        left = target - reached",
-            "        aimed = 0.5 * left if suggested > 0.5 * left else suggested",
-            "        aimed = left if suggested >= left else aimed",
-            f"        work[{rows.attempts} * LANES + lane] = attempts",
-            f"        work[{rows.accepted} * LANES + lane] = plain",
-            f"        work[{rows.time} * LANES + lane] = reached if plain > 0.0 else time",
-            f"        work[{rows.planned} * LANES + lane] = suggested if plain > 0.0 else planned",
-            f"        work[{rows.rejected} * LANES + lane] = 0.0 if plain > 0.0 else rejected",
-            f"        work[{rows.step} * LANES + lane] = aimed if plain > 0.0 else step",
-        ]
-
-    def _advance(self) -> list[str]:
-        return [
-            "",
-            "",
-            "@nb.njit(**OPTIONS, nogil=True, cache=True)",
-            "def advance(work, task, attempts):",
-            '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
-            "    busy = 1",
-            "    max_steps = float(task.max_steps)",
-            "    while attempts > 0 and busy > 0:",
-            "        attempt(work, max_steps)",
-            "        busy = driver.settle(work, ROWS, ALGEBRAIC, task)",
-            "        attempts -= 1",
-            "    return busy",
+            *(f"        {name} = {places[name]}" for name in ahead),
+            f"        {', '.join(decided)} = go_on(step, error, {low}, {', '.join(ahead)}, max_steps)",
+            *(f"        {places[name]} = {name}" for name in decided),
         ]
 
     def _rows(self) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import cache
-from simulator.kernel.driver import LANES, Task
 from simulator.kernel.status import Status
+from simulator.kernel.workspace import LANES, Task
 
 #: Attempted steps of all lanes between two looks at whether the user wants to stop.
 ATTEMPTS_PER_CALL = 20_000
@@ -68,6 +69,7 @@ class Program:
         except Exception:
             announce("the compiled kernel cannot be loaded; building it anew")
             cache.forget_module(path)
+            cache.forget_module(cache.driver_path())
             return cls._ready(cache.load_module(path))
 
     @classmethod
@@ -75,7 +77,7 @@ class Program:
         program = cls(module)
         n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
         nothing = np.empty((0, n))
-        with _linear_algebra_put_off():
+        with _linear_algebra_put_off(), _garbage_left():
             program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
         return program
 
@@ -135,6 +137,18 @@ class Program:
         return Integration(
             saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
         )
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Do without garbage collection: compiling makes millions of objects that are in use until its end."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
 
 
 @contextmanager
