@@ -12,8 +12,8 @@ import numpy as np
 
 from simulator.kernel.status import Status
 from simulator.kernel.step_control import aim, plan
-from simulator.kernel.vectormath import INNER, OPTIONS
-from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STEPPING
+from simulator.kernel.vectormath import INNER, OPTIONS, larger, smaller
+from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STARTING, STEPPING
 
 #: First attempted step [s] of a run and after each event.
 FIRST_STEP = 1.0e-6
@@ -34,6 +34,8 @@ STEP_TOO_SMALL = float(Status.STEP_TOO_SMALL)
 NONFINITE = float(Status.NONFINITE)
 NEGATIVE_AMOUNT = float(Status.NEGATIVE_AMOUNT)
 VOLUME_COLLAPSED = float(Status.VOLUME_COLLAPSED)
+#: No status yet.
+GOING_ON = -1.0
 NOBODY = -1.0
 
 compiled = nb.njit(**OPTIONS, **INNER)
@@ -63,80 +65,53 @@ def settle(work, rows, algebraic, task):
         if work[rows.accepted * LANES + lane] > 0.0:
             continue
         cell = work[lane::LANES]
-        phase = cell[rows.phase]
-        if phase == STEPPING:
-            step = cell[rows.step]
+        status, culprit = GOING_ON, NOBODY
+        if cell[rows.phase] == PROJECTING:
+            status, culprit = _project(cell, rows, algebraic, task)
+        elif cell[rows.phase] == STEPPING:
             if cell[rows.good] > 0.0:
-                _arrive(cell, rows, algebraic, task, step)
+                status = _arrive(cell, rows, task)
             else:
-                _reject(cell, rows, task, step)
-        elif phase == PROJECTING:
-            _project(cell, rows, algebraic, task)
+                status, culprit = _reject(cell, rows, task)
+        if status != GOING_ON:
+            _finish(cell, rows, task, status, culprit)
         if cell[rows.phase] == IDLE and task.queue[0] < task.start.shape[0]:
-            _load(cell, rows, algebraic, task)
+            _load(cell, rows, task)
+        if cell[rows.phase] == STARTING:
+            _begin(cell, rows, algebraic)
+        if cell[rows.phase] != IDLE:
+            _look_ahead(cell, rows, task)
     return task.queue[1]
 
 
 @compiled
-def _plan(cell, rows, step):
-    """Choose the next step after an accepted one."""
-    cell[rows.planned] = plan(step, cell[rows.suggested], cell[rows.planned], cell[rows.rejected])
-    cell[rows.rejected] = 0.0
-    cell[rows.accepted] = 1.0
-    _aim(cell, rows)
-
-
-@compiled
-def _aim(cell, rows):
-    """Shorten the next step so that it lands on the next event or on the end."""
-    cell[rows.step] = aim(cell[rows.planned], cell[rows.target] - cell[rows.time])
-
-
-@compiled
-def _look_ahead(cell, rows, task):
-    """Find out what comes next: the event or end to land on, and the first thing due at all."""
-    run = int(cell[rows.run])
-    event = int(cell[rows.events])
-    save = int(cell[rows.saves])
-    target = task.start[run, task.start.shape[1] - 1]
-    if event < task.events.shape[1]:
-        when = task.events[run, event, 0]
-        target = when if when < target else target
-    cell[rows.target] = target
-    if save < task.times.shape[0]:
-        when = task.times[save]
-        target = when if when < target else target
-    cell[rows.due] = target
-
-
-@compiled
-def _arrive(cell, rows, algebraic, task, step):
+def _arrive(cell, rows, task):
     """Accept a step that passes something: save, then meet the event or the end that was reached."""
     run = int(cell[rows.run])
+    step = cell[rows.step]
     start = cell[rows.time]
-    target = cell[rows.target]
-    landed = step >= target - start
-    time = target if landed else start + step
+    landed = step >= cell[rows.target] - start
+    time = cell[rows.target] if landed else start + step
     _save_passed(cell, rows, task, step, start, time)
     cell[rows.time] = time
     exhausted = cell[rows.attempts] >= task.max_steps
     if not landed and not exhausted:
-        _look_ahead(cell, rows, task)
-        _plan(cell, rows, step)
-        return
+        cell[rows.planned] = plan(step, cell[rows.suggested], cell[rows.planned], cell[rows.rejected])
+        cell[rows.rejected] = 0.0
+        cell[rows.accepted] = 1.0
+        return GOING_ON
     for i in range(rows.new):
         cell[rows.state + i] = cell[rows.new + i]
-    cell[rows.accepted] = 0.0
     if time >= task.start[run, task.start.shape[1] - 1]:
-        _finish(cell, rows, task, OK, NOBODY)
-    elif exhausted:
-        _finish(cell, rows, task, MAX_STEPS, NOBODY)
-    else:
-        event = int(cell[rows.events])
-        for j in range(rows.step - rows.parameters):
-            cell[rows.parameters + j] = task.events[run, event, 1 + j]
-        cell[rows.events] = event + 1
-        _begin(cell, rows, algebraic, task)
+        return OK
+    if exhausted:
+        return MAX_STEPS
+    event = int(cell[rows.events])
+    for j in range(rows.step - rows.parameters):
+        cell[rows.parameters + j] = task.events[run, event, 1 + j]
+    cell[rows.events] = event + 1
+    cell[rows.phase] = STARTING
+    return GOING_ON
 
 
 @compiled
@@ -160,24 +135,17 @@ def _save_passed(cell, rows, task, step, start, time):
 
 
 @compiled
-def _reject(cell, rows, task, step):
+def _reject(cell, rows, task):
     """Try again with a shorter step, or give the run up."""
-    cell[rows.accepted] = 0.0
+    step = cell[rows.step]
     fault, culprit = _fault(cell, rows)
-    shorter = 0.25 * step
-    if fault == STEP_TOO_SMALL:
-        shorter = cell[rows.suggested]
-        shorter = 0.1 * step if shorter < 0.1 * step else shorter
+    shorter = larger(0.1 * step, cell[rows.suggested]) if fault == STEP_TOO_SMALL else 0.25 * step
     cell[rows.rejected] = 1.0
     cell[rows.planned] = shorter
-    time = cell[rows.time]
     # Since the last event: a clamp late in a long run needs steps that no longer move the clock.
-    if shorter <= TIME_RESOLUTION * (time - cell[rows.begun] + FIRST_STEP):
-        _finish(cell, rows, task, fault, culprit)
-    elif cell[rows.attempts] >= task.max_steps:
-        _finish(cell, rows, task, MAX_STEPS, culprit)
-    else:
-        _aim(cell, rows)
+    if shorter <= TIME_RESOLUTION * (cell[rows.time] - cell[rows.begun] + FIRST_STEP):
+        return fault, culprit
+    return MAX_STEPS if cell[rows.attempts] >= task.max_steps else GOING_ON, culprit
 
 
 @compiled
@@ -204,81 +172,28 @@ def _fault(cell, rows):
 
 
 @compiled
-def _load(cell, rows, algebraic, task):
-    """Give a free lane the next run."""
-    run = task.queue[0]
-    task.queue[0] = run + 1
-    task.queue[1] += 1
-    n = rows.new
-    for i in range(n):
-        cell[rows.state + i] = task.start[run, i]
-        cell[rows.scale + i] = task.start[run, n + i] * task.rtol
-    for j in range(rows.step - rows.parameters):
-        cell[rows.parameters + j] = task.start[run, 2 * n + j]
-    for row in range(rows.accepted, rows.end_of_rows):
-        cell[row] = 0.0
-    cell[rows.rtol] = task.rtol
-    cell[rows.run] = run
-    if algebraic[0] == algebraic[1]:
-        _save_start(cell, rows, task)
-    _begin(cell, rows, algebraic, task)
-
-
-@compiled
-def _begin(cell, rows, algebraic, task):
-    """Start afresh after loading or an event."""
-    _look_ahead(cell, rows, task)
-    cell[rows.begun] = cell[rows.time]
-    cell[rows.rejected] = 0.0
-    if algebraic[0] < algebraic[1]:
-        cell[rows.phase] = PROJECTING
-        cell[rows.step] = PROJECTION_STEP
-    else:
-        cell[rows.phase] = STEPPING
-        cell[rows.planned] = FIRST_STEP
-        _aim(cell, rows)
-
-
-@compiled
-def _save_start(cell, rows, task):
-    """Save the state at t = 0."""
-    run = int(cell[rows.run])
-    if task.times.shape[0] > 0 and task.times[0] <= 0.0:
-        for i in range(rows.new):
-            task.saved[run, 0, i] = cell[rows.state + i]
-        cell[rows.saves] = 1.0
-
-
-@compiled
 def _project(cell, rows, algebraic, task):
     """Take over the potentials of a projection step; go on once they stand still."""
     change = 0.0
     for i in range(algebraic[0], algebraic[1]):
         old = cell[rows.state + i]
-        new = cell[rows.new + i]
-        size = cell[rows.scale + i] / task.rtol
-        moved = abs(new - old) / size
-        if moved > PROJECTION_REACH:
-            new = old + PROJECTION_REACH / moved * (new - old)
-        if not (moved < np.inf):
-            moved = np.inf
-        change = moved if moved > change else change
-        cell[rows.state + i] = new
+        moved = (cell[rows.new + i] - old) / (cell[rows.scale + i] / task.rtol)
+        if not (abs(moved) < np.inf):
+            return NONFINITE, float(i)
+        change = larger(change, abs(moved))
+        cell[rows.state + i] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
+            cell[rows.scale + i] / task.rtol
+        )
     tries = cell[rows.rejected] + 1.0
     cell[rows.rejected] = tries
-    if change == np.inf:
-        _finish(cell, rows, task, NONFINITE, float(algebraic[0]))
-    elif tries > PROJECTION_LIMIT:
-        _finish(cell, rows, task, STEP_TOO_SMALL, float(algebraic[0]))
+    if tries > PROJECTION_LIMIT:
+        return STEP_TOO_SMALL, float(algebraic[0])
     # Rounding in the currents may keep a potential trembling a little above the tolerance.
-    elif change <= PROJECTION_TOLERANCE * tries:
+    if change <= PROJECTION_TOLERANCE * tries:
         cell[rows.phase] = STEPPING
         cell[rows.rejected] = 0.0
         cell[rows.planned] = FIRST_STEP
-        if cell[rows.saves] == 0.0:
-            _save_start(cell, rows, task)
-            _look_ahead(cell, rows, task)
-        _aim(cell, rows)
+    return GOING_ON, NOBODY
 
 
 @compiled
@@ -297,4 +212,55 @@ def _finish(cell, rows, task, status, culprit):
     task.outcome[run, n + 3] = cell[rows.attempts]
     task.queue[1] -= 1
     cell[rows.phase] = IDLE
-    cell[rows.accepted] = 0.0
+
+
+@compiled
+def _load(cell, rows, task):
+    """Give a free lane the next run."""
+    run = task.queue[0]
+    task.queue[0] = run + 1
+    task.queue[1] += 1
+    n = rows.new
+    for i in range(n):
+        cell[rows.state + i] = task.start[run, i]
+        cell[rows.scale + i] = task.start[run, n + i] * task.rtol
+    for j in range(rows.step - rows.parameters):
+        cell[rows.parameters + j] = task.start[run, 2 * n + j]
+    for row in range(rows.accepted, rows.end_of_rows):
+        cell[row] = 0.0
+    cell[rows.rtol] = task.rtol
+    cell[rows.run] = run
+    cell[rows.phase] = STARTING
+
+
+@compiled
+def _begin(cell, rows, algebraic):
+    """Start afresh after loading or an event: from consistent potentials, with a careful step."""
+    cell[rows.begun] = cell[rows.time]
+    cell[rows.rejected] = 0.0
+    cell[rows.planned] = FIRST_STEP
+    cell[rows.step] = PROJECTION_STEP
+    cell[rows.phase] = PROJECTING if algebraic[0] < algebraic[1] else STEPPING
+
+
+@compiled
+def _look_ahead(cell, rows, task):
+    """Save the start; find the event or end to land on and the first thing due at all; aim the next step."""
+    run = int(cell[rows.run])
+    event = int(cell[rows.events])
+    save = int(cell[rows.saves])
+    time = cell[rows.time]
+    target = task.start[run, task.start.shape[1] - 1]
+    if event < task.events.shape[1]:
+        target = smaller(target, task.events[run, event, 0])
+    cell[rows.target] = target
+    if cell[rows.phase] == STEPPING:
+        cell[rows.step] = aim(cell[rows.planned], target - time)
+        if time == 0.0 and save == 0 and task.times.shape[0] > 0 and task.times[0] <= 0.0:
+            for i in range(rows.new):
+                task.saved[run, 0, i] = cell[rows.state + i]
+            save = 1
+            cell[rows.saves] = 1.0
+    if save < task.times.shape[0]:
+        target = smaller(target, task.times[save])
+    cell[rows.due] = target

@@ -11,7 +11,7 @@ LANES = INTERLEAVED * WIDTH
 COLLAPSED = 1.0e-6
 
 # Floats, like everything else in the workspace: numba would compile a caller anew for each integer literal.
-IDLE, STEPPING, PROJECTING = 0.0, 1.0, 2.0
+IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 
 #: First rows of what the workspace holds, ``row * LANES + lane``; one array, because that is what lets the
 #: compiler turn the step into vector code. State, new state, the two arrays of dense output and the scale
