@@ -64,7 +64,7 @@ def kernel(tmp_path_factory):
 def fixed_steps(kernel, steps: int, end: float) -> tuple[float, float]:
     """Error at the end, and largest error of the dense output in the middle of the steps."""
     rows = kernel.ROWS
-    work = np.ones(rows.end_of_rows * LANES)
+    work = np.ones(rows.end * LANES)
     work[rows.accepted * LANES : (rows.accepted + 1) * LANES] = 0.0
     work[(rows.state + 0) * LANES] = 2.0
     work[(rows.state + 1) * LANES] = 0.0

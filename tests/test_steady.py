@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.differentiate import jacobian
+from scipy.linalg import eig
 
 from simulator.config import load_scenario
 from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.model import Model
-from simulator.rest import eigenvalues, linearised
 from simulator.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict import classify
 
@@ -43,30 +44,43 @@ WITH_EIGENVALUES = [
     "published/duesterwald_2018",
     "published/vereninov_u937",
     "published/huebel_dahlem_2014",
+    "published/barreto_cressman_2011",
     "reference/DONNAN-02",
 ]
 
 
+def by_finite_differences(model: Model, state: np.ndarray) -> np.ndarray:
+    """Finite eigenvalues of ``M y' = f(y)``, by SciPy alone from the right-hand side: the pencil's, no elimination."""
+    arrays, parameters = load_arrays(model.structure), model.parameters()
+    names, basis = arrays.STATES, list(arrays.BASIS)
+    size = np.maximum(np.abs(state), model.scales())
+
+    def rates(moved: np.ndarray) -> np.ndarray:
+        """Scaled rates of the independent states, the others following along; shape (k, ...) to (k, ...)."""
+        full = np.tile(state, (*moved.shape[1:], 1))
+        change = np.moveaxis(moved, 0, -1) * size[basis]
+        full[..., basis] += change
+        for name, combination in arrays.DEPENDENT.items():
+            for s, weight in combination.items():
+                full[..., names.index(name)] += weight * change[..., basis.index(names.index(s))]
+        found = arrays.derivative(full, parameters).values()
+        return np.stack([np.broadcast_to(value, full.shape[:-1]) for value in found]) / size[basis][:, None, None]
+
+    slopes = jacobian(rates, np.zeros(len(basis)), initial_step=1e-6, order=6, maxiter=4).df
+    mass = np.diag(np.array(arrays.DIFFERENTIAL, dtype=float))
+    above, below = eig(slopes, mass, right=False, homogeneous_eigvals=True)
+    finite = np.abs(below) > 1e-12 * np.abs(above)
+    return above[finite] / below[finite]
+
+
 @pytest.mark.parametrize("name", WITH_EIGENVALUES)
-def test_eigenvalues_agree_with_finite_differences(configs, name):
+def test_eigenvalues_are_those_that_scipy_finds_from_finite_differences(configs, name):
     scenario = load_scenario(configs / f"{name}.yaml")
     found = steady_state(scenario)
-    model = Model.of(scenario)
-    arrays, parameters = load_arrays(model.structure), model.parameters()
-    state = found.trajectory.states[-1]
-    basis = list(arrays.BASIS)
-    exact = linearised(arrays, state, parameters)[1]
-    differences = np.zeros_like(exact)
-    for j, i in enumerate(basis):
-        # Fourth order, for a ten-millionth of the K inside is a large change of the charge.
-        h = 1e-7 * max(abs(state[i]), model.scales()[i])
-        for steps, weight in ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12)):
-            moved = state.copy()
-            moved[i] += steps * h
-            for dependent, combination in arrays.DEPENDENT.items():
-                moved[arrays.STATES.index(dependent)] += steps * h * combination.get(arrays.STATES[i], 0.0)
-            differences[:, j] += weight * linearised(arrays, moved, parameters)[0] / h
-    assert eigenvalues(arrays, differences) == pytest.approx(found.verdict.eigenvalues, rel=1e-3)
+    others = by_finite_differences(Model.of(scenario), found.trajectory.states[-1])
+    assert len(found.verdict.eigenvalues) > 0
+    for value in found.verdict.eigenvalues:
+        assert np.min(np.abs(others - value)) < 1e-4 * abs(value)
 
 
 def test_a_cell_that_swells_without_end_has_no_steady_state(configs):

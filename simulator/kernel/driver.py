@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.kernel.status import Status
 from simulator.kernel.step_control import aim, plan
-from simulator.kernel.vectormath import INNER, OPTIONS, larger, smaller
+from simulator.kernel.vectormath import INNER, OPTIONS, inlined, larger, smaller
 from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STARTING, STEPPING
 
 #: First attempted step [s] of a run and after each event.
@@ -38,21 +38,19 @@ VOLUME_COLLAPSED = float(Status.VOLUME_COLLAPSED)
 GOING_ON = -1.0
 NOBODY = -1.0
 
-compiled = nb.njit(**OPTIONS, **INNER)
 
-
-@nb.njit(**OPTIONS, **INNER, cache=True)
-def settle(work, rows, algebraic, task):
+@nb.njit(**OPTIONS, **INNER, forceinline=True, cache=True)
+def settle(work, at, counts, task):
     """Settle the step just attempted in every lane for which the kernel has not done it already.
 
     Parameters
     ----------
     work : float64 array
         The kernel's workspace, changed in place.
-    rows : Rows
-        Its layout.
-    algebraic : tuple of int
-        First and past-the-end state index of the potentials that solve an equation.
+    at : Rows
+        Where its rows begin.
+    counts : Counts
+        How many there are of what.
     task : Task
         Arrays, changed in place.
 
@@ -62,205 +60,209 @@ def settle(work, rows, algebraic, task):
         Lanes still at work.
     """
     for lane in range(LANES):
-        if work[rows.accepted * LANES + lane] > 0.0:
+        cell = work[lane:]
+        if cell[at.accepted] > 0.0:
             continue
-        cell = work[lane::LANES]
         status, culprit = GOING_ON, NOBODY
-        if cell[rows.phase] == PROJECTING:
-            status, culprit = _project(cell, rows, algebraic, task)
-        elif cell[rows.phase] == STEPPING:
-            if cell[rows.good] > 0.0:
-                status = _arrive(cell, rows, task)
+        if cell[at.phase] == PROJECTING:
+            status, culprit = _project(cell, at, counts, task)
+        elif cell[at.phase] == STEPPING:
+            if cell[at.good] > 0.0:
+                status = _arrive(cell, at, counts, task)
             else:
-                status, culprit = _reject(cell, rows, task)
+                status, culprit = _reject(cell, at, counts, task)
         if status != GOING_ON:
-            _finish(cell, rows, task, status, culprit)
-        if cell[rows.phase] == IDLE and task.queue[0] < task.start.shape[0]:
-            _load(cell, rows, task)
-        if cell[rows.phase] == STARTING:
-            _begin(cell, rows, algebraic)
-        if cell[rows.phase] != IDLE:
-            _look_ahead(cell, rows, task)
+            _finish(cell, at, counts, task, status, culprit)
+        if cell[at.phase] == IDLE and task.queue[0] < task.start.shape[0]:
+            _load(cell, at, counts, task)
+        if cell[at.phase] == STARTING:
+            _begin(cell, at, counts)
+        if cell[at.phase] != IDLE:
+            _look_ahead(cell, at, counts, task)
     return task.queue[1]
 
 
-@compiled
-def _arrive(cell, rows, task):
+@inlined
+def _arrive(cell, at, counts, task):
     """Accept a step that passes something: save, then meet the event or the end that was reached."""
-    run = int(cell[rows.run])
-    step = cell[rows.step]
-    start = cell[rows.time]
-    landed = step >= cell[rows.target] - start
-    time = cell[rows.target] if landed else start + step
-    _save_passed(cell, rows, task, step, start, time)
-    cell[rows.time] = time
-    exhausted = cell[rows.attempts] >= task.max_steps
+    run = int(cell[at.run])
+    step = cell[at.step]
+    start = cell[at.time]
+    landed = step >= cell[at.target] - start
+    time = cell[at.target] if landed else start + step
+    _save_passed(cell, at, counts, task, step, start, time)
+    cell[at.time] = time
+    exhausted = cell[at.attempts] >= task.max_steps
     if not landed and not exhausted:
-        cell[rows.planned] = plan(step, cell[rows.suggested], cell[rows.planned], cell[rows.rejected])
-        cell[rows.rejected] = 0.0
-        cell[rows.accepted] = 1.0
+        cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
+        cell[at.rejected] = 0.0
+        cell[at.accepted] = 1.0
         return GOING_ON
-    for i in range(rows.new):
-        cell[rows.state + i] = cell[rows.new + i]
+    for i in range(counts.states):
+        cell[at.state + i * LANES] = cell[at.new + i * LANES]
     if time >= task.start[run, task.start.shape[1] - 1]:
         return OK
     if exhausted:
         return MAX_STEPS
-    event = int(cell[rows.events])
-    for j in range(rows.step - rows.parameters):
-        cell[rows.parameters + j] = task.events[run, event, 1 + j]
-    cell[rows.events] = event + 1
-    cell[rows.phase] = STARTING
+    event = int(cell[at.events])
+    for j in range(counts.parameters):
+        cell[at.parameters + j * LANES] = task.events[run, event, 1 + j]
+    cell[at.events] = event + 1
+    cell[at.phase] = STARTING
     return GOING_ON
 
 
-@compiled
-def _save_passed(cell, rows, task, step, start, time):
+@inlined
+def _save_passed(cell, at, counts, task, step, start, time):
     """Save the states at the times that a step passed, from its dense output."""
-    run = int(cell[rows.run])
-    first = int(cell[rows.saves])
+    run = int(cell[at.run])
+    first = int(cell[at.saves])
     last = first
     while last < task.times.shape[0] and task.times[last] <= time:
         last += 1
-    cell[rows.saves] = last
+    cell[at.saves] = last
     per_step = 1.0 / step
-    for save in range(first, last):
-        theta = 1.0 if task.times[save] == time else (task.times[save] - start) * per_step
-        for i in range(rows.new):
-            chord = (1.0 - theta) * cell[rows.state + i] + theta * cell[rows.new + i]
-            bow = theta * (1.0 - theta) * (cell[rows.dense_c + i] + theta * cell[rows.dense_d + i])
-            value = chord + bow
+    for i in range(counts.states if last > first else 0):
+        old = cell[at.state + i * LANES]
+        new = cell[at.new + i * LANES]
+        c = cell[at.dense_c + i * LANES]
+        d = cell[at.dense_d + i * LANES]
+        floor = 0.0 if i < counts.amounts else -np.inf
+        for save in range(first, last):
+            theta = (task.times[save] - start) * per_step
+            theta = 1.0 if task.times[save] == time else theta
+            value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
             # The cubic may dip below nothing between two good states.
-            task.saved[run, save, i] = chord if i < rows.amounts and value < 0.0 else value
+            task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
 
 
-@compiled
-def _reject(cell, rows, task):
+@inlined
+def _reject(cell, at, counts, task):
     """Try again with a shorter step, or give the run up."""
-    step = cell[rows.step]
-    fault, culprit = _fault(cell, rows)
-    shorter = larger(0.1 * step, cell[rows.suggested]) if fault == STEP_TOO_SMALL else 0.25 * step
-    cell[rows.rejected] = 1.0
-    cell[rows.planned] = shorter
+    step = cell[at.step]
+    fault, culprit = _fault(cell, at, counts)
+    shorter = larger(0.1 * step, cell[at.suggested]) if fault == STEP_TOO_SMALL else 0.25 * step
+    cell[at.rejected] = 1.0
+    cell[at.planned] = shorter
     # Since the last event: a clamp late in a long run needs steps that no longer move the clock.
-    if shorter <= TIME_RESOLUTION * (cell[rows.time] - cell[rows.begun] + FIRST_STEP):
+    if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
-    return MAX_STEPS if cell[rows.attempts] >= task.max_steps else GOING_ON, culprit
+    return MAX_STEPS if cell[at.attempts] >= task.max_steps else GOING_ON, culprit
 
 
-@compiled
-def _fault(cell, rows):
+@inlined
+def _fault(cell, at, counts):
     """What was wrong with an attempted step, and with which state."""
-    error = cell[rows.error]
+    error = cell[at.error]
     if not (error < np.inf):
         # A rate that is no number because something has run out is better told as such.
-        for i in range(rows.amounts):
-            left = cell[rows.state + i] * cell[rows.rtol]
-            if 0.0 < left < cell[rows.scale + i]:
+        for i in range(counts.amounts):
+            left = cell[at.state + i * LANES] * cell[at.rtol]
+            if 0.0 < left < cell[at.scale + i * LANES]:
                 return NEGATIVE_AMOUNT, float(i)
-        for i in range(rows.new):
-            if not (abs(cell[rows.new + i]) < np.inf):
+        for i in range(counts.states):
+            if not (abs(cell[at.new + i * LANES]) < np.inf):
                 return NONFINITE, float(i)
         return NONFINITE, NOBODY
     if error <= 1.0:
-        for i in range(rows.amounts):
-            if cell[rows.new + i] < 0.0:
+        for i in range(counts.amounts):
+            if cell[at.new + i * LANES] < 0.0:
                 return NEGATIVE_AMOUNT, float(i)
-        if rows.volumes > 0:
-            return VOLUME_COLLAPSED, float(rows.new - rows.volumes)
+        if counts.volumes > 0:
+            return VOLUME_COLLAPSED, float(counts.states - counts.volumes)
     return STEP_TOO_SMALL, NOBODY
 
 
-@compiled
-def _project(cell, rows, algebraic, task):
+@inlined
+def _project(cell, at, counts, task):
     """Take over the potentials of a projection step; go on once they stand still."""
     change = 0.0
-    for i in range(algebraic[0], algebraic[1]):
-        old = cell[rows.state + i]
-        moved = (cell[rows.new + i] - old) / (cell[rows.scale + i] / task.rtol)
+    for i in range(counts.first_algebraic, counts.end_algebraic):
+        old = cell[at.state + i * LANES]
+        moved = (cell[at.new + i * LANES] - old) / (cell[at.scale + i * LANES] / task.rtol)
         if not (abs(moved) < np.inf):
             return NONFINITE, float(i)
         change = larger(change, abs(moved))
-        cell[rows.state + i] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
-            cell[rows.scale + i] / task.rtol
+        cell[at.state + i * LANES] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
+            cell[at.scale + i * LANES] / task.rtol
         )
-    tries = cell[rows.rejected] + 1.0
-    cell[rows.rejected] = tries
+    tries = cell[at.rejected] + 1.0
+    cell[at.rejected] = tries
     if tries > PROJECTION_LIMIT:
-        return STEP_TOO_SMALL, float(algebraic[0])
+        return STEP_TOO_SMALL, float(counts.first_algebraic)
     # Rounding in the currents may keep a potential trembling a little above the tolerance.
     if change <= PROJECTION_TOLERANCE * tries:
-        cell[rows.phase] = STEPPING
-        cell[rows.rejected] = 0.0
-        cell[rows.planned] = FIRST_STEP
+        cell[at.phase] = STEPPING
+        cell[at.rejected] = 0.0
+        cell[at.planned] = FIRST_STEP
     return GOING_ON, NOBODY
 
 
-@compiled
-def _finish(cell, rows, task, status, culprit):
+@inlined
+def _finish(cell, at, counts, task, status, culprit):
     """Write down how the run ended and free the lane."""
-    run = int(cell[rows.run])
-    n = rows.new
+    run = int(cell[at.run])
+    n = counts.states
     for i in range(n):
-        task.outcome[run, i] = cell[rows.state + i]
-    for save in range(int(cell[rows.saves]), task.times.shape[0]):
+        task.outcome[run, i] = cell[at.state + i * LANES]
+    for save in range(int(cell[at.saves]), task.times.shape[0]):
         for i in range(n):
             task.saved[run, save, i] = np.nan
     task.outcome[run, n] = status
-    task.outcome[run, n + 1] = cell[rows.time]
+    task.outcome[run, n + 1] = cell[at.time]
     task.outcome[run, n + 2] = culprit
-    task.outcome[run, n + 3] = cell[rows.attempts]
+    task.outcome[run, n + 3] = cell[at.attempts]
     task.queue[1] -= 1
-    cell[rows.phase] = IDLE
+    cell[at.phase] = IDLE
 
 
-@compiled
-def _load(cell, rows, task):
+@inlined
+def _load(cell, at, counts, task):
     """Give a free lane the next run."""
     run = task.queue[0]
     task.queue[0] = run + 1
     task.queue[1] += 1
-    n = rows.new
+    n = counts.states
     for i in range(n):
-        cell[rows.state + i] = task.start[run, i]
-        cell[rows.scale + i] = task.start[run, n + i] * task.rtol
-    for j in range(rows.step - rows.parameters):
-        cell[rows.parameters + j] = task.start[run, 2 * n + j]
-    for row in range(rows.accepted, rows.end_of_rows):
-        cell[row] = 0.0
-    cell[rows.rtol] = task.rtol
-    cell[rows.run] = run
-    cell[rows.phase] = STARTING
+        cell[at.state + i * LANES] = task.start[run, i]
+        cell[at.scale + i * LANES] = task.start[run, n + i] * task.rtol
+    for j in range(counts.parameters):
+        cell[at.parameters + j * LANES] = task.start[run, 2 * n + j]
+    for place in range(at.accepted, at.end, LANES):
+        cell[place] = 0.0
+    cell[at.rtol] = task.rtol
+    cell[at.run] = run
+    cell[at.phase] = STARTING
 
 
-@compiled
-def _begin(cell, rows, algebraic):
+@inlined
+def _begin(cell, at, counts):
     """Start afresh after loading or an event: from consistent potentials, with a careful step."""
-    cell[rows.begun] = cell[rows.time]
-    cell[rows.rejected] = 0.0
-    cell[rows.planned] = FIRST_STEP
-    cell[rows.step] = PROJECTION_STEP
-    cell[rows.phase] = PROJECTING if algebraic[0] < algebraic[1] else STEPPING
+    cell[at.begun] = cell[at.time]
+    cell[at.rejected] = 0.0
+    cell[at.planned] = FIRST_STEP
+    cell[at.step] = PROJECTION_STEP
+    cell[at.phase] = PROJECTING if counts.first_algebraic < counts.end_algebraic else STEPPING
 
 
-@compiled
-def _look_ahead(cell, rows, task):
+@inlined
+def _look_ahead(cell, at, counts, task):
     """Save the start; find the event or end to land on and the first thing due at all; aim the next step."""
-    run = int(cell[rows.run])
-    event = int(cell[rows.events])
-    save = int(cell[rows.saves])
-    time = cell[rows.time]
+    run = int(cell[at.run])
+    event = int(cell[at.events])
+    save = int(cell[at.saves])
+    time = cell[at.time]
     target = task.start[run, task.start.shape[1] - 1]
     if event < task.events.shape[1]:
         target = smaller(target, task.events[run, event, 0])
-    cell[rows.target] = target
-    if cell[rows.phase] == STEPPING:
-        cell[rows.step] = aim(cell[rows.planned], target - time)
+    cell[at.target] = target
+    if cell[at.phase] == STEPPING:
+        cell[at.step] = aim(cell[at.planned], target - time)
         if time == 0.0 and save == 0 and task.times.shape[0] > 0 and task.times[0] <= 0.0:
-            for i in range(rows.new):
-                task.saved[run, 0, i] = cell[rows.state + i]
+            for i in range(counts.states):
+                task.saved[run, 0, i] = cell[at.state + i * LANES]
             save = 1
-            cell[rows.saves] = 1.0
+            cell[at.saves] = 1.0
     if save < task.times.shape[0]:
         target = smaller(target, task.times[save])
-    cell[rows.due] = target
+    cell[at.due] = target

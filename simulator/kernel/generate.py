@@ -16,7 +16,7 @@ from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.elimination import Elimination
 from simulator.kernel.rodas4 import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, statements
-from simulator.kernel.workspace import Rows
+from simulator.kernel.workspace import Counts, Rows
 from simulator.structure import amount, potential
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
@@ -31,7 +31,7 @@ from simulator import special
 from simulator.kernel.cache import shared_driver
 from simulator.kernel.step_control import go_on, misfit
 from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
-from simulator.kernel.workspace import COLLAPSED, LANES, Rows
+from simulator.kernel.workspace import COLLAPSED, LANES, Counts, Rows
 
 FARADAY = {faraday!r}
 settle = shared_driver().settle
@@ -203,10 +203,15 @@ class KernelSource:
 
     def _advance(self) -> list[str]:
         rows = self._rows()
-        lines = ["", "", f"ROWS = {rows!r}", f"ALGEBRAIC = {self._algebraic()!r}", ""]
-        lines += [
+        lines = [
             "",
-            "@nb.njit(**OPTIONS, nogil=True, cache=True)",
+            "",
+            f"ROWS = {rows!r}",
+            "PLACES = Rows(*(row * LANES for row in ROWS))",
+            f"COUNTS = {self._counts()!r}",
+            "",
+            "",
+            "@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)",
             "def advance(work, task, calls):",
             '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
             "    busy = 1",
@@ -216,7 +221,7 @@ class KernelSource:
         ]
         lines += [f"    {line}" for line in self._step(rows)]
         lines += [
-            "        busy = settle(work, ROWS, ALGEBRAIC, task)",
+            "        busy = settle(work, PLACES, COUNTS, task)",
             "        calls -= 1",
             "    return busy",
         ]
@@ -224,7 +229,7 @@ class KernelSource:
 
     def _step(self, rows: Rows) -> list[str]:
         """One step of a lane: new state, error, dense output, next step."""
-        states, basis, n = self.states, self.basis, len(self.states)
+        states, basis, n, counts = self.states, self.basis, len(self.states), self._counts()
         lines = [f"        moved_on = work[{rows.accepted} * LANES + lane]"]
         for i, s in enumerate(states):
             new, old = f"work[{rows.new + i} * LANES + lane]", f"work[{rows.state + i} * LANES + lane]"
@@ -278,8 +283,8 @@ class KernelSource:
                 f"        work[{rows.dense_d + i} * LANES + lane] = d_{s}",
                 f"        misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, {scale})",
             ]
-            if i < rows.amounts or i >= n - rows.volumes:
-                left = f"new_{s}" if i < rows.amounts else f"new_{s} * rtol - COLLAPSED * {scale}"
+            if i < counts.amounts or i >= n - counts.volumes:
+                left = f"new_{s}" if i < counts.amounts else f"new_{s} * rtol - COLLAPSED * {scale}"
                 lines.append(f"        low_{i} = smaller({low}, {left})")
                 low = f"low_{i}"
         total = " + ".join(f"misfit_{i}" for i in range(n))
@@ -299,9 +304,10 @@ class KernelSource:
         """Layout of the workspace."""
         n = len(self.states)
         step = 5 * n + len(self.parameters)
-        amounts, volumes = (sum(s.startswith(letter) for s in self.states) for letter in ("n_", "w_"))
-        return Rows._make([*range(0, 6 * n, n), *range(step, step + 18), amounts, volumes])
+        return Rows._make([*range(0, 6 * n, n), *range(step, step + 18)])
 
-    def _algebraic(self) -> tuple[int, int]:
-        places = [i for i, s in enumerate(self.states) if not self.differential[s]]
-        return (places[0], places[-1] + 1) if places else (0, 0)
+    def _counts(self) -> Counts:
+        amounts, volumes = (sum(s.startswith(letter) for s in self.states) for letter in ("n_", "w_"))
+        algebraic = [i for i, s in enumerate(self.states) if not self.differential[s]]
+        first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
+        return Counts(len(self.states), amounts, volumes, len(self.parameters), first, end)

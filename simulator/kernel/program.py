@@ -75,7 +75,7 @@ class Program:
     @classmethod
     def _ready(cls, module: ModuleType) -> Program:
         program = cls(module)
-        n, parameters = module.ROWS.new, module.ROWS.step - module.ROWS.parameters
+        n, parameters = module.COUNTS.states, module.COUNTS.parameters
         nothing = np.empty((0, n))
         with _linear_algebra_put_off(), _garbage_left():
             program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
@@ -128,7 +128,7 @@ class Program:
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
         queue = np.zeros(2, dtype=np.int64)
         task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
-        work = np.ones(self.module.ROWS.end_of_rows * LANES)
+        work = np.ones(self.module.ROWS.end * LANES)
         work[self.module.ROWS.accepted * LANES :] = 0.0
         while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
