@@ -124,49 +124,60 @@ def newton_step(
 
     Infinite where nothing restores, NaN where a rate is not a number.
     """
-    rate, conditions, jacobian = (found[0] for found in _conditions(equations, state[None], parameters[None]))
+    rate, conditions, jacobian = _conditions(equations, state, parameters)
     basis = list(equations.BASIS)
-    moving = np.flatnonzero((rate != 0.0) | np.any(jacobian != 0.0, axis=1))
+    moving = (rate != 0.0) | (jacobian != 0.0).any(axis=1)
     scale = size[basis][moving]
-    scaled = conditions[np.ix_(moving, moving)] * scale
+    scaled = conditions[moving][:, moving] * scale
     step = np.zeros(len(basis))
-    if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(rate))):
+    if not (np.isfinite(scaled).all() and np.isfinite(rate).all()):
         step[:] = np.nan
-    elif len(moving):
+    elif len(scaled):
         # Rows differ by the ratio of milliseconds to hours; each is brought to size one before solving.
         rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
-        scaled, target = scaled / rows[:, None], -rate[moving] / rows
-        solution, _, rank, _ = np.linalg.lstsq(scaled, target, rcond=ROUNDING)
-        missing = np.abs(scaled @ solution - target)
-        # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
-        step[moving] = solution * scale if rank == len(moving) or missing.max() < 10.0 * ROUNDING else np.inf
+        solution = _solved(scaled / rows[:, None], -rate[moving] / rows)
+        step[moving] = np.inf if solution is None else solution * scale
     full = np.zeros(len(state))
     full[basis] = step
-    _let_follow(equations, full[None])
+    _let_follow(equations, full)
     return full, jacobian
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Solution of a linear system whose rows have size one; None if there is none."""
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        pass
+    else:
+        if np.abs(inverse).max() < 1.0 / HARDLY_RESTORING:
+            return np.asarray(inverse @ right)
+    solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=ROUNDING)
+    missing = np.abs(matrix @ solution - right)
+    # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
+    return solution if rank == len(matrix) or missing.max() < 10.0 * ROUNDING else None
 
 
 def _conditions(
     equations: ModuleType, states: np.ndarray, parameters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What vanishes at rest, its derivatives, and the Jacobian: shapes (n, k), (n, k, k), (n, k, k)."""
+    """What vanishes at rest, its derivatives, and the Jacobian: shapes (..., k), (..., k, k), (..., k, k)."""
     rate, jacobian = linearised(equations, states, parameters)
-    conditions = jacobian
+    if not equations.NEUTRAL:
+        return rate, jacobian, jacobian
     # Where no species flows there is no current either, so the condition that gave the potential says nothing
     # new at rest; what it hid is that the charge inside stays as it is.
-    neutrality = _neutrality(equations)
-    if neutrality:
-        conditions = jacobian.copy()
-    for name, row in neutrality.items():
-        rate[:, name], conditions[:, name] = 0.0, row
+    conditions = jacobian.copy()
+    for name, row in _neutrality(equations).items():
+        rate[..., name], conditions[..., name, :] = 0.0, row
     return rate, conditions, jacobian
 
 
 def _let_follow(equations: ModuleType, steps: np.ndarray) -> None:
-    """Complete steps, shape (n, states), of the independent states by those of the dependent ones."""
+    """Complete steps, shape (..., states), of the independent states by those of the dependent ones."""
     for name, combination in equations.DEPENDENT.items():
-        steps[:, equations.STATES.index(name)] = sum(
-            weight * steps[:, equations.STATES.index(s)] for s, weight in combination.items()
+        steps[..., equations.STATES.index(name)] = sum(
+            weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
         )
 
 
@@ -175,10 +186,10 @@ def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray)
     n, axes = len(equations.BASIS), state.shape[:-1]
     rate, jacobian = np.zeros((*axes, n)), np.zeros((*axes, n, n))
     with np.errstate(all="ignore"):
-        for i, value in enumerate(equations.derivative(state, parameters).values()):
-            rate[..., i] = value
-        for place, value in equations.jacobian(state, parameters).items():
-            i, j = map(int, place.split(","))
+        found = equations.linearisation(state, parameters)
+        for i in range(n):
+            rate[..., i] = found.pop(i)
+        for (i, j), value in found.items():
             jacobian[..., i, j] = value
     return rate, jacobian
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
+from types import ModuleType
 
 import numpy as np
 
@@ -22,26 +23,33 @@ from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
 from simulator.rest import eigenvalues, linearised, newton_step
 from simulator.scenario import Scenario
-from simulator.structure import Structure, amount
+from simulator.structure import amount
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
 #: Newton steps before giving up, and the scaled length at which a solution has been found.
-ITERATIONS = 60
+ITERATIONS = 40
 FOUND = 1.0e-13
 GOOD_ENOUGH = 1.0e-9
 
 #: Newton steps of a search for further rest points, and their least scaled distance from each other.
 FURTHER_ITERATIONS, DISTINCT = 25, 1.0e-6
 
-#: Part of a species that changes places with another of the same charge in the other starts, and most of those.
+#: Part of what can change places with another species of the same charge that does in the other starts, and how
+#: many of those there are.
 EXCHANGED, STARTS = 0.9, 2
 
 #: First and longest step [s] of implicit Euler towards rest, their number, and the largest scaled change of one.
-FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.3
+FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.8
 
 #: Thermal voltages by which a search that met an unstable point starts lower.
 LOWERED = 1.2
+
+#: Thermal voltages by which some starts are higher.
+DEPOLARISED = 2.0
+
+#: Thermal voltages by which a search leaves an unstable point to either side.
+BESIDE = 0.5
 
 #: Largest factor by which one Newton step may change an amount or a volume.
 LARGEST_FACTOR = 4.0
@@ -120,19 +128,13 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     return tuple(_described(model, state, parameters, route) for state, route in search.found)
 
 
-def passive(structure: Structure) -> bool:
-    """Whether every mechanism only runs downhill, whatever its parameters."""
-    laws = [use.mechanism for _, use in structure.uses]
-    return all(law.reversible and not law.atp for law in laws) and not structure.open
-
-
 class _Search:
     """A bounded search for rest points with the totals of an initial state."""
 
     def __init__(self, model: Model, parameters: np.ndarray, state: np.ndarray):
         self.model, self.parameters, self.state = model, parameters, state
         self.equations, self.scales = load_arrays(model.structure), model.scales()
-        self.largest = LARGEST_SWELLING * _volumes(model, state, parameters)
+        self.volumes = _volumes(self.equations, state, parameters)
         self.found: list[tuple[np.ndarray, str]] = []
         names = model.structure.states
         self.positive = np.array([name.startswith(("n_", "w_")) for name in names])
@@ -141,44 +143,78 @@ class _Search:
     def everywhere(self) -> None:
         """Newton's method from the initial state and from others, then with what was found divided out."""
         first = self._newton(self.state, ITERATIONS)
+        if self._passive():
+            # The least free energy for given totals is one point, and a cell that has run down is close to it.
+            for start in self._depolarised() if first is None else ():
+                self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+            self._keep(first, "newton")
+            if self.found:
+                return
         if first is None or not self._stable(first):
-            # The state that the initial one relaxes to comes first.
-            for start in (self._hyperpolarised(), self.state):
-                solution = self._newton(self._relaxed(start), ITERATIONS)
-                self._keep(solution, "pseudo-transient, newton")
-                if solution is not None and self._stable(solution):
-                    break
+            self._relax()
         self._keep(first, "newton")
-        if len(self.found) > 1 or (self.found and passive(self.model.structure)):
-            self.found.sort(key=lambda item: not self._stable(item[0]))
-            return  # the least free energy for given totals is one point
-        for start in self._others():
-            self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
-        if self.found:
-            self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        if len(self.found) < 2:
+            for start in (*self._depolarised(), *self._exchanged()):
+                self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+            if self.found:
+                self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        self._go_down_from_saddles()
         self.found.sort(key=lambda item: not self._stable(item[0]))
+
+    def _passive(self) -> bool:
+        """Whether every mechanism only runs downhill, but for pumps that stand still."""
+        structure = self.model.structure
+        with np.errstate(all="ignore"):  # affinities of what is absent
+            rates = self.equations.rates(self.state, self.parameters)
+        return not structure.open and all(
+            use.mechanism.reversible if not use.mechanism.atp else rates[f"{membrane.name}.{use.label}.net"] == 0.0
+            for membrane, use in structure.uses
+        )
+
+    def _relax(self) -> None:
+        """Look for the stable point that the initial state relaxes to; a little lower, excitable cells are quiet."""
+        for start in (self._shifted(self.state, -LOWERED), self.state):
+            solution = self._newton(self._relaxed(start), ITERATIONS)
+            self._keep(solution, "pseudo-transient, newton")
+            if solution is not None and self._stable(solution):
+                return
+
+    def _go_down_from_saddles(self) -> None:
+        """An unstable point lies between others: down either side of it."""
+        for saddle in [state for state, _ in self.found if not self._stable(state)]:
+            for side in (-BESIDE, BESIDE):
+                solution = self._newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
+                self._keep(solution, "pseudo-transient, newton")
+
+    def _depolarised(self) -> list[np.ndarray]:
+        """What the initial state becomes without its potential, and a cell that has run down, its ions exchanged."""
+        starts = [self.state, *self._exchanged()[:1]]
+        return [self._relaxed(self._shifted(state, DEPOLARISED)) for state in starts]
 
     def _stable(self, state: np.ndarray) -> bool:
         jacobian = linearised(self.equations, state, self.parameters)[1]
         return bool(np.all(eigenvalues(self.equations, jacobian).real < 0.0))
 
-    def _hyperpolarised(self) -> np.ndarray:
-        """The initial state with every charge or potential of its own lowered: where excitable cells are quiet."""
-        names, step = self.equations.STATES, np.zeros(len(self.state))
+    def _shifted(self, state: np.ndarray, voltages: float) -> np.ndarray:
+        """A state with every charge or potential of its own shifted by so many thermal voltages."""
+        names, step = self.equations.STATES, np.zeros(len(state))
         for i, name in enumerate(names):
             if name in self.equations.DEPENDENT and name.startswith("q_"):
                 weights = self.equations.DEPENDENT[name]
-                most = max(weights, key=lambda s: self.state[names.index(s)])
-                step[names.index(most)] -= LOWERED * self.scales[i] / weights[most]
+                most = max(weights, key=lambda s: state[names.index(s)])
+                step[names.index(most)] += voltages * self.scales[i] / weights[most]
             elif name.startswith(("q_", "phi_")):
-                step[i] = -LOWERED * self.scales[i]
-        return self.state + self._with_dependent(step)
+                step[i] = voltages * self.scales[i]
+        return state + self._with_dependent(step)
 
     def _relaxed(self, state: np.ndarray) -> np.ndarray:
         """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
         step = FIRST_RELAXATION
         basis = list(self.equations.BASIS)
         mass = np.diag(np.array(self.equations.DIFFERENTIAL, dtype=float))
+        # A potential that solves an equation jumps however short the step.
+        counted = np.ones(len(state), dtype=bool)
+        counted[basis] = self.equations.DIFFERENTIAL
         for _ in range(RELAXATIONS):
             rate, jacobian = linearised(self.equations, state, self.parameters)
             size = np.maximum(np.abs(state), self.scales)
@@ -191,7 +227,7 @@ class _Search:
             except np.linalg.LinAlgError:
                 return state
             change = self._with_dependent(change)
-            moved = float(np.max(np.abs(change) / size, initial=0.0))
+            moved = float(np.max((np.abs(change) / size)[counted], initial=0.0))
             if moved > LARGEST_RELAXATION:
                 step /= 4.0
                 continue
@@ -228,7 +264,7 @@ class _Search:
         size = np.maximum(np.maximum(np.abs(one), np.abs(other)), self.scales)
         return float(np.max(np.abs(one - other) / size, initial=0.0))
 
-    def _others(self) -> list[np.ndarray]:
+    def _exchanged(self) -> list[np.ndarray]:
         """States with the same totals and charges, where like charges have changed places."""
         structure, names = self.model.structure, self.model.structure.states
         charges = dict(structure.charges)
@@ -240,12 +276,11 @@ class _Search:
                 if charges[less] != charges[more] or not charges[less]:
                     continue
                 step = np.zeros(len(names))
-                moved = EXCHANGED * self.state[names.index(amount(c.name, less))]
-                step[names.index(amount(c.name, less))] = -moved
-                step[names.index(amount(c.name, more))] = moved
-                state = self.state + self._with_dependent(step)
-                if np.all(state[self.positive] >= 0.0):
-                    found.append((moved, state))
+                step[names.index(amount(c.name, less))], step[names.index(amount(c.name, more))] = -1.0, 1.0
+                step = self._with_dependent(step)
+                falling = self.positive & (step < 0.0)
+                moved = EXCHANGED * float(np.min(self.state[falling] / -step[falling]))
+                found.append((moved, self.state + moved * step))
         return [state for _, state in sorted(found, key=lambda item: -item[0])[:STARTS]]
 
     def _with_dependent(self, step: np.ndarray) -> np.ndarray:
@@ -268,16 +303,22 @@ class _Search:
             state = state + self._damping(state, step) * step
             if np.any(self.bounded):
                 state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
-            if np.any(_volumes(self.model, state, self.parameters) > self.largest):
+            if self._swollen(state):
                 return None
             previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
             if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
                 return state if np.all(state[self.positive] >= 0.0) else None
         return None
 
+    def _swollen(self, state: np.ndarray) -> bool:
+        """Whether a volume is beyond any cell's."""
+        if not len(self.volumes):
+            return False
+        return bool((_volumes(self.equations, state, self.parameters) > LARGEST_SWELLING * self.volumes).any())
+
     def _damping(self, state: np.ndarray, step: np.ndarray) -> float:
-        """Part of a step that changes no amount too much, and no potential or gate by more than its scale."""
-        positive, others = self.positive, ~self.positive
+        """Part of a step that changes no amount too much, and no potential by more than its scale."""
+        positive, others = self.positive, ~(self.positive | self.bounded)
         with np.errstate(divide="ignore", invalid="ignore"):
             growth = np.abs(step[positive]) / np.maximum(state[positive], self.scales[positive])
         slower = (1.0 - 1.0 / LARGEST_FACTOR) / growth[growth > 0.0]
@@ -295,11 +336,13 @@ class _Search:
         return factor if abs(factor) > 1e-6 else 1e-6
 
 
-def _volumes(model: Model, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Volumes [m3] that can change."""
-    derived = load_arrays(model.structure).quantities(state, parameters)
-    own = [v for name, v in zip(model.structure.states, state, strict=True) if name.startswith("w_")]
-    return np.array([*own, *(v for name, v in derived.items() if name.startswith("w_"))])
+def _volumes(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Volumes [m3] that can change: states of their own, or what follows from the contents."""
+    own = [v for name, v in zip(equations.STATES, state, strict=True) if name.startswith("w_")]
+    if not equations.OSMOTIC:
+        return np.array(own)
+    derived = equations.quantities(state, parameters)
+    return np.array([*own, *(derived[name] for name in equations.OSMOTIC)])
 
 
 def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: str) -> SteadyState:

@@ -39,6 +39,15 @@ def spikes(trajectory, level=0.0):
     return trajectory.time[1:][(v[1:] > level) & (v[:-1] <= level)]
 
 
+def test_a_push_decides_in_which_of_two_resting_potentials_a_cell_stays(configs):
+    pushed = run(load_scenario(configs / "two_resting_potentials.yaml"))
+    low, high, again = (potential(pushed, *span)[-1] for span in ((0.0, 2.0), (2.3, 6.0), (6.3, 10.0)))
+    assert low == pytest.approx(-93.7, abs=0.1)
+    assert high == pytest.approx(-60.1, abs=0.2)
+    assert again == pytest.approx(low, abs=0.1)
+    assert np.ptp(potential(pushed, 4.0, 6.0)) < 0.2
+
+
 def test_action_potential_runs_towards_e_na_and_then_towards_e_k(configs):
     spike = run(load_scenario(configs / "action_potential.yaml"))
     v = potential(spike)

@@ -63,8 +63,8 @@ def by_finite_differences(model: Model, state: np.ndarray) -> np.ndarray:
         for name, combination in arrays.DEPENDENT.items():
             for s, weight in combination.items():
                 full[..., names.index(name)] += weight * change[..., basis.index(names.index(s))]
-        found = arrays.derivative(full, parameters).values()
-        return np.stack([np.broadcast_to(value, full.shape[:-1]) for value in found]) / size[basis][:, None, None]
+        found = [np.broadcast_to(value, full.shape[:-1]) for value in arrays.derivative(full, parameters).values()]
+        return np.moveaxis(np.stack(found, axis=-1) / size[basis], -1, 0)
 
     slopes = jacobian(rates, np.zeros(len(basis)), initial_step=1e-6, order=6, maxiter=4).df
     mass = np.diag(np.array(arrays.DIFFERENTIAL, dtype=float))
@@ -96,6 +96,24 @@ def test_an_excitable_cell_has_its_stable_rest_point_first(configs):
     assert stable.verdict.word == "steady_state"
     assert [found.verdict.stable for found in others] == [False]
     assert all(found.residual < 1e-11 for found in (stable, *others))
+
+
+def test_both_rests_of_a_bistable_cell_are_found(configs):
+    found = steady_states(load_scenario(configs / "published" / "huebel_dahlem_2014.yaml"))
+    rest, depression = (one for one in found if one.verdict.stable)
+    assert rest.trajectory.potential.values[0, 0] == pytest.approx(-67.19e-3, abs=1e-5)
+    depressed = run(load_scenario(configs / "spreading_depression.yaml"))
+    assert depression.trajectory.potential.values[0, 0] == pytest.approx(depressed.potential.values[-1, 0], abs=1e-3)
+    assert {one.verdict.word for one in (rest, depression)} == {"steady_state"}
+
+
+@pytest.mark.parametrize("start", ["-93 mV", "-20 mV"])
+def test_a_cell_with_two_resting_potentials_has_them_from_either_side(configs, start):
+    file = configs / "two_resting_potentials.yaml"
+    found = steady_states(load_scenario(file, {"membranes.plasma.potential": start}))
+    low, high = sorted(one.trajectory.potential.values[0, 0] for one in found if one.verdict.stable)
+    assert low == pytest.approx(-93.28e-3, abs=1e-5)
+    assert high == pytest.approx(-16.87e-3, abs=1e-5)
 
 
 def test_a_passive_cell_has_one_rest_point(configs):

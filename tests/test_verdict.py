@@ -1,11 +1,15 @@
 """Which kind of rest: words that neither a flat derivative nor a fast look can fool."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 
 from simulator.config import load_scenario
 from simulator.cycle import find_cycle
 from simulator.integrate import run
+from simulator.mechanisms import library
 from simulator.scenario import Scenario
 from simulator.verdict import classify
 
@@ -18,6 +22,9 @@ CASES = [
     ("reference/KAY2017-01", {}, "steady_state"),
     ("reference/DUES2018-01", {}, "steady_state"),
     ("reference/VER-01", {}, "steady_state"),
+    ("reference/HD2014-01", {}, "steady_state"),
+    ("reference/HD2014-02", {}, "equilibrium"),
+    ("reference/BC2011-01", {}, "steady_state"),
     ("published/kay_2017", {f"{PUMP}.rate": "0 C/dm^2/s"}, "run_away"),
 ]
 #: Case, changes, and a time [s] that is not enough.
@@ -28,6 +35,9 @@ EARLY = [
     ("published/kay_2017", {}, 120.0),
     ("published/duesterwald_2018", {}, 1.0),
     ("published/vereninov_u937", {}, 1200.0),
+    ("reference/HD2014-01", {"membranes.plasma.potential": "-50 mV"}, 1.0),
+    ("reference/HD2014-02", {}, 60.0),
+    ("reference/BC2011-01", {}, 1.0),
     ("published/kay_2017", {f"{PUMP}.rate": "0 C/dm^2/s"}, 60.0),
     ("published/kay_2017", {f"{PUMP}.rate": "0 C/dm^2/s"}, 900.0),
 ]
@@ -43,6 +53,22 @@ def test_the_word_is_right_whatever_the_tolerance_and_the_saving(configs, name, 
         verdict = classify(ran(configs, name, changes | more))
         assert verdict.word == word
         assert verdict.species["plasma"]["k"] == (word if word != "steady_state" else verdict.species["plasma"]["k"])
+
+
+@pytest.mark.parametrize(("name", "changes", "word"), CASES)
+def test_the_word_is_right_whatever_the_units_and_the_labels(configs, name, changes, word):
+    """The resolved scenario is in SI units; here all its compartments, membranes and mechanisms are renamed too."""
+    scenario = load_scenario(configs / f"{name}.yaml", changes)
+    mechanisms = [label for membrane in scenario.membranes.values() for label in membrane.mechanisms]
+    labels = {*scenario.compartments, *scenario.membranes, *mechanisms} - set(library())
+    text = json.dumps(scenario.resolved())
+    for label in labels:
+        text = re.sub(rf"(?<!\w){label}(?!\w)", f"{label}_renamed", text)
+    renamed = Scenario.model_validate(json.loads(text))
+    assert not labels & {*renamed.compartments, *renamed.membranes}
+    verdict, usual = classify(run(renamed)), classify(run(scenario))
+    assert verdict.word == usual.word == word
+    assert verdict.species == {f"{membrane}_renamed": words for membrane, words in usual.species.items()}
 
 
 @pytest.mark.parametrize(("name", "changes", "duration"), EARLY)

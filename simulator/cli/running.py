@@ -78,19 +78,16 @@ def steady(
     as_json: Json = False,
 ) -> int:
     """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
-    import simulator.config  # noqa: F401 - code is loaded before the clock starts
-    from simulator.mechanisms import library
     from simulator.report import UNITS, steady_record, steady_text
     from simulator.steady import NoSteadyState, steady_states
 
-    library()
     records: list[dict[str, Any]] = []
     compiled: list[str] = []
-    begun = time.perf_counter()
-    missing = 0
+    missing, elapsed = 0, 0.0
     for config in configs:
         loaded = read_source(config, overrides)
         warn(loaded)
+        begun = time.perf_counter()
         try:
             found = steady_states(loaded.scenario, compiled.append)
         except NoSteadyState as none:
@@ -98,10 +95,10 @@ def steady(
             print(none, file=sys.stderr)
             continue
         records += map(steady_record, found)
+        elapsed += time.perf_counter() - begun
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
     if as_json:
-        elapsed = time.perf_counter() - begun
         document = {"units": UNITS, "compiled": bool(compiled), "elapsed": elapsed, "states": records}
         print(json.dumps(document, indent=1, allow_nan=False))
     return 3 if missing else 0

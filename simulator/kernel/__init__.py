@@ -22,7 +22,7 @@ _PROGRAMS: dict[Structure, Program] = {}
 
 @lru_cache
 def load_arrays(structure: Structure) -> ModuleType:
-    """Array functions of a structure: ``quantities``, ``rates``, ``water``, ``derivative``, ``jacobian``."""
+    """Array functions of a structure: ``quantities``, ``rates``, ``water``, ``derivative``, ``linearisation``."""
     return cache.load_module(cache.folder(structure) / "arrays.py")
 
 

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import py_compile
 import shutil
 import stat
 import sys
@@ -182,6 +183,7 @@ def _place(path: Path, texts: dict[str, str]) -> None:
     workplace = Path(tempfile.mkdtemp(prefix="new-", dir=path.parent))
     for name, text in texts.items():
         (workplace / name).write_text(text)
+        py_compile.compile(str(workplace / name), dfile=str(path / name), doraise=True)
     try:
         workplace.rename(path)
     except OSError:  # another process was faster; its files say the same

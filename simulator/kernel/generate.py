@@ -7,7 +7,8 @@ known beforehand, and the step that calls them in a branch-free loop over lanes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
 
@@ -111,6 +112,7 @@ class KernelSource:
             s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()
         }
         lines += [f"DEPENDENT = {dependent!r}", f"NEUTRAL = {self._neutrality()!r}"]
+        lines += [f"OSMOTIC = {tuple(name for name in equations.definitions if name.startswith('w_'))!r}"]
         lines += self._array_function(
             "quantities", dict(equations.definitions), "Volumes, areas, concentrations, potentials by name."
         )
@@ -126,9 +128,9 @@ class KernelSource:
         lines += self._array_function("gate_rests", equations.gate_rests, "Where each gate stands still by itself.")
         derivative = {s: equations.derivative[s] for s in self.basis}
         lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
-        jacobian = {f"{i},{j}": value for (i, j), value in self.jacobian.items()}
+        linear = {i: equations.derivative[s] for i, s in enumerate(self.basis)} | self.jacobian
         lines += self._array_function(
-            "jacobian", jacobian, "Nonzero entries of the Jacobian of the independent states."
+            "linearisation", linear, "Rates of change of the independent states, and nonzero entries of their Jacobian."
         )
         return "\n".join(lines) + "\n"
 
@@ -145,7 +147,7 @@ class KernelSource:
                 found[potential(c.name)] = {name: weight for name, weight in weights.items() if weight}
         return found
 
-    def _array_function(self, name: str, values: dict[str, sp.Expr], doc: str) -> list[str]:
+    def _array_function(self, name: str, values: Mapping[Any, sp.Expr], doc: str) -> list[str]:
         """A function of arrays ``state[..., i]`` and ``parameters[..., j]`` that returns a dictionary.
 
         Membrane potentials can be given instead of following from the state.
