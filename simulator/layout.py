@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -262,7 +262,16 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
         "affinity": {label: _finite(value) for label, value in verdict.affinity.items()},
         "isolated": list(verdict.isolated),
         "left_out": list(verdict.left_out),
+        "oscillation": None if verdict.oscillation is None else _plain(asdict(verdict.oscillation)),
+        "run_away": None if verdict.run_away is None else _plain(asdict(verdict.run_away)),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and words in mappings, fit for JSON."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return _finite(value) if isinstance(value, float) else value
 
 
 def _finite(value: float) -> float | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from simulator.cycle import find_cycle
 from simulator.integrate import run
 from simulator.mechanisms import library
 from simulator.scenario import Scenario
+from simulator.storage import describe, write
 from simulator.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump"
@@ -90,7 +92,7 @@ def test_the_time_still_to_go_is_the_time_it_takes(configs):
         assert classify(later).word == word
 
 
-def test_a_cell_that_swells_for_ever_says_what_grows_and_how_fast(configs):
+def test_a_cell_that_swells_for_ever_says_what_grows_and_how_fast(configs, tmp_path):
     trajectory = ran(configs, "published/kay_2017", {f"{PUMP}.rate": "0 C/dm^2/s"})
     verdict = classify(trajectory)
     assert verdict.run_away.quantity == "volume of cell"
@@ -100,6 +102,8 @@ def test_a_cell_that_swells_for_ever_says_what_grows_and_how_fast(configs):
     slope = np.log(volume[-1] / volume[-2]) / (trajectory.time[-1] - trajectory.time[-2])
     assert verdict.run_away.rate == pytest.approx(slope, rel=1e-2)
     assert "grows without end" in verdict.sentence
+    stored = describe(write(trajectory, tmp_path / "swells.h5")).evidence["run_away"]
+    assert stored == asdict(verdict.run_away)
 
 
 def test_impermeants_outside_turn_the_run_away_into_an_equilibrium(configs):
@@ -131,14 +135,15 @@ def test_a_run_that_failed_is_never_at_rest(configs):
     assert classify(trajectory).word == "not_converged"
 
 
-def test_a_neuron_in_much_potassium_goes_round_for_ever_and_stopped_early_does_not(configs):
+def test_a_neuron_in_much_potassium_goes_round_for_ever_and_stopped_early_does_not(configs, tmp_path):
     raised = {"compartments.bath.concentrations.k": "8 mM", "run.save": "final"}
-    verdict = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "250 s"}))
-    assert verdict.word == "oscillation"
-    assert verdict.species["plasma"]["k"] == "oscillation"
+    bursting = ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "250 s"})
+    stored = describe(write(bursting, tmp_path / "bursts.h5"))
+    assert stored.verdict == "oscillation"
+    assert stored.evidence["species"]["plasma"]["k"] == "oscillation"
     # Between bursts of an independent integration by the method of Runge and Kutta.
-    assert verdict.oscillation.period == pytest.approx(29.643, abs=2e-3)
-    assert verdict.oscillation.potential["plasma"] > 0.1
+    assert stored.evidence["oscillation"]["period"] == pytest.approx(29.643, abs=2e-3)
+    assert stored.evidence["oscillation"]["potential"]["plasma"] > 0.1
     early = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "2 s"}))
     assert early.word == "not_converged"
 
