@@ -117,18 +117,26 @@ def packed(what: Contents) -> memoryview:
 def unsealed(what: Contents, image: Image | None = None) -> Image:
     """A data file in memory that lacks its digests; in the place of another one, if there is one to give up."""
     image = image if image is not None else Image()
-    image.seek(0)
-    image.truncate()
-    with h5py.File(image, "w", libver=LIBVER) as file:
-        _fill(file, what)
+    frame = _frame(what)
+    if image.frame == frame:
+        image.frame = None
+        with h5py.File(image, "r+", libver=LIBVER) as file:
+            _refill(file, what)
+    else:
+        image.frame, image.heap = None, ""
+        image.seek(0)
+        image.truncate()
+        with h5py.File(image, "w", libver=LIBVER) as file:
+            _fill(file, what)
+    image.frame = frame
     return image
 
 
 def sealed(image: Image, what: Contents) -> memoryview:
     """The same with its digests, as bytes."""
-    digests = {DIGEST: digest(what), HEAP_DIGEST: heap_digest(image)}
+    image.heap = image.heap or heap_digest(image)
     with h5py.File(image, "r+", libver=LIBVER) as file:
-        _set_attributes(file, digests)
+        _set_attributes(file, {DIGEST: digest(what), HEAP_DIGEST: image.heap})
     return image.view()
 
 
@@ -226,6 +234,23 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
     _set_attributes(dataset, variable.attributes)
 
 
+def _frame(what: Contents) -> object:
+    """All of a file but its numbers and the words of its facts."""
+    variables = {
+        name: (v.dims, v.attributes, v.values if isinstance(v.values, tuple) else (v.values.shape, v.values.dtype))
+        for name, v in what.variables.items()
+    }
+    return repr((what.title, what.heading, what.texts, {k: len(v.encode()) for k, v in what.facts.items()}, variables))
+
+
+def _refill(file: h5py.File, what: Contents) -> None:
+    """Put other numbers into a file of the same frame."""
+    _set_attributes(file[PROVENANCE], what.facts)
+    for name, variable in what.variables.items():
+        if not isinstance(variable.values, tuple) and variable.values.size:
+            file[name].write_direct(variable.values)
+
+
 def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, Any]) -> None:
     for name, value in attributes.items():
         if isinstance(value, str):
@@ -236,8 +261,11 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
         else:
             array = np.asarray(value)
             dtype = array.dtype
+        if name in owner.attrs and owner.attrs.get_id(name).get_storage_size() == array.nbytes:
+            found = owner.attrs.get_id(name)
+            found.write(array, mtype=found.get_type())
         # Only lists of states in models of thousands could be longer; they can be had from the scenario.
-        if array.nbytes <= ATTRIBUTE_BYTES:
+        elif array.nbytes <= ATTRIBUTE_BYTES:
             owner.attrs.create(name, array, dtype=dtype)
 
 
