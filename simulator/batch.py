@@ -268,11 +268,18 @@ def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
     return times[-1:] if run.save == "final" else times
 
 
-def joined(pieces: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays of consecutive pieces put together."""
+def joined(
+    pieces: Sequence[Mapping[str, np.ndarray]], place: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Arrays of consecutive pieces put together, in the place of others of the same shapes if these are given up."""
     if len(pieces) == 1:
         return dict(pieces[0])
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    runs, found = sum(len(piece["status"]) for piece in pieces), {}
+    for name, first in pieces[0].items():
+        old = place[name] if place is not None else None
+        out = old if old is not None and old.shape == (runs, *first.shape[1:]) else None
+        found[name] = np.concatenate([piece[name] for piece in pieces], out=out)
+    return found
 
 
 def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:

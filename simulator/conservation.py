@@ -74,24 +74,29 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
     names = [c.name for c in structure.compartments]
     runs = len(arrays["amount"])
     charge, species = np.zeros(runs), np.full((runs, len(structure.charges)), np.nan)
-    numbers = np.array([z for _, z in structure.charges], dtype=float)
     for i, c in enumerate(structure.compartments):
         if c.potential != "free" or c.volume == "bath":
             continue
-        held = FARADAY * arrays["amount"][:, :, i, :] * numbers
-        # What a compartment never holds is NaN, and so is all of it after the end of a run.
-        held[:, :, [s not in c.species for s, _ in structure.charges]] = 0.0
-        membrane = arrays["charge"][:, :, i] if structure.formulation == "capacitive" else np.zeros(held.shape[:2])
-        drift = _drift(membrane - held.sum(axis=2), np.abs(membrane) + np.abs(held).sum(axis=2))
+        capacitive = structure.formulation == "capacitive"
+        membrane = arrays["charge"][:, :, i] if capacitive else np.zeros(arrays["charge"].shape[:2])
+        # Species by species: sums along a short last axis take NumPy three times as long.
+        excess, magnitude = membrane.copy(), np.abs(membrane)
+        for j, (s, number) in enumerate(structure.charges):
+            if s in c.species and number:
+                held = FARADAY * number * arrays["amount"][:, :, i, j]
+                excess -= held
+                magnitude += np.abs(held)
+        drift = _drift(excess, magnitude)
         charge = np.maximum(charge, drift)
     if any(use.mechanism.open for _, use in structure.uses):
         charge[:] = np.nan
     made = {s for _, use in structure.uses if use.mechanism.open or not use.conserves_species for s in use.species}
     for j, (s, _) in enumerate(structure.charges):
         for group in closed_groups(structure, s) if s not in made else ():
-            amounts = arrays["amount"][:, :, [names.index(c) for c in group], j]
-            drift = _drift(amounts.sum(axis=2), np.abs(amounts).sum(axis=2))
-            species[:, j] = np.fmax(species[:, j], drift)
+            amounts = [arrays["amount"][:, :, names.index(c), j] for c in group]
+            species[:, j] = np.fmax(
+                species[:, j], _drift(np.add.reduce(amounts), np.add.reduce([*map(np.abs, amounts)]))
+            )
     return charge, species
 
 

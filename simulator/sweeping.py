@@ -18,7 +18,7 @@ from simulator.kernel import load_program
 from simulator.lock import locked
 from simulator.model import Model
 from simulator.parts import Folder
-from simulator.piece import Job
+from simulator.piece import Arrays, Job
 from simulator.provenance import provenance
 from simulator.scenario import Scenario
 from simulator.sweep_checks import estimated_bytes
@@ -81,30 +81,40 @@ def run_sweep(
         job = Job(scenario, design, load_program(model.structure, announce))
         # While one part goes to the disk, the next is put together, and others are computed.
         with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
-            waiting: deque[tuple[Image, Future[int]]] = deque()
+            waiting: deque[tuple[_Room, Future[int]]] = deque()
 
-            def finish() -> Image:
+            def finish() -> _Room:
                 nonlocal stored
-                image, future = waiting.popleft()
+                room, future = waiting.popleft()
                 stored += future.result()
                 report(Progress(stored, folder.runs))
-                return image
+                return room
 
-            for number, batch in _parts(job, folder, missing, threads):
-                image, what = folder.packed_part(number, batch, finish() if len(waiting) > 1 else None)
-                waiting.append((image, disk.submit(folder.store_part, number, image, what)))
-                del batch, what
+            facts = provenance(job.model.structure)
+            for number, pieces in _parts(job, folder, missing, threads):
+                room = finish() if len(waiting) > 1 else _Room(Image())
+                start, stop = folder.span(number)
+                arrays = joined(pieces, room.arrays)
+                coordinates = job.design.part(start, stop)
+                batch = Batch(job.scenario, job.kept_times, arrays, coordinates, stop - start, start, facts)
+                image, what = folder.packed_part(number, batch, room.image)
+                waiting.append((_Room(image, arrays), disk.submit(folder.store_part, number, image, what)))
+                del pieces, batch, what
             while waiting:
                 finish()
 
 
-def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, Batch]]:
-    """The missing parts, computed ahead of whoever stores them."""
-    facts = provenance(job.model.structure)
+@dataclass(frozen=True)
+class _Room:
+    """Memory of a part, which the next but one takes over: fresh memory costs as much as the computing."""
+
+    image: Image
+    arrays: Arrays | None = None
+
+
+def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, list[Arrays]]]:
+    """The pieces of the missing parts, computed ahead of whoever stores them."""
     spans = {number: list(spans_of(job, *folder.span(number))) for number in missing}
     with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
         for number, own in spans.items():
-            arrays = joined([next(pieces) for _ in own])
-            start, stop = folder.span(number)
-            coordinates = job.design.part(start, stop)
-            yield number, Batch(job.scenario, job.kept_times, arrays, coordinates, stop - start, start, facts)
+            yield number, [next(pieces) for _ in own]
