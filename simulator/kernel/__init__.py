@@ -7,13 +7,15 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simulator.kernel import cache
 from simulator.structure import Structure
 
 if TYPE_CHECKING:
     from simulator.kernel.program import Program
 
-__all__ = ["load_arrays", "load_program", "source_text"]
+__all__ = ["load_arrays", "load_chunk_filter", "load_program", "source_text"]
 
 
 #: Kernels this process has loaded.
@@ -41,6 +43,13 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
     if structure not in _PROGRAMS:
         _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
     return _PROGRAMS[structure]
+
+
+@lru_cache
+def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
+    """The compiled :func:`simulator.kernel.chunk_filter.filtered`."""
+    compiled: Callable[[np.ndarray, np.ndarray], None] = cache.shared("chunk_filter").filtered
+    return compiled
 
 
 def source_text(structure: Structure) -> str:

@@ -61,8 +61,9 @@ SOURCES = (
     "kernel/statements.py",
 )
 
-#: Source files of what all kernels have in common, which is compiled once for all of them.
+#: Source files of compiled code that is the same for all models, and compiled once for all of them.
 SHARED = (
+    "kernel/chunk_filter.py",
     "kernel/driver.py",
     "kernel/rodas4.py",
     "kernel/status.py",
@@ -100,17 +101,17 @@ def folder(structure: Structure) -> Path:
     return path
 
 
-def shared_driver() -> ModuleType:
-    """The driver as a module of its own in the cache, where its compiled form is kept for all kernels."""
-    return load_module(driver_path())
+def shared(name: str) -> ModuleType:
+    """A module of :data:`SHARED` from a copy in the cache, where its compiled form is kept for all kernels."""
+    return load_module(shared_path(name))
 
 
-def driver_path() -> Path:
-    """The driver's copy in the cache, written now if it is not there yet."""
-    path = directory() / f"driver-{_hash('', SHARED)}"
-    if not (path / "driver.py").is_file():
-        _place(path, {"driver.py": (PACKAGE / "kernel" / "driver.py").read_text()})
-    return path / "driver.py"
+def shared_path(name: str) -> Path:
+    """That copy, written now if it is not there yet."""
+    path = directory() / f"{name}-{_hash('', SHARED)}"
+    if not (path / f"{name}.py").is_file():
+        _place(path, {f"{name}.py": (PACKAGE / "kernel" / f"{name}.py").read_text()})
+    return path / f"{name}.py"
 
 
 def load_module(path: Path) -> ModuleType:

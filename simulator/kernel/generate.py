@@ -29,13 +29,13 @@ Generated from the model's equations; do not edit. States are amounts [mol], cha
 import numba as nb
 
 from simulator import special
-from simulator.kernel.cache import shared_driver
+from simulator.kernel import cache
 from simulator.kernel.step_control import go_on, misfit
 from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
 from simulator.kernel.workspace import COLLAPSED, LANES, Counts, Rows
 
 FARADAY = {faraday!r}
-settle = shared_driver().settle
+settle = cache.shared('driver').settle
 bern_value = inlined(special.bern_value)
 bern_slope = inlined(special.bern_slope)
 '''

@@ -69,7 +69,7 @@ class Program:
         except Exception:
             announce("the compiled kernel cannot be loaded; building it anew")
             cache.forget_module(path)
-            cache.forget_module(cache.driver_path())
+            cache.forget_module(cache.shared_path("driver"))
             return cls._ready(cache.load_module(path))
 
     @classmethod
