@@ -35,12 +35,13 @@ def filtered(numbers, out):
     words = out[: 8 * n].view(np.uint16)
     first, second = np.uint64(0), np.uint64(0)
     for start in range(0, 4 * n, BLOCK):
-        size = min(BLOCK, 4 * n - start)
+        block = words[start : start + BLOCK]
+        size = np.uint32(block.shape[0])
         plain, weighted = np.uint32(0), np.uint32(0)
-        for i in range(size):
-            word = np.uint32(words[start + i])
+        for i in range(block.shape[0]):
+            word = np.uint32(block[i])
             plain = np.uint32(plain + word)
-            weighted = np.uint32(weighted + word * np.uint32(size - i))
+            weighted = np.uint32(weighted + word * np.uint32(size - np.uint32(i)))
         second = _folded(second + np.uint64(size) * first + np.uint64(weighted))
         first = _folded(first + np.uint64(plain))
     first, second = _folded(np.uint64(256) * first), _folded(np.uint64(256) * second)
