@@ -241,6 +241,7 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
 
 def _put(dataset: h5py.Dataset, values: np.ndarray) -> None:
     """Write numbers; many of them in chunks that need nothing more of HDF5, which keeps all other threads waiting."""
+    values = np.ascontiguousarray(values)
     rows, *rest = dataset.chunks
     if values.nbytes < MANY_BYTES or values.dtype.str != "<f8" or tuple(rest) != values.shape[1:]:
         dataset.write_direct(values)
