@@ -139,7 +139,7 @@ def _written_by_h5py(folder: Folder, target: Path, parts: int) -> float:
 
 
 def poison(runs: int = 10_000) -> Iterator[Line]:
-    """One run that takes all the steps it may, among ten thousand."""
+    """One run whose rates are no numbers, among ten thousand."""
     job = job_of("million_cells.yaml", runs)
     healthy = Inputs.of(job.model, job.design.part(0, runs))
     parameters = healthy.parameters.copy()

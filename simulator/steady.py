@@ -1,12 +1,12 @@
 """Rest points without time stepping: Newton's method among states with the same conserved totals.
 
-A cell may have several rest points. Newton's method starts from the initial state, from states with the same
-totals in which like charges have changed places (a cell full of Na instead of K), and once more with the rest
+A cell may have several rest points. Newton's method starts from the initial state, from states with the same totals in
+which like charges have changed places or the potential is gone (a cell that has run down), and once more with the rest
 points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
-doi:10.1137/140984798). When the first does not arrive, or at an unstable point, a state is first carried
-towards rest by pseudo-transient continuation: implicit Euler steps that grow, or in the end the kernel's own
-L-stable steps, at loose tolerance, over times that grow until they dwarf every time constant.
-What is reported is always a Newton solution, with its residual.
+doi:10.1137/140984798). Far from rest a start is first carried on by pseudo-transient continuation: implicit Euler steps
+that grow as fast as the state allows. The same leads down from an unstable point, which lies between others, to either
+side. Where all of that fails the kernel's own L-stable steps follow, over times that grow until they dwarf every time
+constant. What is reported is always a Newton solution, with its residual.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _:
 def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> tuple[SteadyState, ...]:
     """Find the rest points of a scenario's last stretch that have its initial state's conserved totals.
 
-    Totals are the charge and closed amounts; every event of the protocol has happened. The one found from the
-    initial state comes first. The search is bounded: there may be more.
+    Totals are the charge and closed amounts; every event of the protocol has happened. Stable ones come first, and of
+    these the one that was found first. The search is bounded: there may be more.
 
     Parameters
     ----------
