@@ -12,7 +12,7 @@ class Image(io.BytesIO):
 
     Attributes
     ----------
-    frame : object
+    frame : str or None
         What files that only differ in their numbers have in common; None while the file is not whole.
     heap : str
         Digest of the labels in it, which are part of the frame.
@@ -21,7 +21,7 @@ class Image(io.BytesIO):
     exception there ends the process.
     """
 
-    frame: object = None
+    frame: str | None = None
     heap: str = ""
 
     def view(self) -> memoryview:

@@ -83,7 +83,7 @@ class SavedRun:
     verdict : str
         Verdict at the time of writing.
     evidence : mapping
-        What the verdict rests on: distance to rest, eigenvalues, words per species and membrane.
+        What the verdict rests on: distance to rest, eigenvalues, words per species and membrane, the cycle, the growth.
     drift : mapping of str to (float or None)
         Largest relative drift of charge and of each species; None for one that the system is open to.
     resolved : str

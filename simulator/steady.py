@@ -11,9 +11,9 @@ constant. What is reported is always a Newton solution, with its residual.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import chain, permutations
 from types import ModuleType
 
 import numpy as np
@@ -80,8 +80,9 @@ class SteadyState:
     residual : float
         Largest rate of change [1/s], relative to the size of the state that changes.
     route : str
-        How it was found: ``newton``, ``newton from another start``, ``deflated newton`` or
-        ``pseudo-transient, newton``.
+        How it was found: ``newton`` from the initial state, ``newton from another start`` (which may have been
+        carried on by pseudo-transient continuation first), ``deflated newton``, or ``pseudo-transient, newton`` from
+        the initial state or from beside an unstable point.
     """
 
     trajectory: Trajectory
@@ -91,7 +92,7 @@ class SteadyState:
 
 
 def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> SteadyState:
-    """The first of :func:`steady_states`: the rest point found from the initial state, if one was."""
+    """The first of :func:`steady_states`."""
     return steady_states(scenario, announce)[0]
 
 
@@ -143,33 +144,41 @@ class _Search:
     def everywhere(self) -> None:
         """Newton's method from the initial state and from others, then with what was found divided out."""
         first = self._newton(self.state, ITERATIONS)
-        if self._passive():
+        if self._passive(self.state):
             # The least free energy for given totals is one point, and a cell that has run down is close to it.
-            for start in self._depolarised() if first is None else ():
-                self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
             self._keep(first, "newton")
-            if self.found:
+            self._look(self._depolarised(), 1)
+            if self.found and self._stable(self.found[0][0]) and self._passive(self.found[0][0]):
                 return
         if first is None or not self._stable(first):
             self._relax()
         self._keep(first, "newton")
-        if len(self.found) < 2:
-            for start in (*self._depolarised(), *self._exchanged()):
-                self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
-            if self.found:
-                self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        self._look(chain(self._depolarised(), self._exchanged()), 2)
+        if self.found:
+            self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
         self._go_down_from_saddles()
         self.found.sort(key=lambda item: not self._stable(item[0]))
 
-    def _passive(self) -> bool:
-        """Whether every mechanism only runs downhill, but for pumps that stand still."""
+    def _look(self, starts: Iterable[np.ndarray], enough: int) -> None:
+        """Newton's method from one start after another until so many rest points are known."""
+        for start in starts if len(self.found) < enough else ():
+            self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+            if len(self.found) >= enough:
+                return
+
+    def _passive(self, state: np.ndarray) -> bool:
+        """Whether every mechanism only runs downhill, but for pumps that stand still, and there is one bath at most.
+
+        Between two baths something may flow for ever.
+        """
         structure = self.model.structure
         with np.errstate(all="ignore"):  # affinities of what is absent
-            rates = self.equations.rates(self.state, self.parameters)
-        return not structure.open and all(
+            rates = self.equations.rates(state, self.parameters)
+        downhill = all(
             use.mechanism.reversible if not use.mechanism.atp else rates[f"{membrane.name}.{use.label}.net"] == 0.0
             for membrane, use in structure.uses
         )
+        return downhill and not structure.open and sum(c.volume == "bath" for c in structure.compartments) <= 1
 
     def _relax(self) -> None:
         """Look for the stable point that the initial state relaxes to; a little lower, excitable cells are quiet."""
@@ -186,10 +195,10 @@ class _Search:
                 solution = self._newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
                 self._keep(solution, "pseudo-transient, newton")
 
-    def _depolarised(self) -> list[np.ndarray]:
-        """What the initial state becomes without its potential, and a cell that has run down, its ions exchanged."""
-        starts = [self.state, *self._exchanged()[:1]]
-        return [self._relaxed(self._shifted(state, DEPOLARISED)) for state in starts]
+    def _depolarised(self) -> Iterator[np.ndarray]:
+        """What a cell is like that has run down, its ions exchanged and its potential gone; then without exchange."""
+        starts = [*self._exchanged()[:1], self.state]
+        return (self._relaxed(self._shifted(state, DEPOLARISED)) for state in starts)
 
     def _stable(self, state: np.ndarray) -> bool:
         jacobian = linearised(self.equations, state, self.parameters)[1]
@@ -201,6 +210,8 @@ class _Search:
         for i, name in enumerate(names):
             if name in self.equations.DEPENDENT and name.startswith("q_"):
                 weights = self.equations.DEPENDENT[name]
+                if not weights:  # no ion can come or go
+                    continue
                 most = max(weights, key=lambda s: state[names.index(s)])
                 step[names.index(most)] += voltages * self.scales[i] / weights[most]
             elif name.startswith(("q_", "phi_")):

@@ -256,7 +256,7 @@ def _put(dataset: h5py.Dataset, values: np.ndarray) -> None:
         dataset.id.write_direct_chunk((start, *(0 for _ in rest)), chunk)
 
 
-def _frame(what: Contents) -> object:
+def _frame(what: Contents) -> str:
     """All of a file but its numbers and the words of its facts."""
     variables = {
         name: (v.dims, v.attributes, v.values if isinstance(v.values, tuple) else (v.values.shape, v.values.dtype))
@@ -286,7 +286,8 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
         if name in owner.attrs and owner.attrs.get_id(name).get_storage_size() == array.nbytes:
             found = owner.attrs.get_id(name)
             found.write(array, mtype=found.get_type())
-        # Only lists of states in models of thousands could be longer; they can be had from the scenario.
+        # Only lists of states in models of thousands could be longer, and what the verdict says of each of them; all
+        # of it can be had from the scenario and the states.
         elif array.nbytes <= ATTRIBUTE_BYTES:
             owner.attrs.create(name, array, dtype=dtype)
 

@@ -116,6 +116,96 @@ def test_a_cell_with_two_resting_potentials_has_them_from_either_side(configs, s
     assert high == pytest.approx(-16.87e-3, abs=1e-5)
 
 
+#: A cell between its bath and a pipette whose potential is free: nothing burns ATP, and yet there are two rests.
+PIPETTE = """
+name: pipette
+temperature: 37 degC
+compartments:
+  bath: {fixed: true, concentrations: {na: 147 mM, k: 3 mM, cl: 150 mM}}
+  pipette: {fixed: true, open_circuit: true, concentrations: {na: 19.8 mM, k: 125.8 mM, cl: 145.6 mM}}
+  cell: {volume: 38 pL, concentrations: {na: 19.8 mM, k: 125.8 mM, cl: 145.6 mM}}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 6912 um^2
+    capacitance: 1 uF/cm^2
+    potential: -80 mV
+    mechanisms:
+      k1_channel:
+        law: custom
+        moves: {k: 1}
+        reversible: true
+        rate: g * r * rt_over_f / faraday * bern(v / rt_over_f - log(k_o / k_i))
+        parameters: {g: 0.4 mS/cm^2, half: 8 mV, slope: 6 mV}
+        gates: {r: {steady: 1 / (1 + exp((v - rt_over_f * log(k_o / k_i) - half) / slope))}}
+      k_leak: {law: leak_ohmic, ion: k, conductance: 0.010 mS/cm^2}
+      na_leak: {law: leak_ohmic, ion: na, conductance: 0.009 mS/cm^2}
+  seal:
+    inside: cell
+    outside: pipette
+    area: 100 um^2
+    capacitance: 1 uF/cm^2
+    mechanisms:
+      k_leak: {law: leak_ghk, ion: k, permeability: 1e-2 cm/s}
+      na_leak: {law: leak_ghk, ion: na, permeability: 1e-2 cm/s}
+      cl_leak: {law: leak_ghk, ion: cl, permeability: 1e-2 cm/s}
+run: {duration: 10000 s, save_every: 10000 s}
+"""
+
+#: A vesicle in a cell, with ions that cannot leave it.
+VESICLE = """
+name: vesicle
+compartments:
+  bath: {fixed: true, concentrations: {na: 147 mM, k: 3 mM, cl: 150 mM, glucose: 5 mM}}
+  cell:
+    volume: 4 pL
+    concentrations: {na: 19.8 mM, k: 125.8 mM, cl: 4.6 mM, glucose: 1 mM}
+    impermeant: {concentration: 130 mM, charge: auto}
+  vesicle: {volume: 4 fL, concentrations: {glucose: 1 mM, k: 150 mM, cl: 150 mM}}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 1200 um^2
+    potential: -80 mV
+    mechanisms:
+      k_leak: {law: leak_ohmic, ion: k, conductance: 0.10 mS/cm^2}
+      na_leak: {law: leak_ohmic, ion: na, conductance: 0.014 mS/cm^2}
+      cl_leak: {law: leak_ohmic, ion: cl, conductance: 0.005 mS/cm^2}
+      pump: {law: na_k_pump_luo_rudy, max_rate: 3 uA/cm^2}
+  wall:
+    inside: vesicle
+    outside: cell
+    area: 12 um^2
+    potential: 0 mV
+    mechanisms:
+      glut: {law: diffusion_neutral, species: glucose, permeability: 1e-6 cm/s}
+run: {duration: 10 s, save_every: 1 s}
+"""
+
+
+def scenario_of(text, folder, changes):
+    path = folder / "cell.yaml"
+    path.write_text(text)
+    return load_scenario(path, changes)
+
+
+@pytest.mark.parametrize("start", ["-93 mV", "-80 mV", "-20 mV"])
+def test_two_baths_may_hold_a_passive_cell_at_either_of_two_rests(tmp_path, start):
+    found = steady_states(scenario_of(PIPETTE, tmp_path, {"membranes.plasma.potential": start}))
+    assert found[0].verdict.stable
+    low, high = sorted(one.trajectory.potential.sel(membrane="plasma")[0] for one in found if one.verdict.stable)
+    assert low == pytest.approx(-94.6e-3, abs=1e-4)
+    assert high == pytest.approx(-27.2e-3, abs=1e-4)
+
+
+def test_ions_that_cannot_leave_their_compartment_do_not_disturb_the_search(tmp_path):
+    found = steady_state(scenario_of(VESICLE, tmp_path, {}))
+    assert found.verdict.word == "steady_state"
+    assert found.verdict.stable
+
+
 def test_a_passive_cell_has_one_rest_point(configs):
     assert len(steady_states(load_scenario(configs / "sealed_bucket.yaml"))) == 1
 

@@ -90,12 +90,13 @@ def steady(
         begun = time.perf_counter()
         try:
             found = steady_states(loaded.scenario, compiled.append)
+            records += map(steady_record, found)
         except NoSteadyState as none:
             missing += 1
             print(none, file=sys.stderr)
             continue
-        records += map(steady_record, found)
-        elapsed += time.perf_counter() - begun
+        finally:
+            elapsed += time.perf_counter() - begun
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
     if as_json:

@@ -47,8 +47,17 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
 
 @lru_cache
 def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
-    """The compiled :func:`simulator.kernel.chunk_filter.filtered`."""
+    """The compiled :func:`simulator.kernel.chunk_filter.filtered`; built again where the cache is damaged."""
+    try:
+        return _tried_chunk_filter()
+    except Exception:
+        cache.forget_module(cache.shared_path("chunk_filter"))
+        return _tried_chunk_filter()
+
+
+def _tried_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
     compiled: Callable[[np.ndarray, np.ndarray], None] = cache.shared("chunk_filter").filtered
+    compiled(np.zeros(1, np.uint64), np.empty(12, np.uint8))
     return compiled
 
 

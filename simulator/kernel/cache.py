@@ -1,4 +1,4 @@
-"""Where generated code lives: a private directory, one folder per kernel, named by what it depends on.
+"""Where compiled code lives: a private directory, one folder per kernel or shared module, named by what it depends on.
 
 The name is a hash of the structure, of every source file that has a part in the code, and of the
 versions of the libraries that compile it; a changed law or constant can never meet a stale kernel,
@@ -61,9 +61,8 @@ SOURCES = (
     "kernel/statements.py",
 )
 
-#: Source files of compiled code that is the same for all models, and compiled once for all of them.
-SHARED = (
-    "kernel/chunk_filter.py",
+#: Source files that have a part in every kernel.
+COMMON = (
     "kernel/driver.py",
     "kernel/rodas4.py",
     "kernel/status.py",
@@ -71,6 +70,10 @@ SHARED = (
     "kernel/vectormath.py",
     "kernel/workspace.py",
 )
+
+#: Modules that are the same for all models and compiled once for all of them, with the source files they depend on.
+SHARED = {"driver": COMMON, "chunk_filter": ("kernel/chunk_filter.py", "kernel/vectormath.py")}
+
 _LOADING = threading.RLock()  # a kernel loads the driver while it is loaded itself
 
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
@@ -80,7 +83,7 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 def kernel_hash(structure: Structure) -> str:
     """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
     laws = {use.law for _, use in structure.uses if use.form is None}
-    names = (*SHARED, *SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws))
+    names = (*COMMON, *SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws))
     return _hash(json.dumps(asdict(structure), sort_keys=True), names)
 
 
@@ -88,9 +91,15 @@ def _hash(what: str, names: tuple[str, ...]) -> str:
     """Hash of some text, of source files, and of the libraries that compile."""
     digest = hashlib.sha256(what.encode())
     for name in names:
-        digest.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes())
+        digest.update(name.encode() + b"\0" + _source(name))
     digest.update(json.dumps([*map(version, LIBRARIES), sys.version]).encode())
     return digest.hexdigest()[:32]
+
+
+@cache
+def _source(name: str) -> bytes:
+    """A source file as it was when first asked for: this process goes on with it even if it is changed meanwhile."""
+    return (PACKAGE / name).read_bytes()
 
 
 def folder(structure: Structure) -> Path:
@@ -108,14 +117,14 @@ def shared(name: str) -> ModuleType:
 
 def shared_path(name: str) -> Path:
     """That copy, written now if it is not there yet."""
-    path = directory() / f"{name}-{_hash('', SHARED)}"
+    path = directory() / f"{name}-{_hash('', SHARED[name])}"
     if not (path / f"{name}.py").is_file():
-        _place(path, {f"{name}.py": (PACKAGE / "kernel" / f"{name}.py").read_text()})
+        _place(path, {f"{name}.py": _source(f"kernel/{name}.py").decode()})
     return path / f"{name}.py"
 
 
 def load_module(path: Path) -> ModuleType:
-    """Import a generated module under a name of its own."""
+    """Import a module of the cache under a name of its own."""
     name = f"ionflux_{path.stem}_{path.parent.name}"
     with _LOADING:  # a module is known before it is whole, and threads may ask for it meanwhile
         return _loaded(name, path)
@@ -128,12 +137,16 @@ def _loaded(name: str, path: Path) -> ModuleType:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
     return sys.modules[name]
 
 
 def forget_module(path: Path) -> None:
-    """Drop a generated module and what was compiled of it, so that it is built anew."""
+    """Drop a module of the cache and what was compiled of it, so that it is built anew."""
     sys.modules.pop(f"ionflux_{path.stem}_{path.parent.name}", None)
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
@@ -182,10 +195,15 @@ def _write(structure: Structure, path: Path) -> None:
 def _place(path: Path, texts: dict[str, str]) -> None:
     """Write files beside their place and move them there in one step."""
     workplace = Path(tempfile.mkdtemp(prefix="new-", dir=path.parent))
-    for name, text in texts.items():
-        (workplace / name).write_text(text)
-        py_compile.compile(str(workplace / name), dfile=str(path / name), doraise=True)
     try:
-        workplace.rename(path)
-    except OSError:  # another process was faster; its files say the same
+        for name, text in texts.items():
+            (workplace / name).write_text(text)
+            py_compile.compile(str(workplace / name), dfile=str(path / name), doraise=True)
+        try:
+            workplace.rename(path)
+        except OSError:  # another process was faster, and its files say the same; or some of them were lost
+            for name in texts:
+                if not (path / name).is_file():
+                    (workplace / name).replace(path / name)
+    finally:
         shutil.rmtree(workplace, ignore_errors=True)
