@@ -50,7 +50,7 @@ def table() -> str:
             )
         else:
             what, seconds, limit = found
-            lines.append(f"| {what} | {seconds:.2f} | | | | {limit:g} s |")
+            lines.append(f"| {what} | {seconds:.3g} | | | | {limit:g} s |")
         print(lines[-1], flush=True)
     return "\n".join(lines)
 

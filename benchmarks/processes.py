@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import statistics
 import subprocess
@@ -35,6 +36,19 @@ class Ratio:
         return self.seconds / self.against_seconds
 
 
+#: Cases whose steady states are looked for.
+STEADY = (
+    "KAY2017-01",
+    "DUES2018-01",
+    "DUES2018-05",
+    "VER-01",
+    "HD2014-01",
+    "HD2014-02",
+    "BC2011-01",
+    "KONLY-01",
+    "DONNAN-01",
+)
+
 #: Reading the file and importing set aside: symbolic algebra, the generated text, and its compilation.
 COMPILE = """
 import sys, time, numba
@@ -54,6 +68,18 @@ def compile_seconds(config: Path, cache: str, folder: str) -> float:
     environment = os.environ | {"IONFLUX_CACHE": cache}
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
     return float(done.stdout)
+
+
+def steady_seconds(case: str, cache: str, folder: str) -> float:
+    """Time that a search for steady states takes, as the command itself tells; the middle of three warm ones."""
+    config = ROOT / "configs" / "reference" / f"{case}.yaml"
+    command = [sys.executable, "-m", "simulator", "steady", str(config), "--json"]
+    environment = os.environ | {"IONFLUX_CACHE": cache}
+    told = [
+        json.loads(subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment).stdout)
+        for _ in range(4)
+    ]
+    return statistics.median(document["elapsed"] for document in told[1:])
 
 
 def _once(command: list[str], cache: str, folder: str) -> float:
@@ -91,3 +117,5 @@ def rows() -> Iterator[Ratio | tuple[str, float, float]]:
         ten = [compile_seconds(TEN_STATES, str(Path(folder) / f"ten{i}"), folder) for i in range(3)]
         yield "kernel of the ten states, the first ever", statistics.median(ten), 8.0
         yield "kernel of the ten states, with others in the cache", compile_seconds(TEN_STATES, cache, folder), 8.0
+        for case in STEADY:
+            yield f"steady states of {case}", steady_seconds(case, cache, folder), 0.05
