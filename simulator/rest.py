@@ -82,7 +82,7 @@ def newton_distances(
         solution, fine = eliminated(scaled, -rate[np.ix_(members, places)])
         steps[np.ix_(members, np.array(basis, dtype=int)[places])] = solution * scale
         solvable[members] = fine
-    _let_follow(equations, steps)
+    let_follow(equations, steps)
     with np.errstate(invalid="ignore"):
         distance = np.max(np.abs(steps) / sizes, axis=1, initial=0.0)
     return np.where(solvable, distance, np.nan), steps
@@ -139,7 +139,7 @@ def newton_step(
         step[moving] = np.inf if solution is None else solution * scale
     full = np.zeros(len(state))
     full[basis] = step
-    _let_follow(equations, full)
+    let_follow(equations, full)
     return full, jacobian
 
 
@@ -173,7 +173,7 @@ def _conditions(
     return rate, conditions, jacobian
 
 
-def _let_follow(equations: ModuleType, steps: np.ndarray) -> None:
+def let_follow(equations: ModuleType, steps: np.ndarray) -> None:
     """Complete steps, shape (..., states), of the independent states by those of the dependent ones."""
     for name, combination in equations.DEPENDENT.items():
         steps[..., equations.STATES.index(name)] = sum(

@@ -21,7 +21,7 @@ import numpy as np
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
-from simulator.rest import eigenvalues, linearised, newton_step
+from simulator.rest import eigenvalues, let_follow, linearised, newton_step
 from simulator.scenario import Scenario
 from simulator.structure import amount
 from simulator.trajectory import Trajectory
@@ -216,7 +216,8 @@ class _Search:
                 step[names.index(most)] += voltages * self.scales[i] / weights[most]
             elif name.startswith(("q_", "phi_")):
                 step[i] = voltages * self.scales[i]
-        return state + self._with_dependent(step)
+        let_follow(self.equations, step)
+        return state + step
 
     def _relaxed(self, state: np.ndarray) -> np.ndarray:
         """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
@@ -237,7 +238,7 @@ class _Search:
                 change[basis] = np.linalg.solve(matrix, rate) * size[basis]
             except np.linalg.LinAlgError:
                 return state
-            change = self._with_dependent(change)
+            let_follow(self.equations, change)
             moved = float(np.max((np.abs(change) / size)[counted], initial=0.0))
             if moved > LARGEST_RELAXATION:
                 step /= 4.0
@@ -288,18 +289,11 @@ class _Search:
                     continue
                 step = np.zeros(len(names))
                 step[names.index(amount(c.name, less))], step[names.index(amount(c.name, more))] = -1.0, 1.0
-                step = self._with_dependent(step)
+                let_follow(self.equations, step)
                 falling = self.positive & (step < 0.0)
                 moved = EXCHANGED * float(np.min(self.state[falling] / -step[falling]))
                 found.append((moved, self.state + moved * step))
         return [state for _, state in sorted(found, key=lambda item: -item[0])[:STARTS]]
-
-    def _with_dependent(self, step: np.ndarray) -> np.ndarray:
-        """A step of independent states with what follows from it."""
-        names = self.equations.STATES
-        for name, combination in self.equations.DEPENDENT.items():
-            step[names.index(name)] = sum(weight * step[names.index(s)] for s, weight in combination.items())
-        return step
 
     def _newton(self, state: np.ndarray, iterations: int, deflated: bool = False) -> np.ndarray | None:
         """Damped Newton iteration; None if it does not arrive, or runs away beyond the largest volumes."""

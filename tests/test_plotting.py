@@ -214,12 +214,13 @@ def test_a_volume_is_drawn_when_it_can_change(leaky):
     assert "Volume" not in texts(plot_trajectory(leaky))
 
 
-def test_free_energy_from_atp_equals_dissipation_in_a_steady_state(leaky):
-    axes = next(a for a in plot_trajectory(leaky, "energy").axes if "dissipated" in series(a))
+def test_free_energy_from_atp_equals_dissipation_in_a_steady_state():
+    # After 48 h, as shipped, 4.3e-6 pW are still on their way to the bath; that decays in hours.
+    rested = run(load_scenario(CONFIGS / "leaky_bucket.yaml", {"run.duration": "72 h"}))
+    axes = next(a for a in plot_trajectory(rested, "energy").axes if "dissipated" in series(a))
     lines = series(axes)
     assert lines["from ATP"].get_ydata()[-1] == pytest.approx(lines["dissipated"].get_ydata()[-1], rel=1e-6)
-    # What the bath exchanges counts, too, and is as exact as the saved state; -4.3e-6 pW were seen.
-    assert abs(lines["stored"].get_ydata()[-1]) < 1e-5 * lines["from ATP"].get_ydata()[-1]
+    assert lines["stored"].get_ydata()[-1] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_events_are_marked_and_named(interrupted):

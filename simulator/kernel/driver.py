@@ -4,7 +4,8 @@ The generated kernel attempts one step for all lanes at once, and plans the next
 is to do. For the other lanes :func:`settle` decides whether the step stands, writes the saved states that
 it passed (dense output, so saving never steers the steps), applies parameter changes exactly at their
 times, and hands a finished lane the next run.
-What happens to a run depends on that run alone.
+What happens to a run depends on that run alone. All of it melts into the kernel: a call would pass some sixty numbers,
+for each array counts as ten.
 """
 
 import numba as nb
