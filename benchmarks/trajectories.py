@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from simulator.config import load_scenario
-from simulator.constants import FARADAY
 from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
+from simulator.physics.constants import FARADAY
 from simulator.save_times import save_times
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "benchmark_cell.yaml"

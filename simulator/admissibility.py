@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from simulator.constants import FARADAY
-from simulator.laws import electrochemical_difference
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism
 from simulator.model import Model
+from simulator.physics.constants import FARADAY
+from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.start import initial_potentials
 from simulator.structure import MembraneStructure
 

@@ -1,7 +1,7 @@
 """Quantities that follow from saved states: driving forces, one-way fluxes, currents, energy.
 
 Everything is computed by the model's own equations from the states of a :class:`Trajectory`; signs as
-in :mod:`simulator.laws`.
+in :mod:`simulator.physics.electrochemistry`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.constants import FARADAY
 from simulator.labelled import Field
-from simulator.laws import current_density, nernst_potential, zero_affinity_potential
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism
+from simulator.physics.constants import FARADAY
+from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
 from simulator.structure import MembraneStructure, voltage
 from simulator.trajectory import Trajectory
 

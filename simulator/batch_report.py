@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.batch import QUANTITIES, Batch, Failure
 from simulator.crosstable import cross_tabulated
-from simulator.notation import duration, with_unit
+from simulator.physics.notation import duration, with_unit
 from simulator.report import beside, definitions
 from simulator.scenario import differences
 from simulator.verdict import WORDS

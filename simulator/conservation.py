@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.arrangement import arranged
-from simulator.constants import FARADAY
+from simulator.physics.constants import FARADAY
 from simulator.structure import Structure, connected
 from simulator.trajectory import Trajectory, parameters_at
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from simulator import mechanism_checks
 from simulator.complaints import Complaint, complaint_error, shown, suggestion
-from simulator.constants import SPECIES_CHARGE
 from simulator.mechanisms import CLAMP
-from simulator.units import QuantityError, format_quantity
+from simulator.physics.constants import SPECIES_CHARGE
+from simulator.physics.units import QuantityError, format_quantity
 
 if TYPE_CHECKING:
     from simulator.scenario import Compartment, Membrane, Scenario

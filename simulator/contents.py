@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
+from simulator.physics.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.scenario import Scenario
 from simulator.structure import Structure
 

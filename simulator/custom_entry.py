@@ -11,9 +11,9 @@ from simulator.complaints import Complaint, complaint_error, kind_of, refuse
 from simulator.custom_law import ROLES, CustomForm, WrittenGate
 from simulator.mechanism_entry import MechanismEntry
 from simulator.mechanism_structure import MechanismStructure
+from simulator.physics.units import QuantityError, read_any_quantity
 from simulator.quantity import UNREADABLE, Measured, Quantity
 from simulator.records import Frozen, Label, Record
-from simulator.units import QuantityError, read_any_quantity
 
 __all__ = ["CustomEntry"]
 

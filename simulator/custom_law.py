@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from simulator.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
 from simulator.mechanisms import Gate, Mechanism, Parameter
-from simulator.units import DIMENSION_WORDS, unit_dimension
+from simulator.physics.units import DIMENSION_WORDS, unit_dimension
 
 __all__ = ["CustomForm", "WrittenGate", "check_dimensions"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.physics.units import format_quantity
 from simulator.quantity import Measured, Quantity, quantity_of
 from simulator.records import Record
-from simulator.units import format_quantity
 
 __all__ = ["Leaf", "leaves", "plain"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.account import Account
 from simulator.ledger import Ledger
-from simulator.notation import plain_number, readable, with_unit
+from simulator.physics.notation import plain_number, readable, with_unit
 
 
 def ledger_record(books: Ledger | None) -> dict[str, Any] | None:

@@ -17,10 +17,10 @@ from functools import cached_property
 
 import sympy as sp
 
-from simulator.constants import GAS_CONSTANT
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms.base import Rate, arguments
-from simulator.special import bern_symbol
+from simulator.physics.constants import GAS_CONSTANT
+from simulator.physics.special import bern_symbol
 from simulator.structure import (
     ATP_ENERGY,
     CLOCK,

@@ -17,7 +17,7 @@ from simulator.analysis import Analysis
 from simulator.atomic import place, refuse_existing
 from simulator.batch import QUANTITIES, Batch
 from simulator.errors import UsageError
-from simulator.notation import size
+from simulator.physics.notation import size
 from simulator.trajectory import Trajectory
 
 #: Largest batch that is written as one file, which is put together in memory.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.mechanisms import Parameter
-from simulator.special import bern, exp, log, sigmoid
+from simulator.physics.special import bern, exp, log, sigmoid
 
 __all__ = ["FORMS", "SOURCE", "Form", "bell", "temperature_factor"]
 

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.constants import FARADAY
-from simulator.laws import electrochemical_difference
+from simulator.physics.constants import FARADAY
+from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.structure import water_total
 from simulator.trajectory import Trajectory
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from simulator.complaints import Complaint, suggestion
-from simulator.constants import SPECIES_CHARGE
 from simulator.custom_law import NAMES, ROLES, check_dimensions
 from simulator.expressions import Expression, ExpressionError
 from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import CHOSEN, Mechanism
+from simulator.physics.constants import SPECIES_CHARGE
 
 if TYPE_CHECKING:
     from simulator.custom_entry import CustomEntry

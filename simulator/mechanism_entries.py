@@ -64,7 +64,7 @@ class _ByLaw:
         return core_schema.with_info_plain_validator_function(_validated)
 
     def __get_pydantic_json_schema__(self, _schema: object, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        every: Any = Union[tuple(map(_record, laws()))]  # noqa: UP007 - from a tuple
+        every: Any = Union[tuple(map(_record, laws()))]
         one_of: Any = Annotated[every, Field(discriminator="law")]
         return handler(TypeAdapter(one_of).core_schema)
 

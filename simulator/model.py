@@ -4,7 +4,7 @@ The *structure* (what is connected to what, which laws) decides the equations an
 *numbers* (initial state, parameter vector, protocol) never do. This module needs no symbolic algebra:
 a scenario whose kernel is in the cache runs without it.
 
-Sign convention: see :mod:`simulator.laws`.
+Sign convention: see :mod:`simulator.physics.electrochemistry`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.contents import Contents, Values
 from simulator.mechanisms import CLAMP
+from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.protocol import schedule
 from simulator.scenario import Scenario
 from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge

@@ -15,7 +15,7 @@ from simulator.gating import FORMS, bell
 from simulator.gating import SOURCE as GATING_SOURCE
 from simulator.mechanisms import Mechanism, library
 from simulator.mechanisms.base import arguments as parameters_of
-from simulator.special import bern_symbol
+from simulator.physics.special import bern_symbol
 from simulator.structure import Structure
 
 #: Laws whose form the scenario decides, beside the library's.

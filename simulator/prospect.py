@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.cycle import Cycle
 from simulator.lookahead import look_ahead
-from simulator.notation import duration
+from simulator.physics.notation import duration
 from simulator.structure import amount, concentration, voltage, volume
 from simulator.trajectory import Trajectory
 

@@ -10,7 +10,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from simulator.complaints import complaint_error, kind_of, shown, suggestion
-from simulator.units import DIMENSION_WORDS, QuantityError, alternatives, describe, format_quantity, parse_quantity
+from simulator.physics.units import (
+    DIMENSION_WORDS,
+    QuantityError,
+    alternatives,
+    describe,
+    format_quantity,
+    parse_quantity,
+)
 
 __all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]
 

@@ -16,11 +16,11 @@ import numpy as np
 from simulator.account import account
 from simulator.comparison import APART, Comparison, Row
 from simulator.conservation import Conservation, conservation
-from simulator.constants import FARADAY
 from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.kernel.status import Status
 from simulator.ledger import ledger
-from simulator.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
+from simulator.physics.constants import FARADAY
+from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.start import impermeant_charge
 from simulator.steady import SteadyState

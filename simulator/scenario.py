@@ -15,14 +15,14 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from simulator import consistency, dotted_paths
 from simulator.complaints import Complaint, refuse
-from simulator.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
 from simulator.dotted_paths import Leaf
 from simulator.mechanism_entry import MechanismEntry
+from simulator.physics.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
+from simulator.physics.units import format_quantity
 from simulator.quantity import Quantity, SiNumber
 from simulator.records import Frozen, Label, Record
 from simulator.scenario_parts import ClampEvent, Compartment, Event, Membrane, ReleaseEvent, Run, SetEvent, Species
 from simulator.sweep import Sweep
-from simulator.units import format_quantity
 
 __all__ = [
     "ClampEvent",

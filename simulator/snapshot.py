@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.laws import electrochemical_difference
+from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.structure import MembraneStructure
 from simulator.trajectory import Trajectory
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.constants import FARADAY
 from simulator.contents import Contents
 from simulator.errors import ModelError
+from simulator.physics.constants import FARADAY
 
 #: Disagreement [V] between given potential and given composition that is still rounding.
 POTENTIAL_AGREES = 1.0e-6

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.complaints import Complaint, shown, suggestion
 from simulator.dotted_paths import Leaf
-from simulator.notation import count, duration, size
+from simulator.physics.notation import count, duration, size
+from simulator.physics.units import QuantityError
 from simulator.quantity import Quantity
 from simulator.save_times import saved_points
 from simulator.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
-from simulator.units import QuantityError
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario

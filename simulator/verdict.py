@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.laws import electrochemical_difference
 from simulator.model import TRACE_CONCENTRATION
+from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.prospect import Oscillation, Prospect, RunAway, prospect
 from simulator.rest import REST, approach, at_rest, eigenvalues
 from simulator.structure import concentration, voltage

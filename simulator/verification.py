@@ -17,8 +17,8 @@ import numpy as np
 from simulator.analysis import Analysis
 from simulator.config import load_scenario, read_plain
 from simulator.integrate import run
+from simulator.physics.units import parse_quantity
 from simulator.trajectory import Trajectory
-from simulator.units import parse_quantity
 from simulator.verdict import classify
 
 SUFFIX = ".expected.yaml"

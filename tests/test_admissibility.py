@@ -4,8 +4,8 @@ import pytest
 
 from simulator.admissibility import inadmissible
 from simulator.config import load_scenario
-from simulator.laws import nernst_potential
 from simulator.model import Model
+from simulator.physics.electrochemistry import nernst_potential
 
 PUMP = "membranes.plasma.mechanisms.pump"
 

@@ -10,12 +10,12 @@ import sympy as sp
 from simulator.analysis import Analysis
 from simulator.config import ConfigError, load_scenario
 from simulator.conservation import conservation
-from simulator.constants import FARADAY
 from simulator.custom_law import NAMES, check_dimensions
 from simulator.expressions import Expression, ExpressionError
 from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.ledger import ledger
+from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
 from simulator.verdict import classify
 

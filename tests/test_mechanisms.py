@@ -6,12 +6,12 @@ import pint
 import pytest
 import sympy as sp
 
-from simulator.constants import FARADAY, SPECIES_CHARGE
 from simulator.equations import Equations, symbol
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
-from simulator.special import bern_slope, bern_value
+from simulator.physics.constants import FARADAY, SPECIES_CHARGE
+from simulator.physics.special import bern_slope, bern_value
 from simulator.structure import (
     ATP_ENERGY,
     CompartmentStructure,

@@ -5,8 +5,8 @@ import pytest
 
 from simulator.analysis import Analysis
 from simulator.config import ConfigError, load_scenario
-from simulator.constants import FARADAY
 from simulator.integrate import run
+from simulator.physics.constants import FARADAY
 from simulator.report import info_text
 from simulator.snapshot import snapshot
 from simulator.structure import parameter_name

@@ -5,7 +5,7 @@ import pytest
 
 from simulator import load_scenario, run
 from simulator.analysis import Analysis
-from simulator.constants import FARADAY
+from simulator.physics.constants import FARADAY
 
 
 def potential(trajectory, since=0.0, until=np.inf):

@@ -6,9 +6,9 @@ import pytest
 from simulator.analysis import Analysis
 from simulator.config import load_scenario
 from simulator.conservation import conservation
-from simulator.constants import FARADAY
 from simulator.integrate import run
-from simulator.laws import electrochemical_difference, nernst_potential
+from simulator.physics.constants import FARADAY
+from simulator.physics.electrochemistry import electrochemical_difference, nernst_potential
 from simulator.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

@@ -10,7 +10,7 @@ import pytest
 from simulator.comparison import compare
 from simulator.config import load_scenario
 from simulator.integrate import run
-from simulator.notation import duration, pretty_number, readable, species_name, with_unit
+from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
 from simulator.report import UNITS, WIDTH, comparison_text, info_text, run_json, run_record, run_text, summary_rows
 from simulator.verdict import classify
 

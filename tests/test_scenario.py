@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from simulator.config import load_scenario, read_plain
-from simulator.constants import FARADAY, GAS_CONSTANT
 from simulator.mechanisms import library
+from simulator.physics.constants import FARADAY, GAS_CONSTANT
 from simulator.scenario import Scenario, differences, json_schema
 
 CELL = {

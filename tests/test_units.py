@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.constants import FARADAY
-from simulator.units import DISPLAY, UNITS, QuantityError, format_quantity, parse_quantity
+from simulator.physics.constants import FARADAY
+from simulator.physics.units import DISPLAY, UNITS, QuantityError, format_quantity, parse_quantity
 
 REGISTRY = pint.UnitRegistry()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.kernel import vectormath
-from simulator.special import bern, bern_slope, bern_value
+from simulator.physics.special import bern, bern_slope, bern_value
 
 #: The kernel's functions have no door of their own for Python.
 exp = numba.njit(lambda x: vectormath.exp(x))

@@ -48,7 +48,7 @@ def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
 
 def plan_text(plan: dict[str, Any]) -> str:
     """A plan for a person."""
-    from simulator.notation import count, duration, size
+    from simulator.physics.notation import count, duration, size
 
     counts = " x ".join(f"{count(n)} {key}" for key, n in plan["counts"].items())
     return (

@@ -12,12 +12,12 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.constants import FARADAY
 from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.elimination import Elimination
 from simulator.kernel.rodas4 import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, statements
 from simulator.kernel.workspace import Counts, Rows
+from simulator.physics.constants import FARADAY
 from simulator.structure import amount, potential
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
@@ -28,7 +28,7 @@ Generated from the model's equations; do not edit. States are amounts [mol], cha
 
 import numba as nb
 
-from simulator import special
+from simulator.physics import special
 from simulator.kernel import cache
 from simulator.kernel.step_control import go_on, misfit
 from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
@@ -47,7 +47,7 @@ Generated from the same expressions as the kernel; do not edit.
 
 from numpy import exp, log
 
-from simulator.special import bern_slope, bern_value, choose
+from simulator.physics.special import bern_slope, bern_value, choose
 
 FARADAY = {faraday!r}
 '''

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
-from simulator.special import bern_symbol
+from simulator.physics.special import bern_symbol
 
 BERN_VALUE = sp.Function("bern_value")
 BERN_SLOPE = sp.Function("bern_slope")

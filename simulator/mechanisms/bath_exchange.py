@@ -1,7 +1,7 @@
 """Diffusion of any species between a small space and a bath beyond, as between a cleft and the blood."""
 
 from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def forward(rate, c_o, z, v, rt_over_f):

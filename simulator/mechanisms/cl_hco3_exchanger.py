@@ -1,7 +1,7 @@
 """Cl/HCO3 exchanger (AE): one chloride against one bicarbonate."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import antiport
+from simulator.physics.special import antiport
 
 
 def forward(max_rate, k_cl, k_hco3, cl_i, cl_o, hco3_i, hco3_o):

@@ -4,7 +4,7 @@ Put it on a membrane whose inside is the glia and whose outside is the cleft.
 """
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import sigmoid
+from simulator.physics.special import sigmoid
 
 
 def net(max_rate, k_mid, k_slope, k_o):

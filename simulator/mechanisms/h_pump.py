@@ -1,7 +1,7 @@
 """H pump of plants and fungi (P-type H-ATPase): one proton out for each ATP."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def forward(max_rate, k_h, h_i, v, rt_over_f):

@@ -1,7 +1,7 @@
 """K-Cl cotransporter KCC2 with a flux proportional to E_K - E_Cl."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import bern, log
+from simulator.physics.special import bern, log
 
 
 def forward(conductance, k_i, k_o, cl_i, cl_o, rt_over_f, faraday):

@@ -1,7 +1,7 @@
 """K-Cl cotransport that swelling opens: regulatory volume decrease."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import sigmoid
+from simulator.physics.special import sigmoid
 
 
 def forward(rate, volume_mid, volume_slope, volume_i, k_o, cl_o):

@@ -1,7 +1,7 @@
 """Leak of one species by the Goldman-Hodgkin-Katz flux equation."""
 
 from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
-from simulator.special import bern
+from simulator.physics.special import bern
 
 
 def forward(permeability, c_o, z, v, rt_over_f):

@@ -1,7 +1,7 @@
 """Leak of one ion with a constant conductance: current ``g (V - E)``."""
 
 from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
-from simulator.special import bern, log
+from simulator.physics.special import bern, log
 
 
 def forward(conductance, c_i, c_o, z, v, rt_over_f, faraday):

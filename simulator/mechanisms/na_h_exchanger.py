@@ -1,7 +1,7 @@
 """Na/H exchanger (NHE): one Na against one proton."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import antiport
+from simulator.physics.special import antiport
 
 
 def forward(max_rate, k_na, k_h, na_i, na_o, h_i, h_o):

@@ -1,7 +1,7 @@
 """Na/K pump that slows with hyperpolarisation, as in the Luo-Rudy family of heart cells."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def net(max_rate, k_na, k_k, na_scale, na_i, na_o, k_o, v, rt_over_f):

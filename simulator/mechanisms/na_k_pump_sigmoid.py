@@ -1,7 +1,7 @@
 """Na/K pump as a product of two sigmoids, of Na inside and K outside."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import sigmoid
+from simulator.physics.special import sigmoid
 
 
 def net(max_rate, na_mid, na_slope, k_mid, k_slope, na_i, k_o):

@@ -1,7 +1,7 @@
 """Na-HCO3 cotransport NBCe1: two bicarbonates with each Na, one negative charge inward."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def forward(rate, na_o, hco3_o, v, rt_over_f):

@@ -1,7 +1,7 @@
 """Na/Ca exchanger: three Na against one Ca, one charge per turnover."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def forward(rate, na_o, ca_i, v, rt_over_f):

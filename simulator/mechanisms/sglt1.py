@@ -1,7 +1,7 @@
 """Na-coupled glucose uptake SGLT1: two Na with each glucose."""
 
 from simulator.mechanisms.base import Mechanism, Parameter
-from simulator.special import exp
+from simulator.physics.special import exp
 
 
 def forward(rate, na_o, glucose_o, v, rt_over_f):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, DrawingArea
 from matplotlib.patches import Rectangle
 
-from simulator.notation import Scale, pretty_number, species_name
+from simulator.physics.notation import Scale, pretty_number, species_name
 from simulator.plotting.style import INK, MUTED, Look, tint
 from simulator.snapshot import Path, Snapshot
 

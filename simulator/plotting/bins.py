@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.notation import pretty_unit, readable
+from simulator.physics.notation import pretty_unit, readable
 
 #: Different values of a key that get a row or column each, and the intervals of one that has more.
 MOST_VALUES, INTERVALS = 250, 40

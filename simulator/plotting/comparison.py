@@ -15,7 +15,7 @@ from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 from simulator.analysis import Analysis
 from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
-from simulator.notation import (
+from simulator.physics.notation import (
     THERMAL_POWER,
     Scale,
     duration,

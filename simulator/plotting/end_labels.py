@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea, VPacker
 
-from simulator.notation import Scale, pretty_number
+from simulator.physics.notation import Scale, pretty_number
 from simulator.plotting.panels import Series, panel_size, spoken
 from simulator.plotting.style import INK, MUTED
 

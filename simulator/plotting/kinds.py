@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.analysis import Analysis
 from simulator.ledger import Ledger, ledger
-from simulator.notation import nernst_name, species_name
+from simulator.physics.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
     BANDS,

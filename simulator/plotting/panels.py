@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from simulator.notation import Scale, readable
+from simulator.physics.notation import Scale, readable
 from simulator.plotting.style import MUTED, Look
 from simulator.plotting.time_axis import Axis
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, MultipleLocator
 
-from simulator.notation import Scale, duration, time_scale
+from simulator.physics.notation import Scale, duration, time_scale
 
 #: Steps between ticks that suit minutes, hours and days; other units take 1, 2, 5.
 TIME_STEPS = {

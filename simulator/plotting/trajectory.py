@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from simulator.analysis import Analysis
 from simulator.kernel.status import Status
-from simulator.notation import duration, verdict_words
+from simulator.physics.notation import duration, verdict_words
 from simulator.plotting.end_labels import label_ends
 from simulator.plotting.kinds import KINDS, Panel, iv_potentials
 from simulator.plotting.panels import draw_lines, legend_above, legend_rows, note_above, panel_size, zero_line

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.constants import FARADAY
+from simulator.physics.constants import FARADAY
 
 
 def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from simulator.constants import FARADAY, ZERO_CELSIUS
+from simulator.physics.constants import FARADAY, ZERO_CELSIUS
 
 __all__ = [
     "DIMENSION_WORDS",
