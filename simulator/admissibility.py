@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism
+from simulator.mechanisms.use import MechanismStructure
 from simulator.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference

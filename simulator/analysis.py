@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from simulator.labelled import Field
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism
+from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
 from simulator.structure import MembraneStructure, voltage

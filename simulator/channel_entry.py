@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from simulator.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
 from simulator.complaints import Complaint, refuse
-from simulator.gating import FORMS
 from simulator.mechanism_entry import MechanismEntry, field_of
-from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
+from simulator.mechanisms.gating import FORMS
+from simulator.mechanisms.use import MechanismStructure
 from simulator.quantity import Quantity
 from simulator.records import Frozen, Label, Record
 

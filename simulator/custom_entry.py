@@ -8,9 +8,9 @@ from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from simulator.complaints import Complaint, complaint_error, kind_of, refuse
-from simulator.custom_law import ROLES, CustomForm, WrittenGate
 from simulator.mechanism_entry import MechanismEntry
-from simulator.mechanism_structure import MechanismStructure
+from simulator.mechanisms.custom_law import ROLES, CustomForm, WrittenGate
+from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.units import QuantityError, read_any_quantity
 from simulator.quantity import UNREADABLE, Measured, Quantity
 from simulator.records import Frozen, Label, Record

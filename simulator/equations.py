@@ -17,8 +17,8 @@ from functools import cached_property
 
 import sympy as sp
 
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms.base import Rate, arguments
+from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.special import bern_symbol
 from simulator.structure import (

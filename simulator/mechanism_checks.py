@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from simulator.complaints import Complaint, suggestion
-from simulator.custom_law import NAMES, ROLES, check_dimensions
-from simulator.expressions import Expression, ExpressionError
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import CHOSEN, Mechanism
+from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
+from simulator.mechanisms.expressions import Expression, ExpressionError
+from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.constants import SPECIES_CHARGE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import Mechanism, Parameter, library
+from simulator.mechanisms.use import MechanismStructure
 from simulator.quantity import Quantity
 from simulator.records import Record
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.channel import BELL, HOW_OPEN
-from simulator.custom_law import NAMES
 from simulator.equations import Equations, symbol
-from simulator.expressions import FUNCTIONS
-from simulator.gating import FORMS, bell
-from simulator.gating import SOURCE as GATING_SOURCE
 from simulator.mechanisms import Mechanism, library
 from simulator.mechanisms.base import arguments as parameters_of
+from simulator.mechanisms.channel import BELL, HOW_OPEN
+from simulator.mechanisms.custom_law import NAMES
+from simulator.mechanisms.expressions import FUNCTIONS
+from simulator.mechanisms.gating import FORMS, bell
+from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
 from simulator.physics.special import bern_symbol
 from simulator.structure import Structure
 

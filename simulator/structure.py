@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from simulator.errors import ModelError
-from simulator.mechanism_structure import MechanismStructure
 from simulator.mechanisms import CLAMP, Gate
 from simulator.mechanisms.base import arguments
+from simulator.mechanisms.use import MechanismStructure
 from simulator.scenario import ClampEvent, Scenario
 
 #: State: time since the start, in models with a law that depends on it.

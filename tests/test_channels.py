@@ -5,9 +5,9 @@ import pytest
 
 from simulator.analysis import Analysis
 from simulator.config import ConfigError, load_scenario
-from simulator.gating import temperature_factor
 from simulator.integrate import run
 from simulator.kernel import load_arrays
+from simulator.mechanisms.gating import temperature_factor
 from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
 from simulator.verdict import classify

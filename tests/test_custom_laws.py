@@ -10,11 +10,11 @@ import sympy as sp
 from simulator.analysis import Analysis
 from simulator.config import ConfigError, load_scenario
 from simulator.conservation import conservation
-from simulator.custom_law import NAMES, check_dimensions
-from simulator.expressions import Expression, ExpressionError
 from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.ledger import ledger
+from simulator.mechanisms.custom_law import NAMES, check_dimensions
+from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
 from simulator.verdict import classify

@@ -192,7 +192,7 @@ def test_changed_law_or_constant_with_old_file_times_changes_the_next_run(tmp_pa
     assert in_a_copy(tmp_path, FINAL, cache) == before
     for name, old, new in [
         ("constants.py", "GAS_CONSTANT: Final = 8.314462618", "GAS_CONSTANT: Final = 8.0"),
-        ("mechanisms/leak_ghk.py", "return permeability * c_o", "return 2.0 * permeability * c_o"),
+        ("mechanisms/laws/leak_ghk.py", "return permeability * c_o", "return 2.0 * permeability * c_o"),
     ]:
         path = tmp_path / "simulator" / name
         times = path.stat()

@@ -46,11 +46,11 @@ SOURCES = (
     "start.py",
     "physics/constants.py",
     "equations.py",
-    "channel.py",
-    "custom_law.py",
-    "expressions.py",
-    "gating.py",
-    "mechanism_structure.py",
+    "mechanisms/channel.py",
+    "mechanisms/custom_law.py",
+    "mechanisms/expressions.py",
+    "mechanisms/gating.py",
+    "mechanisms/use.py",
     "physics/special.py",
     "structure.py",
     "mechanisms/base.py",
@@ -83,7 +83,7 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 def kernel_hash(structure: Structure) -> str:
     """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
     laws = {use.law for _, use in structure.uses if use.form is None}
-    names = (*COMMON, *SOURCES, *sorted(f"mechanisms/{law}.py" for law in laws))
+    names = (*COMMON, *SOURCES, *sorted(f"mechanisms/laws/{law}.py" for law in laws))
     return _hash(json.dumps(asdict(structure), sort_keys=True), names)
 
 

@@ -1,9 +1,10 @@
-"""The mechanism library: every module of this package but ``base`` declares one ``MECHANISM``."""
+"""What can cross a membrane: transport laws, and the forms that a scenario can give its own."""
 
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from simulator.mechanisms import laws
 from simulator.mechanisms.base import CHOSEN, CLAMP, Gate, Mechanism, Parameter
 
 __all__ = ["CHOSEN", "CLAMP", "Gate", "Mechanism", "Parameter", "library"]
@@ -11,6 +12,6 @@ __all__ = ["CHOSEN", "CLAMP", "Gate", "Mechanism", "Parameter", "library"]
 
 @cache
 def library() -> dict[str, Mechanism]:
-    """All mechanisms by name, in alphabetical order."""
-    names = sorted(module.name for module in iter_modules(__path__) if module.name != "base")
-    return {name: import_module(f"{__name__}.{name}").MECHANISM for name in names}
+    """All mechanisms by name, in alphabetical order: every module of :mod:`simulator.mechanisms.laws` declares one."""
+    names = sorted(module.name for module in iter_modules(laws.__path__))
+    return {name: import_module(f"{laws.__name__}.{name}").MECHANISM for name in names}

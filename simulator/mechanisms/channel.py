@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simulator.gating import FORMS, bell, temperature_factor
 from simulator.mechanisms import Gate, Mechanism, Parameter, library
+from simulator.mechanisms.gating import FORMS, bell, temperature_factor
 
 __all__ = ["BELL", "HOW_OPEN", "ChannelForm", "GateForm", "RateForm"]
 
@@ -44,7 +44,7 @@ class RateForm:
     role : str
         Which of the four it is.
     form : str
-        A name in :data:`simulator.gating.FORMS`; ``"number"`` or ``"bell"`` for a time constant.
+        A name in :data:`simulator.mechanisms.gating.FORMS`; ``"number"`` or ``"bell"`` for a time constant.
     variable : str
         What it is a function of, as an argument of rate laws: ``v``, ``ca_i``, ``k_channel.n``.
     power : int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.channel import ChannelForm
-from simulator.custom_law import CustomForm
 from simulator.mechanisms import Mechanism, library
+from simulator.mechanisms.channel import ChannelForm
+from simulator.mechanisms.custom_law import CustomForm
 
 __all__ = ["MechanismStructure"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from simulator.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
 from simulator.mechanisms import Gate, Mechanism, Parameter
+from simulator.mechanisms.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
 from simulator.physics.units import DIMENSION_WORDS, unit_dimension
 
 __all__ = ["CustomForm", "WrittenGate", "check_dimensions"]
