@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.config import read_config
 from simulator.design import design_of
 from simulator.inputs import Inputs
 from simulator.kernel import load_program
 from simulator.model import Model
 from simulator.parts import Folder
 from simulator.piece import Job
+from simulator.scenario.yaml.reader import read_config
 from simulator.storage import read
 from simulator.sweeping import planned, run_sweep
 
@@ -91,7 +91,7 @@ def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         code = (
             "import json, resource, time, sys; from pathlib import Path; from benchmarks.batches import SWEEPS\n"
-            "from simulator.config import read_config; from simulator.sweeping import planned, run_sweep\n"
+            "from simulator.scenario.yaml.reader import read_config; from simulator.sweeping import planned, run_sweep\n"
             "from simulator.kernel import load_program; from simulator.model import Model\n"
             f"found = read_config(SWEEPS / 'million_cells.yaml', {{'sweep.n': {runs}}})\n"
             "load_program(Model.of(found.scenario).structure)\n"

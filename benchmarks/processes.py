@@ -52,7 +52,7 @@ STEADY = (
 #: Reading the file and importing set aside: symbolic algebra, the generated text, and its compilation.
 COMPILE = """
 import sys, time, numba
-from simulator.config import load_scenario
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.structure import structure_of
 from simulator.kernel import load_program
 structure = structure_of(load_scenario(sys.argv[1]))

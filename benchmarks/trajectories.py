@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.config import load_scenario
 from simulator.kernel import load_arrays, load_program
 from simulator.model import Model
 from simulator.physics.constants import FARADAY
-from simulator.save_times import save_times
+from simulator.scenario.save_times import save_times
+from simulator.scenario.yaml.reader import load_scenario
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "benchmark_cell.yaml"
 TEN_STATES = Path(__file__).resolve().parent / "ten_states.yaml"

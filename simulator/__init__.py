@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from simulator.batch import Batch as Batch
     from simulator.batching import run_batch as run_batch
     from simulator.comparison import compare as compare
-    from simulator.config import load_scenario as load_scenario
     from simulator.integrate import run as run
-    from simulator.scenario import Scenario as Scenario
+    from simulator.scenario.scenario import Scenario as Scenario
+    from simulator.scenario.yaml.reader import load_scenario as load_scenario
     from simulator.steady import steady_state as steady_state
     from simulator.storage import read as read
     from simulator.storage import write as write
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "analysis",
     "Batch": "batch",
-    "Scenario": "scenario",
+    "Scenario": "scenario.scenario",
     "Trajectory": "trajectory",
     "Verdict": "verdict",
     "classify": "verdict",
     "compare": "comparison",
-    "load_scenario": "config",
+    "load_scenario": "scenario.yaml.reader",
     "read": "storage",
     "run": "integrate",
     "run_batch": "batching",

@@ -15,8 +15,8 @@ from simulator.arrangement import ARRANGED
 from simulator.kernel.status import Status
 from simulator.labelled import Field
 from simulator.model import Model
-from simulator.scenario import Scenario
-from simulator.scenario_parts import Run
+from simulator.scenario.parts import Run
+from simulator.scenario.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import WORDS
 

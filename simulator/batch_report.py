@@ -13,7 +13,7 @@ from simulator.batch import QUANTITIES, Batch, Failure
 from simulator.crosstable import cross_tabulated
 from simulator.physics.notation import duration, with_unit
 from simulator.report import beside, definitions
-from simulator.scenario import differences
+from simulator.scenario.scenario import differences
 from simulator.verdict import WORDS
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from simulator.kernel import load_program
 from simulator.model import Model
 from simulator.piece import Arrays, Job
 from simulator.provenance import provenance
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
 
 #: Bytes of states that a piece holds, and the most runs in one: enough to keep all lanes of a kernel at work.
 PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.donnan import DonnanEnd, donnan_ends
-from simulator.scenario import differences
+from simulator.scenario.scenario import differences
 from simulator.snapshot import Snapshot, snapshot
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.physics.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
 from simulator.structure import Structure
 
 Values = Mapping[str, Any]

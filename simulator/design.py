@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulator.complaints import suggestion
 from simulator.errors import UsageError
-from simulator.scenario import Scenario
-from simulator.sweep import RANDOM_MODES, Axis, Sweep
+from simulator.scenario.complaints import suggestion
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.sweep import RANDOM_MODES, Axis, Sweep
 
 __all__ = ["Design", "Drawn", "Listed", "Product", "design_of", "design_of_arrays"]
 
@@ -208,7 +208,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
     UsageError
         For a key that is no number of the scenario, unequal lengths, or a value out of bounds.
     """
-    from simulator.sweep_checks import why_not_swept
+    from simulator.scenario.checks.sweep import why_not_swept
 
     leaves = scenario.leaves()
     columns = {key: np.atleast_1d(np.asarray(values, dtype=float)) for key, values in parameters.items()}

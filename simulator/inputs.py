@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.model import Model
 from simulator.protocol import Schedule, schedule
-from simulator.scenario_parts import Run
+from simulator.scenario.parts import Run
 
 if TYPE_CHECKING:
     from simulator.kernel.program import Integration, Program

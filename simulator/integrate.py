@@ -13,8 +13,8 @@ from simulator.kernel import load_program
 from simulator.kernel.status import Status
 from simulator.model import Model
 from simulator.provenance import provenance
-from simulator.save_times import save_times
-from simulator.scenario import Scenario
+from simulator.scenario.save_times import save_times
+from simulator.scenario.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import first_rest
 

@@ -17,7 +17,7 @@ import numpy as np
 from simulator.conservation import conservation
 from simulator.errors import IonfluxError
 from simulator.kernel.status import Status
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import WORDS, Verdict, classify
 
@@ -298,7 +298,7 @@ def _word(found: Contents, name: str, words: Sequence[str], first: int = 0) -> s
 
 def scenario_in(resolved: str) -> Scenario:
     """The scenario that was stored as this text."""
-    from simulator.config import from_resolved
+    from simulator.scenario.yaml.reader import from_resolved
 
     try:
         return from_resolved(resolved).scenario

@@ -21,7 +21,7 @@ from simulator.contents import Contents, Values
 from simulator.mechanisms import CLAMP
 from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
 from simulator.protocol import schedule
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
 from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
 from simulator.structure import (
     ATP_ENERGY,

@@ -25,7 +25,7 @@ from simulator.image import Image
 from simulator.kernel.cache import kernel_hash
 from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
-from simulator.scenario import Scenario, differences
+from simulator.scenario.scenario import Scenario, differences
 from simulator.storage import opened, sealed, unsealed
 from simulator.structure import structure_of
 from simulator.verdict import WORDS

@@ -21,8 +21,8 @@ from simulator.kernel.program import Integration, Program
 from simulator.kernel.status import Status
 from simulator.model import Model
 from simulator.rest import at_rest
-from simulator.save_times import save_times
-from simulator.scenario import Scenario
+from simulator.scenario.save_times import save_times
+from simulator.scenario.scenario import Scenario
 from simulator.trajectory import Trajectory
 from simulator.verdict import WORDS, classify, rest_begins
 

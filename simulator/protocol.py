@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.contents import Values
-from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 
 if TYPE_CHECKING:
     from simulator.model import Model

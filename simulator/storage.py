@@ -173,7 +173,7 @@ def read(path: str | Path) -> Trajectory | Batch:
 
 
 def stored_scenario(path: str | Path) -> str:
-    """The resolved scenario in a data file, as JSON for :func:`simulator.config.from_resolved`."""
+    """The resolved scenario in a data file, as JSON for :func:`simulator.scenario.yaml.reader.from_resolved`."""
     return describe(path).resolved
 
 

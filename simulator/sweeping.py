@@ -20,8 +20,8 @@ from simulator.model import Model
 from simulator.parts import Folder
 from simulator.piece import Arrays, Job
 from simulator.provenance import provenance
-from simulator.scenario import Scenario
-from simulator.sweep_checks import estimated_bytes
+from simulator.scenario.checks.sweep import estimated_bytes
+from simulator.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True)

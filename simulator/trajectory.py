@@ -15,7 +15,7 @@ from simulator.kernel import load_arrays
 from simulator.labelled import Field
 from simulator.model import Model
 from simulator.protocol import schedule
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
 from simulator.structure import Structure
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.config import load_scenario, read_plain
 from simulator.integrate import run
 from simulator.physics.units import parse_quantity
+from simulator.scenario.yaml.reader import load_scenario, read_plain
 from simulator.trajectory import Trajectory
 from simulator.verdict import classify
 

@@ -3,9 +3,9 @@
 import pytest
 
 from simulator.admissibility import inadmissible
-from simulator.config import load_scenario
 from simulator.model import Model
 from simulator.physics.electrochemistry import nernst_potential
+from simulator.scenario.yaml.reader import load_scenario
 
 PUMP = "membranes.plasma.mechanisms.pump"
 

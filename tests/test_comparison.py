@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from simulator.comparison import compare
-from simulator.config import load_scenario
 from simulator.integrate import run
+from simulator.scenario.yaml.reader import load_scenario
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -177,7 +177,7 @@ def test_a_twin_that_is_not_there_is_refused_in_words(capsys, arguments, words):
 
 
 def test_a_twin_that_changes_nothing_that_exists_is_an_error(tmp_path):
-    from simulator.config import ConfigError, read_config
+    from simulator.scenario.yaml.reader import ConfigError, read_config
 
     text = (CONFIGS / "potassium_only.yaml").read_text()
     path = tmp_path / "twin.yaml"

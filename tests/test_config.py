@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.config import ConfigError, from_resolved, load_scenario, read_config, read_plain
+from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config, read_plain
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -211,7 +211,7 @@ def test_tags_are_refused_and_run_nothing(refused, tmp_path):
 def limited(path):
     """Validate a file in a process of its own with 200 MB beyond what the import takes; seconds and answer."""
     code = (
-        "import sys, resource, time, simulator.config as c\n"
+        "import sys, resource, time, simulator.scenario.yaml.reader as c\n"
         "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "begun = time.perf_counter()\n"
         "try: c.read_config(sys.argv[1])\n"

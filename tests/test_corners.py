@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from simulator.complaints import Complaint
-from simulator.config import ConfigError, load_scenario
 from simulator.conservation import conservation
 from simulator.integrate import run
 from simulator.model import Model
-from simulator.scenario import Scenario
+from simulator.scenario.complaints import Complaint
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.start import initial_potentials
 from simulator.verdict import classify
 

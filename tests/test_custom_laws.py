@@ -8,7 +8,6 @@ import pytest
 import sympy as sp
 
 from simulator.analysis import Analysis
-from simulator.config import ConfigError, load_scenario
 from simulator.conservation import conservation
 from simulator.integrate import run
 from simulator.kernel import load_arrays
@@ -17,6 +16,7 @@ from simulator.mechanisms.custom_law import NAMES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
+from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.verdict import classify
 
 CELL = """

@@ -19,7 +19,7 @@ ROOMS = {
     "numba": ["simulator/kernel/*"],
     "h5py": ["simulator/storage.py"],
     "matplotlib": ["simulator/plotting/*"],
-    "ruamel": ["simulator/config.py"],
+    "ruamel": ["simulator/scenario/yaml/reader.py"],
 }
 
 #: Who may import a slow library when the module loads; everybody else imports it inside a function.

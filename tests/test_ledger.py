@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from simulator.account import account
-from simulator.config import load_scenario
 from simulator.integrate import replayed, run
 from simulator.ledger import ledger
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.reader import load_scenario
 
 CASES = [
     "leaky_bucket",

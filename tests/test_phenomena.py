@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from simulator.analysis import Analysis
-from simulator.config import ConfigError, load_scenario
 from simulator.integrate import run
 from simulator.physics.constants import FARADAY
 from simulator.report import info_text
+from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.snapshot import snapshot
 from simulator.structure import parameter_name
 from simulator.verdict import classify

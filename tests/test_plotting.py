@@ -9,12 +9,12 @@ from matplotlib.colors import to_hex
 
 from simulator.analysis import Analysis
 from simulator.comparison import compare
-from simulator.config import load_scenario
 from simulator.integrate import run
 from simulator.plotting import FORMATS, kinds, plot_comparison, plot_trajectory, save
 from simulator.plotting.end_labels import spread
 from simulator.plotting.style import MAIN, SPECIES, mechanism_looks, species_looks
 from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.scenario.yaml.reader import load_scenario
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")

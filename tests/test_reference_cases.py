@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.config import load_scenario
 from simulator.integrate import run
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict import classify
 from simulator.verification import Check, case_ids, verify
 

@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from simulator.config import load_scenario, read_plain
 from simulator.mechanisms import library
 from simulator.physics.constants import FARADAY, GAS_CONSTANT
-from simulator.scenario import Scenario, differences, json_schema
+from simulator.scenario.scenario import Scenario, differences, json_schema
+from simulator.scenario.yaml.reader import load_scenario, read_plain
 
 CELL = {
     "name": "a cell",

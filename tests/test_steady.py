@@ -5,10 +5,10 @@ import pytest
 from scipy.differentiate import jacobian
 from scipy.linalg import eig
 
-from simulator.config import load_scenario
 from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.model import Model
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict import classify
 

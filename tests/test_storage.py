@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from simulator import atomic
-from simulator.config import load_scenario
 from simulator.datafile import heap_digest
 from simulator.export import to_csv, to_netcdf
 from simulator.integrate import run
 from simulator.layout import ARRAYS
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import (
     HEAP_DIGEST,
     LIBVER,
@@ -107,7 +107,7 @@ def test_the_stored_verdict_is_the_one_computed_from_the_states(saved, result):
 
 
 def test_a_data_file_repeats_its_own_run(saved, result):
-    from simulator.config import from_resolved
+    from simulator.scenario.yaml.reader import from_resolved
 
     assert same(run(from_resolved(stored_scenario(saved)).scenario), result)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulator.config import ConfigError, load_scenario
 from simulator.design import design_of
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.reader import ConfigError, load_scenario
 
 K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

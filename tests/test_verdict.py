@@ -7,11 +7,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from simulator.config import load_scenario
 from simulator.cycle import find_cycle
 from simulator.integrate import run
 from simulator.mechanisms import library
-from simulator.scenario import Scenario
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import describe, write
 from simulator.verdict import classify
 

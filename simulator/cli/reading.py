@@ -69,8 +69,8 @@ def _two(
     """What is to be compared: two saved results, or a scenario and its twin, run now."""
     from simulator.cli.running import DATA, announce, assignments, read_source, warn
     from simulator.integrate import run
+    from simulator.scenario.yaml.twins import twin_title
     from simulator.storage import read
-    from simulator.twins import twin_title
 
     scenario = a.suffix not in DATA and not a.is_dir()
     if not scenario:

@@ -15,7 +15,7 @@ from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_t
 from simulator.errors import IonfluxError, UsageError
 
 if TYPE_CHECKING:
-    from simulator.config import Loaded
+    from simulator.scenario.yaml.reader import Loaded
     from simulator.trajectory import Trajectory
 
 Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
@@ -142,7 +142,7 @@ def validate(
 
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
     """A scenario from YAML or from a data file, with ``--set`` applied and its numbers checked."""
-    from simulator.config import from_resolved, read_config
+    from simulator.scenario.yaml.reader import from_resolved, read_config
 
     if path.suffix in DATA:
         from simulator.storage import stored_scenario
@@ -159,8 +159,8 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
     """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
     from simulator.admissibility import inadmissible
     from simulator.errors import ModelError
-    from simulator.issues import ConfigError
     from simulator.model import Model
+    from simulator.scenario.yaml.issues import ConfigError
 
     model = Model.of(loaded.scenario)
     try:
@@ -212,7 +212,7 @@ def _target(config: Path, output: Path | None, several: bool) -> Path:
 
 def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
     """What a run would do."""
-    from simulator.save_times import save_times
+    from simulator.scenario.save_times import save_times
 
     run = loaded.scenario.run
     return {
@@ -264,7 +264,7 @@ def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Tra
 def _refuse_other(existing: Trajectory, loaded: Loaded, target: Path) -> None:
     """Raise unless an existing file holds the same run: same resolved scenario, same kernel."""
     from simulator.kernel.cache import kernel_hash
-    from simulator.scenario import differences
+    from simulator.scenario.scenario import differences
 
     changed = differences(existing.scenario, loaded.scenario)
     if changed:

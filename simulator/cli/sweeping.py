@@ -11,8 +11,8 @@ from simulator.cli.signals import stop_if_asked
 from simulator.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
-    from simulator.config import Loaded
     from simulator.parts import Folder
+    from simulator.scenario.yaml.reader import Loaded
     from simulator.sweeping import Progress
 
 #: Seconds between two lines of progress at a terminal.
@@ -31,7 +31,7 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
 
 def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
     """What running a sweep would do."""
-    from simulator.sweep_checks import estimated_bytes, estimated_seconds
+    from simulator.scenario.checks.sweep import estimated_bytes, estimated_seconds
 
     sweep = loaded.scenario.sweep
     assert sweep is not None

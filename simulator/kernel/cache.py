@@ -39,7 +39,7 @@ SOURCES = (
     "inputs.py",
     "protocol.py",
     "design.py",
-    "save_times.py",
+    "scenario/save_times.py",
     "model.py",
     "contents.py",
     "physics/geometry.py",

@@ -12,7 +12,7 @@ from simulator.physics.units import format_quantity
 from simulator.plotting.panels import panel_size
 from simulator.plotting.style import MUTED
 from simulator.plotting.time_axis import TimeAxis
-from simulator.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.trajectory import Trajectory
 
 #: Type size and line height [points] of the names of events, and how many of them are named.

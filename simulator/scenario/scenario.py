@@ -13,16 +13,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from simulator import consistency, dotted_paths
-from simulator.complaints import Complaint, refuse
-from simulator.dotted_paths import Leaf
-from simulator.mechanism_entry import MechanismEntry
 from simulator.physics.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
 from simulator.physics.units import format_quantity
-from simulator.quantity import Quantity, SiNumber
-from simulator.records import Frozen, Label, Record
-from simulator.scenario_parts import ClampEvent, Compartment, Event, Membrane, ReleaseEvent, Run, SetEvent, Species
-from simulator.sweep import Sweep
+from simulator.scenario import paths as dotted_paths
+from simulator.scenario.checks import whole as consistency
+from simulator.scenario.complaints import Complaint, refuse
+from simulator.scenario.entries.base import MechanismEntry
+from simulator.scenario.parts import ClampEvent, Compartment, Event, Membrane, ReleaseEvent, Run, SetEvent, Species
+from simulator.scenario.paths import Leaf
+from simulator.scenario.quantity import Quantity, SiNumber
+from simulator.scenario.records import Frozen, Label, Record
+from simulator.scenario.sweep import Sweep
 
 __all__ = [
     "ClampEvent",
@@ -84,7 +85,7 @@ class Scenario(Record):
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
         if self.sweep is not None:
-            from simulator.sweep_checks import settled_sweep  # a single run has no use for it
+            from simulator.scenario.checks.sweep import settled_sweep  # a single run has no use for it
 
             sweep, wrong = settled_sweep(self, text=bool(info.context and info.context.get("text")))
             found += wrong

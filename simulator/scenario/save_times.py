@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.scenario_parts import Run
+from simulator.scenario.parts import Run
 
 #: Saved states of a run that does not say how many it wants.
 DEFAULT_SAVES = 201

@@ -18,9 +18,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from simulator.complaints import Complaint, complaint_error, kind_of, refuse, shown, suggestion
 from simulator.physics.units import DIMENSION_WORDS
-from simulator.quantity import quantity_of
+from simulator.scenario.complaints import Complaint, complaint_error, kind_of, refuse, shown, suggestion
+from simulator.scenario.quantity import quantity_of
 
 __all__ = ["Frozen", "FrozenDict", "Label", "Record"]
 

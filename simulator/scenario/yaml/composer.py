@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from simulator.complaints import shown
-from simulator.config_tree import Node, Place
-from simulator.issues import ConfigError, Issue
-from simulator.quantity import UNREADABLE
+from simulator.scenario.complaints import shown
+from simulator.scenario.quantity import UNREADABLE
+from simulator.scenario.yaml.issues import ConfigError, Issue
+from simulator.scenario.yaml.tree import Node, Place
 
 __all__ = ["Composer", "Event", "scalar"]
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from simulator.complaints import Complaint, shown, suggestion
-from simulator.dotted_paths import Leaf
 from simulator.physics.notation import count, duration, size
 from simulator.physics.units import QuantityError
-from simulator.quantity import Quantity
-from simulator.save_times import saved_points
-from simulator.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
+from simulator.scenario.complaints import Complaint, shown, suggestion
+from simulator.scenario.paths import Leaf
+from simulator.scenario.quantity import Quantity
+from simulator.scenario.save_times import saved_points
+from simulator.scenario.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
+    from simulator.scenario.scenario import Scenario
 
 __all__ = ["estimated_bytes", "estimated_seconds", "settled_sweep", "why_not_swept"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from simulator.complaints import Complaint, refuse
-from simulator.mechanism_entry import MechanismEntry, field_of
 from simulator.mechanisms.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
 from simulator.mechanisms.gating import FORMS
 from simulator.mechanisms.use import MechanismStructure
-from simulator.quantity import Quantity
-from simulator.records import Frozen, Label, Record
+from simulator.scenario.complaints import Complaint, refuse
+from simulator.scenario.entries.base import MechanismEntry, field_of
+from simulator.scenario.quantity import Quantity
+from simulator.scenario.records import Frozen, Label, Record
 
 __all__ = ["ChannelEntry"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simulator.complaints import suggestion
-from simulator.issues import ConfigError, Issue
+from simulator.scenario.complaints import suggestion
+from simulator.scenario.yaml.issues import ConfigError, Issue
 
 __all__ = ["read_text"]
 

@@ -1,4 +1,4 @@
-"""YAML text -> :class:`~simulator.scenario.Scenario`; the only module that reads YAML.
+"""YAML text -> :class:`~simulator.scenario.scenario.Scenario`; the only module that reads YAML.
 
 All problems of a file are reported together, each with its place. A file is data: no tags but the
 core ones, no merge keys, bounded size, depth and expansion.
@@ -27,16 +27,16 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from simulator.complaints import Complaint
-from simulator.config_checks import complaints_of, empty_values, issue_at, position, validated
-from simulator.config_composer import Composer, Event, scalar
-from simulator.config_files import read_text
-from simulator.config_tree import OVERRIDE, Node, Place, assigned, closest_path, find_place, merged, plain_data
-from simulator.issues import ConfigError, Issue
-from simulator.quantity import UNREADABLE, SiNumber
-from simulator.scenario import Scenario
-from simulator.twins import Overrides, twins_in
-from simulator.yaml_faults import explain
+from simulator.scenario.complaints import Complaint
+from simulator.scenario.quantity import UNREADABLE, SiNumber
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.composer import Composer, Event, scalar
+from simulator.scenario.yaml.faults import explain
+from simulator.scenario.yaml.files import read_text
+from simulator.scenario.yaml.issues import ConfigError, Issue
+from simulator.scenario.yaml.tree import OVERRIDE, Node, Place, assigned, closest_path, find_place, merged, plain_data
+from simulator.scenario.yaml.twins import Overrides, twins_in
+from simulator.scenario.yaml.validation import complaints_of, empty_values, issue_at, position, validated
 
 __all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "read_config", "read_plain"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.physics.units import format_quantity
-from simulator.quantity import Measured, Quantity, quantity_of
-from simulator.records import Record
+from simulator.scenario.quantity import Measured, Quantity, quantity_of
+from simulator.scenario.records import Record
 
 __all__ = ["Leaf", "leaves", "plain"]
 

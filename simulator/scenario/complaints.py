@@ -1,6 +1,6 @@
 """Complaints: what is wrong with a scenario, in words that help, and how pydantic carries them.
 
-:mod:`simulator.config` adds file, line and column.
+:mod:`simulator.scenario.yaml.reader` adds file, line and column.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
-from simulator.complaints import complaint_error, kind_of, shown, suggestion
 from simulator.physics.units import (
     DIMENSION_WORDS,
     QuantityError,
@@ -18,6 +17,7 @@ from simulator.physics.units import (
     format_quantity,
     parse_quantity,
 )
+from simulator.scenario.complaints import complaint_error, kind_of, shown, suggestion
 
 __all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from simulator.mechanisms import Mechanism, Parameter, library
 from simulator.mechanisms.use import MechanismStructure
-from simulator.quantity import Quantity
-from simulator.records import Record
+from simulator.scenario.quantity import Quantity
+from simulator.scenario.records import Record
 
 __all__ = ["MechanismEntry", "field_of"]
 

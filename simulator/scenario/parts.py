@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from simulator.complaints import Complaint, refuse
-from simulator.mechanism_entries import AnyMechanism
-from simulator.quantity import Quantity
-from simulator.records import Frozen, Label, Record
+from simulator.scenario.complaints import Complaint, refuse
+from simulator.scenario.entries.library import AnyMechanism
+from simulator.scenario.quantity import Quantity
+from simulator.scenario.records import Frozen, Label, Record
 
 __all__ = [
     "Clamp",

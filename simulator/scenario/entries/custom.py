@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from simulator.complaints import Complaint, complaint_error, kind_of, refuse
-from simulator.mechanism_entry import MechanismEntry
 from simulator.mechanisms.custom_law import ROLES, CustomForm, WrittenGate
 from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.units import QuantityError, read_any_quantity
-from simulator.quantity import UNREADABLE, Measured, Quantity
-from simulator.records import Frozen, Label, Record
+from simulator.scenario.complaints import Complaint, complaint_error, kind_of, refuse
+from simulator.scenario.entries.base import MechanismEntry
+from simulator.scenario.quantity import UNREADABLE, Measured, Quantity
+from simulator.scenario.records import Frozen, Label, Record
 
 __all__ = ["CustomEntry"]
 

@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from simulator import mechanism_checks
-from simulator.complaints import Complaint, complaint_error, shown, suggestion
 from simulator.mechanisms import CLAMP
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.physics.units import QuantityError, format_quantity
+from simulator.scenario.checks import mechanisms as mechanism_checks
+from simulator.scenario.complaints import Complaint, complaint_error, shown, suggestion
 
 if TYPE_CHECKING:
-    from simulator.scenario import Compartment, Membrane, Scenario
+    from simulator.scenario.scenario import Compartment, Membrane, Scenario
 
 __all__ = ["check_title", "complaints", "settled_protocol", "warnings"]
 

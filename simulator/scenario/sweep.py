@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from simulator.quantity import Quantity
-from simulator.records import Frozen, Record
+from simulator.scenario.quantity import Quantity
+from simulator.scenario.records import Frozen, Record
 
 __all__ = ["RANDOM_MODES", "Axis", "Sweep"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.complaints import Complaint
-from simulator.config_tree import Node, Place, find_place
-from simulator.issues import Issue
-from simulator.quantity import UNREADABLE
-from simulator.scenario import Scenario
+from simulator.scenario.complaints import Complaint
+from simulator.scenario.quantity import UNREADABLE
+from simulator.scenario.scenario import Scenario
+from simulator.scenario.yaml.issues import Issue
+from simulator.scenario.yaml.tree import Node, Place, find_place
 
 __all__ = ["complaints_of", "empty_values", "issue_at", "position", "validated"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.complaints import Complaint
+from simulator.scenario.complaints import Complaint
 
 #: New values by dotted path: text with a unit, or SI numbers.
 Overrides = Mapping[str, str | float]

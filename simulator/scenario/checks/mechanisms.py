@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from simulator.complaints import Complaint, suggestion
 from simulator.mechanisms import CHOSEN, Mechanism
 from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.constants import SPECIES_CHARGE
+from simulator.scenario.complaints import Complaint, suggestion
 
 if TYPE_CHECKING:
-    from simulator.custom_entry import CustomEntry
-    from simulator.scenario import Membrane, Scenario
+    from simulator.scenario.entries.custom import CustomEntry
+    from simulator.scenario.scenario import Membrane, Scenario
 
 __all__ = ["complaints", "warnings"]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, create_model
 from pydantic_core import core_schema
 
-from simulator.complaints import Complaint, kind_of, refuse, shown, suggestion
-from simulator.mechanism_entry import MechanismEntry, field_of
 from simulator.mechanisms import library
-from simulator.records import Label
+from simulator.scenario.complaints import Complaint, kind_of, refuse, shown, suggestion
+from simulator.scenario.entries.base import MechanismEntry, field_of
+from simulator.scenario.records import Label
 
 __all__ = ["AnyMechanism", "laws"]
 
@@ -40,11 +40,11 @@ def laws() -> tuple[str, ...]:
 def _record(law: str) -> type[MechanismEntry]:
     """The record of one law."""
     if law == "channel":
-        from simulator.channel_entry import ChannelEntry
+        from simulator.scenario.entries.channel import ChannelEntry
 
         return ChannelEntry
     if law == "custom":
-        from simulator.custom_entry import CustomEntry
+        from simulator.scenario.entries.custom import CustomEntry
 
         return CustomEntry
     mechanism = library()[law]

@@ -1,0 +1,1 @@
+"""What a user can say, and the checks of it; how YAML is read."""

@@ -1,0 +1,1 @@
+"""A mechanism as a scenario writes it: a record per law."""
