@@ -21,7 +21,7 @@ import numpy as np
 from simulator.design import design_of
 from simulator.inputs import Inputs
 from simulator.kernel import load_program
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.parts import Folder
 from simulator.piece import Job
 from simulator.scenario.yaml.reader import read_config
@@ -92,7 +92,7 @@ def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
         code = (
             "import json, resource, time, sys; from pathlib import Path; from benchmarks.batches import SWEEPS\n"
             "from simulator.scenario.yaml.reader import read_config; from simulator.sweeping import planned, run_sweep\n"
-            "from simulator.kernel import load_program; from simulator.model import Model\n"
+            "from simulator.kernel import load_program; from simulator.model.model import Model\n"
             f"found = read_config(SWEEPS / 'million_cells.yaml', {{'sweep.n': {runs}}})\n"
             "load_program(Model.of(found.scenario).structure)\n"
             "begun = time.perf_counter()\n"

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.kernel import load_arrays, load_program
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario

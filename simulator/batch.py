@@ -14,7 +14,7 @@ import numpy as np
 from simulator.arrangement import ARRANGED
 from simulator.kernel.status import Status
 from simulator.labelled import Field
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.scenario.parts import Run
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory import Trajectory

@@ -14,7 +14,7 @@ from simulator.batch import Batch, joined
 from simulator.design import Design, design_of, design_of_arrays
 from simulator.errors import ModelError, UsageError
 from simulator.kernel import load_program
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.piece import Arrays, Job
 from simulator.provenance import provenance
 from simulator.scenario.scenario import Scenario

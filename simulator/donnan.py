@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.ledger import AREA_POWERS
+from simulator.model.structure import MembraneStructure, amount, charge, concentration, impermeant
 from simulator.physics.constants import FARADAY
-from simulator.structure import MembraneStructure, amount, charge, concentration, impermeant
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.model import Model
-from simulator.protocol import Schedule, schedule
+from simulator.model.model import Model
+from simulator.model.protocol import Schedule, schedule
 from simulator.scenario.parts import Run
 
 if TYPE_CHECKING:

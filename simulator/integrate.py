@@ -11,7 +11,7 @@ from simulator.conservation import conservation
 from simulator.inputs import Inputs
 from simulator.kernel import load_program
 from simulator.kernel.status import Status
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.provenance import provenance
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from simulator.kernel import load_arrays
-from simulator.model import TRACE_CONCENTRATION
+from simulator.model.model import TRACE_CONCENTRATION
+from simulator.model.structure import Structure
 from simulator.rest import DOUBT, REST, clear, newton_distances
-from simulator.structure import Structure
 from simulator.verdict import EMPTY, EQUILIBRIUM, WORDS
 
 #: What stands in the place of a word's code where none was found.

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
+from simulator.model.structure import water_total
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
-from simulator.structure import water_total
 from simulator.trajectory import Trajectory
 
 #: Where an area follows a volume w, it goes with this power of w.

@@ -15,7 +15,7 @@ import numpy as np
 from simulator.cycle import Cycle, find_cycle
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.rest import REST, approach
 
 #: How far a state is followed [s], and how accurately.

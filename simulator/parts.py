@@ -25,9 +25,9 @@ from simulator.image import Image
 from simulator.kernel.cache import kernel_hash
 from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
+from simulator.model.structure import structure_of
 from simulator.scenario.scenario import Scenario, differences
 from simulator.storage import opened, sealed, unsealed
-from simulator.structure import structure_of
 from simulator.verdict import WORDS
 
 __all__ = ["Folder", "read_batch", "restored_part", "write_batch"]

@@ -19,7 +19,7 @@ from simulator.judge import UNDECIDED, judge
 from simulator.kernel import load_arrays
 from simulator.kernel.program import Integration, Program
 from simulator.kernel.status import Status
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.rest import at_rest
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario

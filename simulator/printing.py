@@ -7,7 +7,6 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.equations import Equations, symbol
 from simulator.mechanisms import Mechanism, library
 from simulator.mechanisms.base import arguments as parameters_of
 from simulator.mechanisms.channel import BELL, HOW_OPEN
@@ -15,8 +14,9 @@ from simulator.mechanisms.custom_law import NAMES
 from simulator.mechanisms.expressions import FUNCTIONS
 from simulator.mechanisms.gating import FORMS, bell
 from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
+from simulator.model.equations import Equations, symbol
+from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
-from simulator.structure import Structure
 
 #: Laws whose form the scenario decides, beside the library's.
 WRITTEN = {

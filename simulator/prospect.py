@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.cycle import Cycle
 from simulator.lookahead import look_ahead
+from simulator.model.structure import amount, concentration, voltage, volume
 from simulator.physics.notation import duration
-from simulator.structure import amount, concentration, voltage, volume
 from simulator.trajectory import Trajectory
 
 #: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.

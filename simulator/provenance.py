@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from simulator.kernel.cache import PACKAGE, kernel_hash
-from simulator.structure import Structure
+from simulator.model.structure import Structure
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 

@@ -19,10 +19,10 @@ from simulator.conservation import Conservation, conservation
 from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.kernel.status import Status
 from simulator.ledger import ledger
+from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
 from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
-from simulator.start import impermeant_charge
 from simulator.steady import SteadyState
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify

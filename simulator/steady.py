@@ -20,10 +20,10 @@ import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
-from simulator.model import Model
+from simulator.model.model import Model
+from simulator.model.structure import amount
 from simulator.rest import eigenvalues, let_follow, linearised, newton_step
 from simulator.scenario.scenario import Scenario
-from simulator.structure import amount
 from simulator.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 

@@ -16,7 +16,7 @@ from simulator.design import design_of
 from simulator.image import Image
 from simulator.kernel import load_program
 from simulator.lock import locked
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.parts import Folder
 from simulator.piece import Arrays, Job
 from simulator.provenance import provenance

@@ -13,10 +13,10 @@ import numpy as np
 from simulator.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
 from simulator.kernel import load_arrays
 from simulator.labelled import Field
-from simulator.model import Model
-from simulator.protocol import schedule
+from simulator.model.model import Model
+from simulator.model.protocol import schedule
+from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
-from simulator.structure import Structure
 
 
 @dataclass(frozen=True, repr=False)

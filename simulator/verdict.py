@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.analysis import Analysis
-from simulator.model import TRACE_CONCENTRATION
+from simulator.model.model import TRACE_CONCENTRATION
+from simulator.model.structure import concentration, voltage
 from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.prospect import Oscillation, Prospect, RunAway, prospect
 from simulator.rest import REST, approach, at_rest, eigenvalues
-from simulator.structure import concentration, voltage
 from simulator.trajectory import Trajectory
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.

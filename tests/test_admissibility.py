@@ -2,8 +2,8 @@
 
 import pytest
 
-from simulator.admissibility import inadmissible
-from simulator.model import Model
+from simulator.model.admissibility import inadmissible
+from simulator.model.model import Model
 from simulator.physics.electrochemistry import nernst_potential
 from simulator.scenario.yaml.reader import load_scenario
 

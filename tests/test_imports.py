@@ -26,7 +26,7 @@ ROOMS = {
 EAGER = {
     "sympy": [
         "simulator/printing.py",
-        "simulator/equations.py",
+        "simulator/model/equations.py",
         "simulator/kernel/generate.py",
         "simulator/kernel/statements.py",
     ],

@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from simulator.integrate import run
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
 

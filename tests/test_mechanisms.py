@@ -6,13 +6,11 @@ import pint
 import pytest
 import sympy as sp
 
-from simulator.equations import Equations, symbol
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
-from simulator.physics.constants import FARADAY, SPECIES_CHARGE
-from simulator.physics.special import bern_slope, bern_value
-from simulator.structure import (
+from simulator.model.equations import Equations, symbol
+from simulator.model.structure import (
     ATP_ENERGY,
     CompartmentStructure,
     MechanismStructure,
@@ -25,6 +23,8 @@ from simulator.structure import (
     voltage,
     volume,
 )
+from simulator.physics.constants import FARADAY, SPECIES_CHARGE
+from simulator.physics.special import bern_slope, bern_value
 
 UNITS = pint.UnitRegistry()
 LAWS = sorted(library())

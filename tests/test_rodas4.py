@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from simulator.equations import symbol
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.workspace import IDLE, LANES, Task
+from simulator.model.equations import symbol
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
 Y, T = symbol("n_y"), symbol("n_t")

@@ -7,7 +7,7 @@ from scipy.linalg import eig
 
 from simulator.integrate import run
 from simulator.kernel import load_arrays
-from simulator.model import Model
+from simulator.model.model import Model
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict import classify

@@ -157,9 +157,9 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
     """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
-    from simulator.admissibility import inadmissible
     from simulator.errors import ModelError
-    from simulator.model import Model
+    from simulator.model.admissibility import inadmissible
+    from simulator.model.model import Model
     from simulator.scenario.yaml.issues import ConfigError
 
     model = Model.of(loaded.scenario)

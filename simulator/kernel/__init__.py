@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.kernel import cache
-from simulator.structure import Structure
+from simulator.model.structure import Structure
 
 if TYPE_CHECKING:
     from simulator.kernel.program import Program

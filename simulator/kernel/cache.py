@@ -28,7 +28,7 @@ from types import ModuleType
 
 import platformdirs
 
-from simulator.structure import Structure
+from simulator.model.structure import Structure
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -37,22 +37,22 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = (
     "integrate.py",
     "inputs.py",
-    "protocol.py",
+    "model/protocol.py",
     "design.py",
     "scenario/save_times.py",
-    "model.py",
-    "contents.py",
+    "model/model.py",
+    "model/contents.py",
     "physics/geometry.py",
-    "start.py",
+    "model/start.py",
     "physics/constants.py",
-    "equations.py",
+    "model/equations.py",
     "mechanisms/channel.py",
     "mechanisms/custom_law.py",
     "mechanisms/expressions.py",
     "mechanisms/gating.py",
     "mechanisms/use.py",
     "physics/special.py",
-    "structure.py",
+    "model/structure.py",
     "mechanisms/base.py",
     "kernel/cache.py",
     "kernel/elimination.py",
@@ -185,8 +185,8 @@ def _problem(path: Path) -> str | None:
 def _write(structure: Structure, path: Path) -> None:
     """Generate the modules of a structure."""
     # Symbolic algebra is imported here only: a cached kernel starts without it.
-    from simulator.equations import Equations
     from simulator.kernel.generate import KernelSource
+    from simulator.model.equations import Equations
 
     source = KernelSource(Equations(structure))
     _place(path, {"arrays.py": source.arrays(), "kernel.py": source.kernel()})

@@ -12,13 +12,13 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.equations import FARADAY_SYMBOL, Equations
 from simulator.kernel.elimination import Elimination
 from simulator.kernel.rodas4 import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, statements
 from simulator.kernel.workspace import Counts, Rows
+from simulator.model.equations import FARADAY_SYMBOL, Equations
+from simulator.model.structure import amount, potential
 from simulator.physics.constants import FARADAY
-from simulator.structure import amount, potential
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.analysis import Analysis
 from simulator.ledger import Ledger, ledger
+from simulator.model.structure import MembraneStructure
 from simulator.physics.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
 from simulator.plotting.style import (
@@ -29,7 +30,6 @@ from simulator.plotting.style import (
     mechanism_looks,
     species_looks,
 )
-from simulator.structure import MembraneStructure
 
 
 @dataclass(frozen=True)

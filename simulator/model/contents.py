@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.model.structure import Structure
 from simulator.physics.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.scenario.scenario import Scenario
-from simulator.structure import Structure
 
 Values = Mapping[str, Any]
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 
 from simulator.mechanisms import Mechanism
 from simulator.mechanisms.use import MechanismStructure
-from simulator.model import Model
+from simulator.model.model import Model
+from simulator.model.start import initial_potentials
+from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
-from simulator.start import initial_potentials
-from simulator.structure import MembraneStructure
 
 #: Affinity over RT that is still rounding.
 UNNOTICED = 1.0e-6

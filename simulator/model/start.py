@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.contents import Contents
 from simulator.errors import ModelError
+from simulator.model.contents import Contents
 from simulator.physics.constants import FARADAY
 
 #: Disagreement [V] between given potential and given composition that is still rounding.

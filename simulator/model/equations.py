@@ -19,9 +19,7 @@ import sympy as sp
 
 from simulator.mechanisms.base import Rate, arguments
 from simulator.mechanisms.use import MechanismStructure
-from simulator.physics.constants import GAS_CONSTANT
-from simulator.physics.special import bern_symbol
-from simulator.structure import (
+from simulator.model.structure import (
     ATP_ENERGY,
     CLOCK,
     MembraneStructure,
@@ -36,6 +34,8 @@ from simulator.structure import (
     volume,
     water_total,
 )
+from simulator.physics.constants import GAS_CONSTANT
+from simulator.physics.special import bern_symbol
 
 #: Faraday constant as a symbol; generated code gives it its value.
 FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)

@@ -17,13 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.contents import Contents, Values
 from simulator.mechanisms import CLAMP
-from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
-from simulator.protocol import schedule
-from simulator.scenario.scenario import Scenario
-from simulator.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
-from simulator.structure import (
+from simulator.model.contents import Contents, Values
+from simulator.model.protocol import schedule
+from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
+from simulator.model.structure import (
     ATP_ENERGY,
     CLOCK,
     Structure,
@@ -37,6 +35,8 @@ from simulator.structure import (
     volume,
     water_total,
 )
+from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
+from simulator.scenario.scenario import Scenario
 
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.contents import Values
+from simulator.model.contents import Values
 from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 
 if TYPE_CHECKING:
-    from simulator.model import Model
+    from simulator.model.model import Model
 
 #: Time constant [s] with which a clamped membrane reaches its command potential.
 CLAMP_TIME = 1.0e-9
