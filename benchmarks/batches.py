@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from simulator.design import design_of
-from simulator.inputs import Inputs
 from simulator.kernel import load_program
+from simulator.kernel.inputs import Inputs
 from simulator.model.model import Model
 from simulator.parts import Folder
 from simulator.piece import Job

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.conservation import conservation
-from simulator.inputs import Inputs
 from simulator.kernel import load_program
+from simulator.kernel.inputs import Inputs
 from simulator.kernel.status import Status
 from simulator.model.model import Model
 from simulator.provenance import provenance

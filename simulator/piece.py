@@ -13,10 +13,10 @@ from simulator.arrangement import ARRANGED, arranged, concentrations, membrane_p
 from simulator.batch import kept_times, scenario_of
 from simulator.conservation import drifts
 from simulator.design import Design
-from simulator.inputs import Inputs
 from simulator.integrate import CONSERVATION_LIMIT
 from simulator.judge import UNDECIDED, judge
 from simulator.kernel import load_arrays
+from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import Integration, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model

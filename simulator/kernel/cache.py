@@ -36,7 +36,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 #: the resolved scenario they make a run the same run.
 SOURCES = (
     "integrate.py",
-    "inputs.py",
+    "kernel/inputs.py",
     "model/protocol.py",
     "design.py",
     "scenario/save_times.py",
