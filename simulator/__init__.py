@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.analysis import Analysis as Analysis
     from simulator.batch import Batch as Batch
     from simulator.batching import run_batch as run_batch
     from simulator.comparison import compare as compare
@@ -20,17 +19,18 @@ if TYPE_CHECKING:
     from simulator.steady import steady_state as steady_state
     from simulator.storage import read as read
     from simulator.storage import write as write
-    from simulator.trajectory import Trajectory as Trajectory
+    from simulator.trajectory.analysis import Analysis as Analysis
+    from simulator.trajectory.trajectory import Trajectory as Trajectory
     from simulator.verdict import Verdict as Verdict
     from simulator.verdict import classify as classify
 
 #: Public names and the modules they live in; imported when first asked for, so that a command
 #: that needs little starts fast.
 _HOMES = {
-    "Analysis": "analysis",
+    "Analysis": "trajectory.analysis",
     "Batch": "batch",
     "Scenario": "scenario.scenario",
-    "Trajectory": "trajectory",
+    "Trajectory": "trajectory.trajectory",
     "Verdict": "verdict",
     "classify": "verdict",
     "compare": "comparison",
@@ -47,7 +47,7 @@ __all__ = [*_HOMES, "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from simulator.provenance import own_version
+        from simulator.trajectory.provenance import own_version
 
         return own_version()
     if name not in _HOMES:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arrangement import ARRANGED
 from simulator.kernel.status import Status
-from simulator.labelled import Field
 from simulator.model.model import Model
 from simulator.scenario.parts import Run
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory import Trajectory
+from simulator.trajectory.arrangement import ARRANGED
+from simulator.trajectory.labelled import Field
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import WORDS
 
 __all__ = ["QUANTITIES", "STATUSES", "Batch", "Failure", "joined", "kept_times", "scenario_of"]

@@ -16,8 +16,8 @@ from simulator.errors import ModelError, UsageError
 from simulator.kernel import load_program
 from simulator.model.model import Model
 from simulator.piece import Arrays, Job
-from simulator.provenance import provenance
 from simulator.scenario.scenario import Scenario
+from simulator.trajectory.provenance import provenance
 
 #: Bytes of states that a piece holds, and the most runs in one: enough to keep all lanes of a kernel at work.
 PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.donnan import DonnanEnd, donnan_ends
 from simulator.scenario.scenario import differences
-from simulator.snapshot import Snapshot, snapshot
-from simulator.trajectory import Trajectory
+from simulator.trajectory.snapshot import Snapshot, snapshot
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
 #: Difference of potentials [V] by which two runs have parted.

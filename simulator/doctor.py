@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from simulator.kernel import cache
-from simulator.provenance import own_version
+from simulator.trajectory.provenance import own_version
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "h5py", "sympy", "matplotlib", "pydantic", "ruamel.yaml")
 

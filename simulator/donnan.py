@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.ledger import AREA_POWERS
 from simulator.model.structure import MembraneStructure, amount, charge, concentration, impermeant
 from simulator.physics.constants import FARADAY
-from simulator.trajectory import Trajectory
+from simulator.trajectory.ledger import AREA_POWERS
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import Verdict
 
 #: Potentials [V] among which the end is sought, and into how many parts their range is cut.

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.account import Account
-from simulator.ledger import Ledger
 from simulator.physics.notation import plain_number, readable, with_unit
+from simulator.trajectory.account import Account
+from simulator.trajectory.ledger import Ledger
 
 
 def ledger_record(books: Ledger | None) -> dict[str, Any] | None:

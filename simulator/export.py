@@ -13,17 +13,17 @@ from typing import TextIO
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.atomic import place, refuse_existing
 from simulator.batch import QUANTITIES, Batch
 from simulator.errors import UsageError
 from simulator.physics.notation import size
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 
 #: Largest batch that is written as one file, which is put together in memory.
 MOST_BYTES = 1 << 30
 
-#: Quantities of :class:`simulator.analysis.Analysis` that a table has beside the saved ones.
+#: Quantities of :class:`simulator.trajectory.analysis.Analysis` that a table has beside the saved ones.
 DERIVED = ("nernst", "driving_force", "influx", "efflux", "net_flux", "current", "atp_rate", "dissipation")
 
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.conservation import conservation
 from simulator.kernel import load_program
 from simulator.kernel.inputs import Inputs
 from simulator.kernel.status import Status
 from simulator.model.model import Model
-from simulator.provenance import provenance
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory import Trajectory
+from simulator.trajectory.conservation import conservation
+from simulator.trajectory.provenance import provenance
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import first_rest
 
 #: Relative drift of charge or of a closed total above which a run counts as failed.

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.conservation import conservation
 from simulator.errors import IonfluxError
 from simulator.kernel.status import Status
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory import Trajectory
+from simulator.trajectory.conservation import conservation
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import WORDS, Verdict, classify
 
 FORMAT = "ionflux run"

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arrangement import ARRANGED, arranged, concentrations, membrane_potentials
 from simulator.batch import kept_times, scenario_of
-from simulator.conservation import drifts
 from simulator.design import Design
 from simulator.integrate import CONSERVATION_LIMIT
 from simulator.judge import UNDECIDED, judge
@@ -23,7 +21,9 @@ from simulator.model.model import Model
 from simulator.rest import at_rest
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory import Trajectory
+from simulator.trajectory.arrangement import ARRANGED, arranged, concentrations, membrane_potentials
+from simulator.trajectory.conservation import drifts
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import WORDS, classify, rest_begins
 
 Arrays = dict[str, np.ndarray]

@@ -11,7 +11,7 @@ from simulator.cycle import Cycle
 from simulator.lookahead import look_ahead
 from simulator.model.structure import amount, concentration, voltage, volume
 from simulator.physics.notation import duration
-from simulator.trajectory import Trajectory
+from simulator.trajectory.trajectory import Trajectory
 
 #: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
 BEGUN = 0.1

@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from simulator.account import account
 from simulator.comparison import APART, Comparison, Row
-from simulator.conservation import Conservation, conservation
 from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.kernel.status import Status
-from simulator.ledger import ledger
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
-from simulator.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.steady import SteadyState
-from simulator.trajectory import Trajectory
+from simulator.trajectory.account import account
+from simulator.trajectory.conservation import Conservation, conservation
+from simulator.trajectory.ledger import ledger
+from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
 #: Widest line of any text made here.

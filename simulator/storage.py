@@ -40,7 +40,7 @@ from simulator.layout import (
     restore,
     run_hash,
 )
-from simulator.trajectory import Trajectory
+from simulator.trajectory.trajectory import Trajectory
 
 #: Group of the texts and facts, out of the way of whoever opens the file as a table.
 PROVENANCE = "provenance"

@@ -19,9 +19,9 @@ from simulator.lock import locked
 from simulator.model.model import Model
 from simulator.parts import Folder
 from simulator.piece import Arrays, Job
-from simulator.provenance import provenance
 from simulator.scenario.checks.sweep import estimated_bytes
 from simulator.scenario.scenario import Scenario
+from simulator.trajectory.provenance import provenance
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.model.model import TRACE_CONCENTRATION
 from simulator.model.structure import concentration, voltage
 from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.prospect import Oscillation, Prospect, RunAway, prospect
 from simulator.rest import REST, approach, at_rest, eigenvalues
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.
 EQUILIBRIUM = 1.0e-6

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.integrate import run
 from simulator.physics.units import parse_quantity
 from simulator.scenario.yaml.reader import load_scenario, read_plain
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import classify
 
 SUFFIX = ".expected.yaml"

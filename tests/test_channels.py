@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from simulator.analysis import Analysis
 from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.mechanisms.gating import temperature_factor
 from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.trajectory.analysis import Analysis
 from simulator.verdict import classify
 
 HH = "reference/HH-REST-01.yaml"

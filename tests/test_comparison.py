@@ -106,7 +106,7 @@ def test_an_open_channel_would_send_each_ion_down_its_gradient(comparison, speci
 
 
 def test_a_neutral_species_follows_its_concentration_alone(sugar):
-    from simulator.snapshot import snapshot
+    from simulator.trajectory.snapshot import snapshot
 
     start = {s.species: s for s in snapshot(sugar, at=1).species["plasma"]}
     assert start["glucose"].direction == "in"

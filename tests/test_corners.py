@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from simulator.conservation import conservation
 from simulator.integrate import run
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.trajectory.conservation import conservation
 from simulator.verdict import classify
 
 SALT = {"k": 4.5, "cl": 4.5}

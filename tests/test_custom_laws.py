@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from simulator.analysis import Analysis
-from simulator.conservation import conservation
 from simulator.integrate import run
 from simulator.kernel import load_arrays
-from simulator.ledger import ledger
 from simulator.mechanisms.custom_law import NAMES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.constants import FARADAY
 from simulator.rest import linearised
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.conservation import conservation
+from simulator.trajectory.ledger import ledger
 from simulator.verdict import classify
 
 CELL = """

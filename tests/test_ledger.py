@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from simulator.account import account
 from simulator.integrate import replayed, run
-from simulator.ledger import ledger
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
+from simulator.trajectory.account import account
+from simulator.trajectory.ledger import ledger
 
 CASES = [
     "leaky_bucket",

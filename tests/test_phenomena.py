@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from simulator.analysis import Analysis
 from simulator.integrate import run
 from simulator.model.structure import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.report import info_text
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
-from simulator.snapshot import snapshot
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.snapshot import snapshot
 from simulator.verdict import classify
 
 PLASMA = "membranes.plasma.mechanisms"

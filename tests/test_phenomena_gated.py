@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simulator import load_scenario, run
-from simulator.analysis import Analysis
 from simulator.physics.constants import FARADAY
+from simulator.trajectory.analysis import Analysis
 
 
 def potential(trajectory, since=0.0, until=np.inf):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from simulator.analysis import Analysis
-from simulator.conservation import conservation
 from simulator.integrate import run
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference, nernst_potential
 from simulator.scenario.yaml.reader import load_scenario
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.conservation import conservation
 from simulator.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from simulator.analysis import Analysis
 from simulator.comparison import compare
 from simulator.integrate import run
 from simulator.plotting import FORMATS, kinds, plot_comparison, plot_trajectory, save
@@ -15,6 +14,7 @@ from simulator.plotting.end_labels import spread
 from simulator.plotting.style import MAIN, SPECIES, mechanism_looks, species_looks
 from simulator.plotting.time_axis import TimeAxis, settled
 from simulator.scenario.yaml.reader import load_scenario
+from simulator.trajectory.analysis import Analysis
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")

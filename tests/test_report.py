@@ -102,7 +102,7 @@ def test_info_says_which_way_an_open_channel_would_send_each_ion(leaky):
 
 
 def test_info_gives_the_stall_potential_of_the_pump(leaky):
-    from simulator.analysis import Analysis
+    from simulator.trajectory.analysis import Analysis
 
     stall = 1e3 * Analysis(leaky).reversal.sel(mechanism="plasma.pump")[-1]
     assert f"{stall:.2f}" in line_with(info_text(leaky), "pump ")

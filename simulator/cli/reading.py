@@ -13,7 +13,7 @@ from simulator.errors import UsageError
 
 if TYPE_CHECKING:
     from simulator.batch import Batch
-    from simulator.trajectory import Trajectory
+    from simulator.trajectory.trajectory import Trajectory
 
 DataFile = Annotated[Path, typer.Argument(help="Data file (.h5) of a run, or directory of a sweep.", metavar="FILE")]
 Figure = Annotated[Path | None, typer.Option("-o", "--output", help="Figure: .png, .pdf or .svg.")]

@@ -16,7 +16,7 @@ from simulator.errors import IonfluxError, UsageError
 
 if TYPE_CHECKING:
     from simulator.scenario.yaml.reader import Loaded
-    from simulator.trajectory import Trajectory
+    from simulator.trajectory.trajectory import Trajectory
 
 Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
 Overrides = Annotated[

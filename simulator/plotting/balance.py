@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from simulator.physics.notation import Scale, pretty_number, species_name
 from simulator.plotting.style import INK, MUTED, Look, tint
-from simulator.snapshot import Path, Snapshot
+from simulator.trajectory.snapshot import Path, Snapshot
 
 #: Net flux, as a share of the one-way flux, that is no more than rounding and slow remains of relaxation.
 NOTHING = 1.0e-4

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 
-from simulator.analysis import Analysis
 from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
 from simulator.physics.notation import (
@@ -31,6 +30,7 @@ from simulator.plotting.panels import Series, draw_lines
 from simulator.plotting.protocol import event_rows, mark_events, marks
 from simulator.plotting.style import FAINT, INK, MAIN, MUTED, VERMILION, species_looks, theme
 from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.trajectory.analysis import Analysis
 
 #: What each verdict means for the paths across a membrane, as the title of the bars.
 CLAIMS = {

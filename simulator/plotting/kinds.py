@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis import Analysis
-from simulator.ledger import Ledger, ledger
 from simulator.model.structure import MembraneStructure
 from simulator.physics.notation import nernst_name, species_name
 from simulator.plotting.panels import Series
@@ -30,6 +28,8 @@ from simulator.plotting.style import (
     mechanism_looks,
     species_looks,
 )
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.ledger import Ledger, ledger
 
 
 @dataclass(frozen=True)

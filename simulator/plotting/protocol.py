@@ -13,7 +13,7 @@ from simulator.plotting.panels import panel_size
 from simulator.plotting.style import MUTED
 from simulator.plotting.time_axis import TimeAxis
 from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
-from simulator.trajectory import Trajectory
+from simulator.trajectory.trajectory import Trajectory
 
 #: Type size and line height [points] of the names of events, and how many of them are named.
 EVENT_SIZE, EVENT_ROW, MOST_EVENTS = 10.0, 14.0, 6

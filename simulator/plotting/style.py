@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.colors import to_hex, to_rgb
 
-from simulator.trajectory import Trajectory
+from simulator.trajectory.trajectory import Trajectory
 
 INK, MUTED, FAINT, PAPER = "#1a1a1a", "#606060", "#dddddd", "#ffffff"
 

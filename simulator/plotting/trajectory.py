@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.analysis import Analysis
 from simulator.kernel.status import Status
 from simulator.physics.notation import duration, verdict_words
 from simulator.plotting.end_labels import label_ends
@@ -19,7 +18,8 @@ from simulator.plotting.panels import draw_lines, legend_above, legend_rows, not
 from simulator.plotting.protocol import EVENT_ROW, event_rows, mark_events, marks
 from simulator.plotting.style import MUTED, VERMILION, theme
 from simulator.plotting.time_axis import Axis, PotentialAxis, TimeAxis, settled
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict import Verdict, classify
 
 #: Line heights [points] of legends and notes above panels.

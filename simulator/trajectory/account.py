@@ -14,10 +14,10 @@ from math import nan
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.integrate import replayed
-from simulator.ledger import Ledger, ledger
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.ledger import Ledger, ledger
+from simulator.trajectory.trajectory import Trajectory
 
 #: Points of each Gauss rule, and rounds of halving the intervals that need it.
 POINTS, ROUNDS = 4, 14
@@ -41,7 +41,7 @@ class Account:
     start, end : mapping of str to float
         Free energy stored at the start and at the end, by compartment and in the ``membranes``.
     supplied, dissipated : mapping of str to float
-        As in :class:`simulator.ledger.Ledger`, integrated.
+        As in :class:`simulator.trajectory.ledger.Ledger`, integrated.
     jumps : mapping of float to float
         What each event of the protocol did to the free energy at its time [s].
     atp : float

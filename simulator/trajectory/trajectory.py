@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
 from simulator.kernel import load_arrays
-from simulator.labelled import Field
 from simulator.model.model import Model
 from simulator.model.protocol import schedule
 from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
+from simulator.trajectory.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
+from simulator.trajectory.labelled import Field
 
 
 @dataclass(frozen=True, repr=False)

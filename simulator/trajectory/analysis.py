@@ -12,13 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.labelled import Field
 from simulator.mechanisms import Mechanism
 from simulator.mechanisms.use import MechanismStructure
 from simulator.model.structure import MembraneStructure, voltage
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
-from simulator.trajectory import Trajectory
+from simulator.trajectory.labelled import Field
+from simulator.trajectory.trajectory import Trajectory
 
 #: Range [V] in which reversal potentials are sought.
 POTENTIAL_RANGE = (-0.4, 0.4)

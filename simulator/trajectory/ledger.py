@@ -27,11 +27,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.model.structure import water_total
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 
 #: Where an area follows a volume w, it goes with this power of w.
 AREA_POWERS = {"given": 0.0, "sphere": 2.0 / 3.0, "cylinder": 0.5}

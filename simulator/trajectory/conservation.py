@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.arrangement import arranged
 from simulator.model.structure import Structure, connected
 from simulator.physics.constants import FARADAY
-from simulator.trajectory import Trajectory, parameters_at
+from simulator.trajectory.arrangement import arranged
+from simulator.trajectory.trajectory import Trajectory, parameters_at
 
 #: Runs whose drifts are found together: so few that what is in between stays in the processor's cache.
 TOGETHER = 128

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.analysis import Analysis
 from simulator.model.structure import MembraneStructure
 from simulator.physics.electrochemistry import electrochemical_difference
-from simulator.trajectory import Trajectory
+from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import Trajectory
 
 #: Driving force, over RT, below which an open channel would send an ion nowhere (about 3 uV).
 BALANCED = 1.0e-4

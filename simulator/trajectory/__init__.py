@@ -1,0 +1,1 @@
+"""The states of one run, and everything that follows from them."""
