@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from simulator.integrate import run as run
     from simulator.scenario.scenario import Scenario as Scenario
     from simulator.scenario.yaml.reader import load_scenario as load_scenario
-    from simulator.steady import steady_state as steady_state
     from simulator.storage import read as read
     from simulator.storage import write as write
     from simulator.trajectory.analysis import Analysis as Analysis
     from simulator.trajectory.trajectory import Trajectory as Trajectory
-    from simulator.verdict import Verdict as Verdict
-    from simulator.verdict import classify as classify
+    from simulator.verdict.steady import steady_state as steady_state
+    from simulator.verdict.verdict import Verdict as Verdict
+    from simulator.verdict.verdict import classify as classify
 
 #: Public names and the modules they live in; imported when first asked for, so that a command
 #: that needs little starts fast.
@@ -31,14 +31,14 @@ _HOMES = {
     "Batch": "batch",
     "Scenario": "scenario.scenario",
     "Trajectory": "trajectory.trajectory",
-    "Verdict": "verdict",
-    "classify": "verdict",
+    "Verdict": "verdict.verdict",
+    "classify": "verdict.verdict",
     "compare": "comparison",
     "load_scenario": "scenario.yaml.reader",
     "read": "storage",
     "run": "integrate",
     "run_batch": "batching",
-    "steady_state": "steady",
+    "steady_state": "verdict.steady",
     "write": "storage",
 }
 

@@ -14,7 +14,7 @@ from simulator.crosstable import cross_tabulated
 from simulator.physics.notation import duration, with_unit
 from simulator.report import beside, definitions
 from simulator.scenario.scenario import differences
-from simulator.verdict import WORDS
+from simulator.verdict.verdict import WORDS
 
 if TYPE_CHECKING:
     from simulator.parts import Folder

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.donnan import DonnanEnd, donnan_ends
 from simulator.scenario.scenario import differences
 from simulator.trajectory.snapshot import Snapshot, snapshot
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import Verdict, classify
+from simulator.verdict.donnan import DonnanEnd, donnan_ends
+from simulator.verdict.verdict import Verdict, classify
 
 #: Difference of potentials [V] by which two runs have parted.
 APART = 1.0e-3

@@ -16,7 +16,7 @@ from simulator.scenario.scenario import Scenario
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.provenance import provenance
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import first_rest
+from simulator.verdict.verdict import first_rest
 
 #: Relative drift of charge or of a closed total above which a run counts as failed.
 CONSERVATION_LIMIT = 1.0e-9

@@ -28,7 +28,7 @@ from simulator.lock import locked
 from simulator.model.structure import structure_of
 from simulator.scenario.scenario import Scenario, differences
 from simulator.storage import opened, sealed, unsealed
-from simulator.verdict import WORDS
+from simulator.verdict.verdict import WORDS
 
 __all__ = ["Folder", "read_batch", "restored_part", "write_batch"]
 

@@ -12,19 +12,19 @@ import numpy as np
 from simulator.batch import kept_times, scenario_of
 from simulator.design import Design
 from simulator.integrate import CONSERVATION_LIMIT
-from simulator.judge import UNDECIDED, judge
 from simulator.kernel import load_arrays
 from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import Integration, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
-from simulator.rest import at_rest
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED, arranged, concentrations, membrane_potentials
 from simulator.trajectory.conservation import drifts
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import WORDS, classify, rest_begins
+from simulator.verdict.batch_verdicts import UNDECIDED, judge
+from simulator.verdict.rest import at_rest
+from simulator.verdict.verdict import WORDS, classify, rest_begins
 
 Arrays = dict[str, np.ndarray]
 

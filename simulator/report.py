@@ -19,13 +19,13 @@ from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
-from simulator.steady import SteadyState
 from simulator.trajectory.account import account
 from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger
 from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import Verdict, classify
+from simulator.verdict.steady import SteadyState
+from simulator.verdict.verdict import Verdict, classify
 
 #: Widest line of any text made here.
 WIDTH = 100

@@ -19,7 +19,7 @@ from simulator.physics.units import parse_quantity
 from simulator.scenario.yaml.reader import load_scenario, read_plain
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 SUFFIX = ".expected.yaml"
 

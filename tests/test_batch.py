@@ -11,7 +11,7 @@ from simulator import batching, storage
 from simulator.batch import joined, scenario_of
 from simulator.batch_layout import part_contents
 from simulator.errors import UsageError
-from simulator.verdict import WORDS
+from simulator.verdict.verdict import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
 K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"

@@ -7,10 +7,10 @@ from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.mechanisms.gating import temperature_factor
 from simulator.physics.constants import FARADAY
-from simulator.rest import linearised
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
-from simulator.verdict import classify
+from simulator.verdict.rest import linearised
+from simulator.verdict.verdict import classify
 
 HH = "reference/HH-REST-01.yaml"
 CHANNEL = "membranes.plasma.mechanisms.na_channel"

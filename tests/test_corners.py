@@ -10,7 +10,7 @@ from simulator.scenario.complaints import Complaint
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.conservation import conservation
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 SALT = {"k": 4.5, "cl": 4.5}
 

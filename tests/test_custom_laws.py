@@ -12,12 +12,12 @@ from simulator.kernel import load_arrays
 from simulator.mechanisms.custom_law import NAMES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.constants import FARADAY
-from simulator.rest import linearised
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.ledger import ledger
-from simulator.verdict import classify
+from simulator.verdict.rest import linearised
+from simulator.verdict.verdict import classify
 
 CELL = """
 name: one law

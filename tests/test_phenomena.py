@@ -10,7 +10,7 @@ from simulator.report import info_text
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.snapshot import snapshot
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 PLASMA = "membranes.plasma.mechanisms"
 

@@ -9,7 +9,7 @@ from simulator.physics.electrochemistry import electrochemical_difference, nerns
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
 

@@ -8,7 +8,7 @@ import pytest
 from simulator.integrate import run
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 from simulator.verification import Check, case_ids, verify
 
 REFERENCE = Path(__file__).resolve().parent.parent / "configs" / "reference"

@@ -12,7 +12,7 @@ from simulator.integrate import run
 from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
 from simulator.report import UNITS, WIDTH, comparison_text, info_text, run_json, run_record, run_text, summary_rows
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECORD = {

@@ -9,8 +9,8 @@ from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.model.model import Model
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.steady import NoSteadyState, steady_state, steady_states
-from simulator.verdict import classify
+from simulator.verdict.steady import NoSteadyState, steady_state, steady_states
+from simulator.verdict.verdict import classify
 
 RATE = "membranes.plasma.mechanisms.pump.rate"
 CASES = [

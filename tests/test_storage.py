@@ -32,7 +32,7 @@ from simulator.storage import (
     stored_scenario,
     write,
 )
-from simulator.verdict import classify
+from simulator.verdict.verdict import classify
 
 ARRAY_FIELDS = ("time", *ARRAYS)
 

@@ -7,13 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from simulator.cycle import find_cycle
 from simulator.integrate import run
 from simulator.mechanisms import library
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import describe, write
-from simulator.verdict import classify
+from simulator.verdict.cycle import find_cycle
+from simulator.verdict.verdict import classify
 
 PUMP = "membranes.plasma.mechanisms.pump"
 #: Case, changes, word.

@@ -79,7 +79,7 @@ def steady(
 ) -> int:
     """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
     from simulator.report import UNITS, steady_record, steady_text
-    from simulator.steady import NoSteadyState, steady_states
+    from simulator.verdict.steady import NoSteadyState, steady_states
 
     records: list[dict[str, Any]] = []
     compiled: list[str] = []
@@ -279,7 +279,7 @@ def _refuse_other(existing: Trajectory, loaded: Loaded, target: Path) -> None:
 def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, Any]:
     """Print a run's result for a person, and return its record."""
     from simulator.report import run_record, run_text
-    from simulator.verdict import beyond_stall, classify
+    from simulator.verdict.verdict import beyond_stall, classify
 
     verdict = classify(trajectory)
     for label in beyond_stall(trajectory, verdict):

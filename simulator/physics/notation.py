@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.verdict import Verdict
+    from simulator.verdict.verdict import Verdict
 
 #: Headline of each verdict: the words a lecture uses.
 HEADLINES = {

@@ -19,7 +19,7 @@ from simulator.physics.notation import HEADLINES, Scale, count, pretty_number, r
 from simulator.plotting.bins import INTERVALS, Bins, agreed, binned
 from simulator.plotting.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
 from simulator.plotting.time_axis import TimeAxis, settled
-from simulator.verdict import WORDS
+from simulator.verdict.verdict import WORDS
 
 #: Colours of verdicts and of statuses, in the order of their codes.
 VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY)

@@ -20,7 +20,7 @@ from simulator.plotting.style import MUTED, VERMILION, theme
 from simulator.plotting.time_axis import Axis, PotentialAxis, TimeAxis, settled
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import Verdict, classify
+from simulator.verdict.verdict import Verdict, classify
 
 #: Line heights [points] of legends and notes above panels.
 LEGEND_ROW, NOTE_ROW = 19.0, 16.0

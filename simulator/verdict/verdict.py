@@ -1,11 +1,11 @@
 """Which kind of rest a run has reached: dynamic equilibrium, steady state, a cycle, or none.
 
-A state is *at rest* when its scaled Newton distance to a rest point is below :data:`simulator.rest.REST`; the
+A state is *at rest* when its scaled Newton distance to a rest point is below :data:`simulator.verdict.rest.REST`; the
 Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
 drift. At rest it is an *equilibrium* when every conducting mechanism has an affinity below
 :data:`EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something flows, and free
 energy is dissipated to keep it flowing. A state that is not at rest is followed on by the kernel
-(:mod:`simulator.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when something has
+(:mod:`simulator.verdict.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when something has
 begun to grow that never stops, and else *not converged*, with the time still to go. The word concerns the
 last stretch of the protocol, and needs nothing but the last state and its parameters.
 """
@@ -20,10 +20,10 @@ import numpy as np
 from simulator.model.model import TRACE_CONCENTRATION
 from simulator.model.structure import concentration, voltage
 from simulator.physics.electrochemistry import electrochemical_difference
-from simulator.prospect import Oscillation, Prospect, RunAway, prospect
-from simulator.rest import REST, approach, at_rest, eigenvalues
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.prospect import Oscillation, Prospect, RunAway, prospect
+from simulator.verdict.rest import REST, approach, at_rest, eigenvalues
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.
 EQUILIBRIUM = 1.0e-6

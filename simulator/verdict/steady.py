@@ -22,10 +22,10 @@ from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
 from simulator.model.model import Model
 from simulator.model.structure import amount
-from simulator.rest import eigenvalues, let_follow, linearised, newton_step
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import Verdict, classify
+from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
+from simulator.verdict.verdict import Verdict, classify
 
 #: Newton steps before giving up, and the scaled length at which a solution has been found.
 ITERATIONS = 40

@@ -1,4 +1,4 @@
-"""Verdicts of many runs at once, where they are plain; the rest is left to :func:`simulator.verdict.classify`.
+"""Verdicts of many runs at once, where they are plain; the rest is left to :func:`simulator.verdict.verdict.classify`.
 
 The same quantities as there, over arrays of final states, and the same limits. A run is decided only if
 every one of these quantities is far from its limit, so that a cell gets the same word alone and in a batch.
@@ -13,8 +13,8 @@ import numpy as np
 from simulator.kernel import load_arrays
 from simulator.model.model import TRACE_CONCENTRATION
 from simulator.model.structure import Structure
-from simulator.rest import DOUBT, REST, clear, newton_distances
-from simulator.verdict import EMPTY, EQUILIBRIUM, WORDS
+from simulator.verdict.rest import DOUBT, REST, clear, newton_distances
+from simulator.verdict.verdict import EMPTY, EQUILIBRIUM, WORDS
 
 #: What stands in the place of a word's code where none was found.
 UNDECIDED = -1

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.cycle import Cycle
-from simulator.lookahead import look_ahead
 from simulator.model.structure import amount, concentration, voltage, volume
 from simulator.physics.notation import duration
 from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.cycle import Cycle
+from simulator.verdict.lookahead import look_ahead
 
 #: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
 BEGUN = 0.1

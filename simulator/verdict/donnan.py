@@ -18,7 +18,7 @@ from simulator.model.structure import MembraneStructure, amount, charge, concent
 from simulator.physics.constants import FARADAY
 from simulator.trajectory.ledger import AREA_POWERS
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict import Verdict
+from simulator.verdict.verdict import Verdict
 
 #: Potentials [V] among which the end is sought, and into how many parts their range is cut.
 RANGE, PARTS = (-0.2, 0.2), 400

@@ -12,11 +12,11 @@ from types import ModuleType
 
 import numpy as np
 
-from simulator.cycle import Cycle, find_cycle
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
-from simulator.rest import REST, approach
+from simulator.verdict.cycle import Cycle, find_cycle
+from simulator.verdict.rest import REST, approach
 
 #: How far a state is followed [s], and how accurately.
 FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
