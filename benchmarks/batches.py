@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.design import design_of
 from simulator.kernel import load_program
 from simulator.kernel.inputs import Inputs
 from simulator.model.model import Model
 from simulator.parts import Folder
-from simulator.piece import Job
+from simulator.runs.design import design_of
+from simulator.runs.piece import Job
 from simulator.scenario.yaml.reader import read_config
 from simulator.storage import read
 from simulator.sweeping import planned, run_sweep

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.batch import Batch as Batch
-    from simulator.batching import run_batch as run_batch
     from simulator.comparison import compare as compare
-    from simulator.integrate import run as run
+    from simulator.runs.batch import Batch as Batch
+    from simulator.runs.integrate import run as run
+    from simulator.runs.threads import run_batch as run_batch
     from simulator.scenario.scenario import Scenario as Scenario
     from simulator.scenario.yaml.reader import load_scenario as load_scenario
     from simulator.storage import read as read
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: that needs little starts fast.
 _HOMES = {
     "Analysis": "trajectory.analysis",
-    "Batch": "batch",
+    "Batch": "runs.batch",
     "Scenario": "scenario.scenario",
     "Trajectory": "trajectory.trajectory",
     "Verdict": "verdict.verdict",
@@ -36,8 +36,8 @@ _HOMES = {
     "compare": "comparison",
     "load_scenario": "scenario.yaml.reader",
     "read": "storage",
-    "run": "integrate",
-    "run_batch": "batching",
+    "run": "runs.integrate",
+    "run_batch": "runs.threads",
     "steady_state": "verdict.steady",
     "write": "storage",
 }

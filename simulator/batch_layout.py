@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from simulator.batch import QUANTITIES, STATUSES, Batch
 from simulator.kernel.cache import kernel_hash
 from simulator.layout import (
     CODE,
@@ -31,6 +30,7 @@ from simulator.layout import (
     run_hash,
     scenario_in,
 )
+from simulator.runs.batch import QUANTITIES, STATUSES, Batch
 from simulator.verdict.verdict import WORDS
 
 #: Variables that say how each run ended.

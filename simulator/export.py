@@ -14,9 +14,9 @@ from typing import TextIO
 import numpy as np
 
 from simulator.atomic import place, refuse_existing
-from simulator.batch import QUANTITIES, Batch
 from simulator.errors import UsageError
 from simulator.physics.notation import size
+from simulator.runs.batch import QUANTITIES, Batch
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 

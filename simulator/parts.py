@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from simulator.atomic import StorageError, place, storage_error
-from simulator.batch import STATUSES, Batch, Failure
 from simulator.batch_layout import part_contents, restored_part
 from simulator.datafile import DataFileError
 from simulator.errors import UsageError
@@ -26,6 +25,7 @@ from simulator.kernel.cache import kernel_hash
 from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.lock import locked
 from simulator.model.structure import structure_of
+from simulator.runs.batch import STATUSES, Batch, Failure
 from simulator.scenario.scenario import Scenario, differences
 from simulator.storage import opened, sealed, unsealed
 from simulator.verdict.verdict import WORDS

@@ -23,7 +23,6 @@ import h5py
 import numpy as np
 
 from simulator.atomic import StorageError, place, refuse_existing
-from simulator.batch import Batch
 from simulator.datafile import DataFileError, heap_digest, open_data_file
 from simulator.image import Image
 from simulator.kernel import load_chunk_filter
@@ -40,6 +39,7 @@ from simulator.layout import (
     restore,
     run_hash,
 )
+from simulator.runs.batch import Batch
 from simulator.trajectory.trajectory import Trajectory
 
 #: Group of the texts and facts, out of the way of whoever opens the file as a table.
@@ -85,7 +85,7 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
     Parameters
     ----------
     result : Trajectory or Batch
-        What :func:`simulator.integrate.run` or :func:`simulator.batching.run_batch` returned.
+        What :func:`simulator.runs.integrate.run` or :func:`simulator.runs.threads.run_batch` returned.
     path : str or Path
         The file, by custom ``.h5``, or the directory.
     config_text : str

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.integrate import run
 from simulator.physics.units import parse_quantity
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario, read_plain
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory

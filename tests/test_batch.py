@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import simulator
-from simulator import batching, storage
-from simulator.batch import joined, scenario_of
+from simulator import storage
 from simulator.batch_layout import part_contents
 from simulator.errors import UsageError
+from simulator.runs import threads as batching
+from simulator.runs.batch import joined, scenario_of
 from simulator.verdict.verdict import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
@@ -101,10 +102,10 @@ def test_sealed_cells_are_at_equilibrium_and_leaky_ones_are_not(configs):
 
 
 def test_the_verdict_of_a_batch_is_mostly_its_own(cell, monkeypatch):
-    import simulator.piece
+    import simulator.runs.piece
 
     asked = []
-    monkeypatch.setattr(simulator.piece, "classify", lambda t: asked.append(t))
+    monkeypatch.setattr(simulator.runs.piece, "classify", lambda t: asked.append(t))
     batch = simulator.run_batch(cell, drawn(cell, 200), save="final")
     assert not asked
     assert set(batch.verdict) == {"steady_state"}

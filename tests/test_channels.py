@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.mechanisms.gating import temperature_factor
 from simulator.physics.constants import FARADAY
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.verdict.rest import linearised

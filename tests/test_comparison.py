@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator.comparison import compare
-from simulator.integrate import run
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"

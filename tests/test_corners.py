@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulator.integrate import run
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
+from simulator.runs.integrate import run
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import ConfigError, load_scenario

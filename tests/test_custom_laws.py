@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.mechanisms.custom_law import NAMES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.constants import FARADAY
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from simulator.integrate import run
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
+from simulator.runs.integrate import run
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
 
@@ -179,7 +179,7 @@ def in_a_copy(tmp_path: Path, code: str, cache: Path) -> str:
 
 FINAL = f"""
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.integrate import run
+from simulator.runs.integrate import run
 t = run(load_scenario({str(ROOT / "configs" / "potassium_only.yaml")!r}))
 print(repr(float(t.potential.values[1, 0])))
 """
@@ -249,7 +249,7 @@ def test_cache_that_others_can_write_to_is_not_used(tmp_path):
 def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path):
     code = f"""
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.integrate import run
+from simulator.runs.integrate import run
 filled = {{"compartments.ecs.concentrations.glucose": "5 mM"}}
 print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
 """

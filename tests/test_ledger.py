@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.integrate import replayed, run
+from simulator.runs.integrate import replayed, run
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.account import account

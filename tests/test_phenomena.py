@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from simulator.integrate import run
 from simulator.model.structure import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.report import info_text
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.snapshot import snapshot

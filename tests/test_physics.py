@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulator.integrate import run
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference, nernst_potential
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation

@@ -5,9 +5,9 @@ import pytest
 from scipy.differentiate import jacobian
 from scipy.linalg import eig
 
-from simulator.integrate import run
 from simulator.kernel import load_arrays
 from simulator.model.model import Model
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict.verdict import classify

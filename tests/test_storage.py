@@ -18,8 +18,8 @@ import pytest
 from simulator import atomic
 from simulator.datafile import heap_digest
 from simulator.export import to_csv, to_netcdf
-from simulator.integrate import run
 from simulator.layout import ARRAYS
+from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import (
     HEAP_DIGEST,

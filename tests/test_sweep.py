@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.design import design_of
+from simulator.runs.design import design_of
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 

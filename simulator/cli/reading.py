@@ -12,7 +12,7 @@ import typer
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
-    from simulator.batch import Batch
+    from simulator.runs.batch import Batch
     from simulator.trajectory.trajectory import Trajectory
 
 DataFile = Annotated[Path, typer.Argument(help="Data file (.h5) of a run, or directory of a sweep.", metavar="FILE")]
@@ -37,9 +37,9 @@ def compare(
 
     Given one scenario, it runs that and its twin: the one under `twins:`, or what --set makes of it.
     """
-    from simulator.batch import Batch
     from simulator.comparison import compare as hold
     from simulator.report import comparison_text
+    from simulator.runs.batch import Batch
 
     one, other = _two(a, b, twin, overrides)
     if isinstance(one, Batch) and isinstance(other, Batch):
@@ -68,7 +68,7 @@ def _two(
 ) -> tuple[Trajectory | Batch, Trajectory | Batch]:
     """What is to be compared: two saved results, or a scenario and its twin, run now."""
     from simulator.cli.running import DATA, announce, assignments, read_source, warn
-    from simulator.integrate import run
+    from simulator.runs.integrate import run
     from simulator.scenario.yaml.twins import twin_title
     from simulator.storage import read
 
@@ -121,8 +121,8 @@ def plot(
     ] = None,
 ) -> None:
     """Draw a saved run or sweep."""
-    from simulator.batch import Batch
     from simulator.plotting import batch_kinds, kinds, plot_batch, plot_trajectory, save
+    from simulator.runs.batch import Batch
     from simulator.storage import read
 
     if kind is not None and kind not in (*kinds(), *batch_kinds()):
@@ -154,7 +154,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")] = False,
 ) -> None:
     """Say what is in a data file, with Nernst, reversal and stall potentials of its last state; or in a sweep."""
-    from simulator.batch import Batch
+    from simulator.runs.batch import Batch
     from simulator.storage import read
 
     found = read(file)

@@ -238,8 +238,8 @@ def _failed(record: dict[str, Any]) -> bool:
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
     """The result in `target` if it is of this very run; else run and write it."""
     from simulator.atomic import refuse_homeless
-    from simulator.batch import Batch
-    from simulator.integrate import run as integrate
+    from simulator.runs.batch import Batch
+    from simulator.runs.integrate import run as integrate
     from simulator.storage import read, write
 
     refuse_homeless(target)

@@ -35,10 +35,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 #: Source files that a kernel, and the numbers handed to it, depend on, beside the laws it uses: together with
 #: the resolved scenario they make a run the same run.
 SOURCES = (
-    "integrate.py",
+    "runs/integrate.py",
     "kernel/inputs.py",
     "model/protocol.py",
-    "design.py",
+    "runs/design.py",
     "scenario/save_times.py",
     "model/model.py",
     "model/contents.py",

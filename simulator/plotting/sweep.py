@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from simulator.batch import STATUSES, Batch
 from simulator.physics.notation import HEADLINES, Scale, count, pretty_number, readable
 from simulator.plotting.bins import INTERVALS, Bins, agreed, binned
 from simulator.plotting.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
 from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.runs.batch import STATUSES, Batch
 from simulator.verdict.verdict import WORDS
 
 #: Colours of verdicts and of statuses, in the order of their codes.

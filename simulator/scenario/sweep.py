@@ -1,6 +1,6 @@
 """What a user can say about a sweep: which values vary, how, and how many runs that makes.
 
-:mod:`simulator.design` turns it into the values of each run.
+:mod:`simulator.runs.design` turns it into the values of each run.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from math import nan
 
 import numpy as np
 
-from simulator.integrate import replayed
+from simulator.runs.integrate import replayed
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.ledger import Ledger, ledger
 from simulator.trajectory.trajectory import Trajectory

@@ -10,12 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from simulator.batch import Batch, joined
-from simulator.design import Design, design_of, design_of_arrays
 from simulator.errors import ModelError, UsageError
 from simulator.kernel import load_program
 from simulator.model.model import Model
-from simulator.piece import Arrays, Job
+from simulator.runs.batch import Batch, joined
+from simulator.runs.design import Design, design_of, design_of_arrays
+from simulator.runs.piece import Arrays, Job
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.provenance import provenance
 

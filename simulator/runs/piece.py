@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from simulator.batch import kept_times, scenario_of
-from simulator.design import Design
-from simulator.integrate import CONSERVATION_LIMIT
 from simulator.kernel import load_arrays
 from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import Integration, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
+from simulator.runs.batch import kept_times, scenario_of
+from simulator.runs.design import Design
+from simulator.runs.integrate import CONSERVATION_LIMIT
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED, arranged, concentrations, membrane_potentials
@@ -68,7 +68,7 @@ class Job:
         Returns
         -------
         dict
-            :attr:`simulator.batch.Batch.arrays`.
+            :attr:`simulator.runs.batch.Batch.arrays`.
         """
         swept = self.design.part(start, stop)
         inputs = Inputs.of(self.model, swept)
