@@ -21,12 +21,12 @@ import numpy as np
 from simulator.kernel import load_program
 from simulator.kernel.inputs import Inputs
 from simulator.model.model import Model
-from simulator.parts import Folder
 from simulator.runs.design import design_of
 from simulator.runs.piece import Job
 from simulator.scenario.yaml.reader import read_config
-from simulator.storage import read
-from simulator.sweeping import planned, run_sweep
+from simulator.storage.folder import Folder
+from simulator.storage.hdf5 import read
+from simulator.storage.sweeping import planned, run_sweep
 
 SWEEPS = Path(__file__).resolve().parent.parent / "configs" / "sweeps"
 Line = tuple[str, str, str]
@@ -91,7 +91,7 @@ def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         code = (
             "import json, resource, time, sys; from pathlib import Path; from benchmarks.batches import SWEEPS\n"
-            "from simulator.scenario.yaml.reader import read_config; from simulator.sweeping import planned, run_sweep\n"
+            "from simulator.scenario.yaml.reader import read_config; from simulator.storage.sweeping import planned, run_sweep\n"
             "from simulator.kernel import load_program; from simulator.model.model import Model\n"
             f"found = read_config(SWEEPS / 'million_cells.yaml', {{'sweep.n': {runs}}})\n"
             "load_program(Model.of(found.scenario).structure)\n"

@@ -17,7 +17,7 @@ from simulator.scenario.scenario import differences
 from simulator.verdict.verdict import WORDS
 
 if TYPE_CHECKING:
-    from simulator.parts import Folder
+    from simulator.storage.folder import Folder
 
 #: Failed runs of a sweep that are named.
 FAILURES_SHOWN = 10

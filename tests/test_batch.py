@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import simulator
-from simulator import storage
-from simulator.batch_layout import part_contents
 from simulator.errors import UsageError
 from simulator.runs import threads as batching
 from simulator.runs.batch import joined, scenario_of
+from simulator.storage import hdf5 as storage
+from simulator.storage.batch_layout import part_contents
 from simulator.verdict.verdict import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

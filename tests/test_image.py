@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.atomic import place
-from simulator.datafile import heap_digest
-from simulator.image import Image
+from simulator.storage.atomic import place
+from simulator.storage.datafile import heap_digest
+from simulator.storage.image import Image
 
 LARGE = bytes(range(251)) * 40_000 + b"the end"
 

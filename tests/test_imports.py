@@ -17,7 +17,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.
 #: Who may import a library at all, inside functions included.
 ROOMS = {
     "numba": ["simulator/kernel/*"],
-    "h5py": ["simulator/storage.py"],
+    "h5py": ["simulator/storage/hdf5.py"],
     "matplotlib": ["simulator/plotting/*"],
     "ruamel": ["simulator/scenario/yaml/reader.py"],
 }

@@ -15,13 +15,12 @@ import h5py
 import numpy as np
 import pytest
 
-from simulator import atomic
-from simulator.datafile import heap_digest
-from simulator.export import to_csv, to_netcdf
-from simulator.layout import ARRAYS
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.storage import (
+from simulator.storage import atomic
+from simulator.storage.datafile import heap_digest
+from simulator.storage.export import to_csv, to_netcdf
+from simulator.storage.hdf5 import (
     HEAP_DIGEST,
     LIBVER,
     DataFileError,
@@ -32,6 +31,7 @@ from simulator.storage import (
     stored_scenario,
     write,
 )
+from simulator.storage.layout import ARRAYS
 from simulator.verdict.verdict import classify
 
 ARRAY_FIELDS = ("time", *ARRAYS)
@@ -261,7 +261,7 @@ def test_a_failing_sync_of_the_directory_is_told(result, tmp_path, monkeypatch):
 def test_a_limit_on_file_sizes_is_a_storage_error_with_numbers(tmp_path):
     limited = (
         "import resource, sys, pathlib\n"
-        "from simulator.atomic import StorageError, place\n"
+        "from simulator.storage.atomic import StorageError, place\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
         "    place(pathlib.Path(sys.argv[1]), bytes(5000))\n"

@@ -70,7 +70,7 @@ def _two(
     from simulator.cli.running import DATA, announce, assignments, read_source, warn
     from simulator.runs.integrate import run
     from simulator.scenario.yaml.twins import twin_title
-    from simulator.storage import read
+    from simulator.storage.hdf5 import read
 
     scenario = a.suffix not in DATA and not a.is_dir()
     if not scenario:
@@ -123,7 +123,7 @@ def plot(
     """Draw a saved run or sweep."""
     from simulator.plotting import batch_kinds, kinds, plot_batch, plot_trajectory, save
     from simulator.runs.batch import Batch
-    from simulator.storage import read
+    from simulator.storage.hdf5 import read
 
     if kind is not None and kind not in (*kinds(), *batch_kinds()):
         every = f"{', '.join(kinds())}; of sweeps {', '.join(batch_kinds())}"
@@ -155,7 +155,7 @@ def info(
 ) -> None:
     """Say what is in a data file, with Nernst, reversal and stall potentials of its last state; or in a sweep."""
     from simulator.runs.batch import Batch
-    from simulator.storage import read
+    from simulator.storage.hdf5 import read
 
     found = read(file)
     if isinstance(found, Batch):
@@ -178,8 +178,8 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a saved run in another format; of a sweep, a table of how its runs ended, or all of it in one file."""
-    from simulator.export import to_csv, to_netcdf
-    from simulator.storage import read
+    from simulator.storage.export import to_csv, to_netcdf
+    from simulator.storage.hdf5 import read
 
     writers = {"csv": (to_csv, ".csv"), "netcdf": (to_netcdf, ".nc")}
     if to not in writers:

@@ -145,7 +145,7 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
     from simulator.scenario.yaml.reader import from_resolved, read_config
 
     if path.suffix in DATA:
-        from simulator.storage import stored_scenario
+        from simulator.storage.hdf5 import stored_scenario
 
         if overrides:
             raise UsageError("--set does not go with a data file, which repeats its own run", "start from its YAML")
@@ -237,10 +237,10 @@ def _failed(record: dict[str, Any]) -> bool:
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
     """The result in `target` if it is of this very run; else run and write it."""
-    from simulator.atomic import refuse_homeless
     from simulator.runs.batch import Batch
     from simulator.runs.integrate import run as integrate
-    from simulator.storage import read, write
+    from simulator.storage.atomic import refuse_homeless
+    from simulator.storage.hdf5 import read, write
 
     refuse_homeless(target)
     if target.exists() and not overwrite:

@@ -11,9 +11,9 @@ from simulator.cli.signals import stop_if_asked
 from simulator.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
-    from simulator.parts import Folder
     from simulator.scenario.yaml.reader import Loaded
-    from simulator.sweeping import Progress
+    from simulator.storage.folder import Folder
+    from simulator.storage.sweeping import Progress
 
 #: Seconds between two lines of progress at a terminal.
 PROGRESS_EVERY = 1.0
@@ -63,7 +63,7 @@ def run_one_sweep(
     """Run a sweep or go on with it; its record, and whether something was compiled."""
     from simulator.batch_report import sweep_record, sweep_text
     from simulator.cli.running import announce
-    from simulator.sweeping import planned, run_sweep
+    from simulator.storage.sweeping import planned, run_sweep
 
     if target.suffix in (".h5", ".hdf5", ".nc"):
         raise UsageError(f"a sweep is saved in a directory, and {target} is the name of a file", "leave out the suffix")

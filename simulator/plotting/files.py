@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from simulator.atomic import place
+from simulator.storage.atomic import place
 
 #: File types by suffix, each with the metadata that would otherwise hold the date.
 FORMATS: dict[str, dict[str, str | None]] = {

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import simulator
-from simulator.datafile import DataFileError
-from simulator.parts import Folder
+from simulator.storage.datafile import DataFileError
+from simulator.storage.folder import Folder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELL = ROOT / "configs" / "benchmark_cell.yaml"

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from simulator.image import Image
 from simulator.kernel import load_program
-from simulator.lock import locked
 from simulator.model.model import Model
-from simulator.parts import Folder
 from simulator.runs.batch import Batch, joined
 from simulator.runs.design import design_of
 from simulator.runs.piece import Arrays, Job
 from simulator.runs.threads import check_starts, computed, spans_of
 from simulator.scenario.checks.sweep import estimated_bytes
 from simulator.scenario.scenario import Scenario
+from simulator.storage.folder import Folder
+from simulator.storage.image import Image
+from simulator.storage.lock import locked
 from simulator.trajectory.provenance import provenance
 
 

@@ -1,6 +1,6 @@
 """Results as data files: HDF5 that is also valid NetCDF-4; the only module that imports h5py.
 
-A file is put together in memory and written by :mod:`simulator.atomic`, and read through a file object of
+A file is put together in memory and written by :mod:`simulator.storage.atomic`, and read through a file object of
 ours: the HDF5 library never touches the disk. A full disk is then an ordinary error with a number, not a
 failing close, and no file lock is taken, which network disks may refuse.
 
@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from simulator.atomic import StorageError, place, refuse_existing
-from simulator.datafile import DataFileError, heap_digest, open_data_file
-from simulator.image import Image
 from simulator.kernel import load_chunk_filter
-from simulator.layout import (
+from simulator.runs.batch import Batch
+from simulator.storage.atomic import StorageError, place, refuse_existing
+from simulator.storage.datafile import DataFileError, heap_digest, open_data_file
+from simulator.storage.image import Image
+from simulator.storage.layout import (
     FORMAT,
     FORMAT_VERSION,
     PART,
@@ -39,7 +40,6 @@ from simulator.layout import (
     restore,
     run_hash,
 )
-from simulator.runs.batch import Batch
 from simulator.trajectory.trajectory import Trajectory
 
 #: Group of the texts and facts, out of the way of whoever opens the file as a table.
@@ -105,7 +105,7 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
     """
     path = Path(path)
     if isinstance(result, Batch):
-        from simulator.parts import write_batch
+        from simulator.storage.folder import write_batch
 
         return write_batch(result, path, config_text=config_text, overwrite=overwrite)
     refuse_existing(path, overwrite)
@@ -157,13 +157,13 @@ def read(path: str | Path) -> Trajectory | Batch:
     """
     path = Path(path)
     if path.is_dir():
-        from simulator.parts import read_batch
+        from simulator.storage.folder import read_batch
 
         return read_batch(path)
     with opened(path) as source:
         found = source.contents()
         if PART in found.facts:
-            from simulator.parts import restored_part
+            from simulator.storage.folder import restored_part
 
             result: Trajectory | Batch = restored_part(found)
         else:

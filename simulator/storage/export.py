@@ -13,10 +13,10 @@ from typing import TextIO
 
 import numpy as np
 
-from simulator.atomic import place, refuse_existing
 from simulator.errors import UsageError
 from simulator.physics.notation import size
 from simulator.runs.batch import QUANTITIES, Batch
+from simulator.storage.atomic import place, refuse_existing
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 
@@ -74,10 +74,10 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
     StorageError
         When the file cannot be written.
     """
-    from simulator.storage import packed, write
+    from simulator.storage.hdf5 import packed, write
 
     if isinstance(result, Batch):
-        from simulator.batch_layout import part_contents
+        from simulator.storage.batch_layout import part_contents
 
         if (whole := result.size()) > MOST_BYTES:
             raise UsageError(f"this would take {size(whole)} in one file", "its parts are NetCDF-4 files already")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from simulator.atomic import StorageError, storage_error
+from simulator.storage.atomic import StorageError, storage_error
 
 NAME = ".ionflux-lock"
 

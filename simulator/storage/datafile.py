@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from simulator.errors import IonfluxError
-from simulator.image import Image
+from simulator.storage.image import Image
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

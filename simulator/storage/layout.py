@@ -1,6 +1,6 @@
 """What a data file holds: a run as named variables over named dimensions, and back.
 
-Nothing here knows of a file format; :mod:`simulator.storage` stores :class:`Contents` as HDF5.
+Nothing here knows of a file format; :mod:`simulator.storage.hdf5` stores :class:`Contents` as HDF5.
 """
 
 from __future__ import annotations

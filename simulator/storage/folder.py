@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from simulator.atomic import StorageError, place, storage_error
-from simulator.batch_layout import part_contents, restored_part
-from simulator.datafile import DataFileError
 from simulator.errors import UsageError
-from simulator.image import Image
 from simulator.kernel.cache import kernel_hash
-from simulator.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
-from simulator.lock import locked
 from simulator.model.structure import structure_of
 from simulator.runs.batch import STATUSES, Batch, Failure
 from simulator.scenario.scenario import Scenario, differences
-from simulator.storage import opened, sealed, unsealed
+from simulator.storage.atomic import StorageError, place, storage_error
+from simulator.storage.batch_layout import part_contents, restored_part
+from simulator.storage.datafile import DataFileError
+from simulator.storage.hdf5 import opened, sealed, unsealed
+from simulator.storage.image import Image
+from simulator.storage.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
+from simulator.storage.lock import locked
 from simulator.verdict.verdict import WORDS
 
 __all__ = ["Folder", "read_batch", "restored_part", "write_batch"]

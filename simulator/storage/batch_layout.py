@@ -1,6 +1,6 @@
 """What a part of a batch holds: consecutive runs as named variables over named dimensions, and back.
 
-The variables are those of a single run's file (:mod:`simulator.layout`) with as many runs, and one
+The variables are those of a single run's file (:mod:`simulator.storage.layout`) with as many runs, and one
 coordinate on ``run`` for each swept key.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.cache import kernel_hash
-from simulator.layout import (
+from simulator.runs.batch import QUANTITIES, STATUSES, Batch
+from simulator.storage.layout import (
     CODE,
     CONFIG,
     FLOAT,
@@ -30,7 +31,6 @@ from simulator.layout import (
     run_hash,
     scenario_in,
 )
-from simulator.runs.batch import QUANTITIES, STATUSES, Batch
 from simulator.verdict.verdict import WORDS
 
 #: Variables that say how each run ended.
