@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.comparison import compare as compare
+    from simulator.report.comparison import compare as compare
     from simulator.runs.batch import Batch as Batch
     from simulator.runs.integrate import run as run
     from simulator.runs.threads import run_batch as run_batch
@@ -33,7 +33,7 @@ _HOMES = {
     "Trajectory": "trajectory.trajectory",
     "Verdict": "verdict.verdict",
     "classify": "verdict.verdict",
-    "compare": "comparison",
+    "compare": "report.comparison",
     "load_scenario": "scenario.yaml.reader",
     "read": "storage.hdf5",
     "run": "runs.integrate",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.comparison import compare
+from simulator.report.comparison import compare
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 
@@ -187,7 +187,7 @@ def test_a_twin_that_changes_nothing_that_exists_is_an_error(tmp_path):
 
 
 def test_verdicts_of_two_batches_are_counted_in_pairs():
-    from simulator.crosstable import cross_tabulated
+    from simulator.report.crosstable import cross_tabulated
     from simulator.verdict.verdict import WORDS
 
     a = ["steady_state", "steady_state", "equilibrium", "steady_state"]

@@ -18,14 +18,14 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.
 ROOMS = {
     "numba": ["simulator/kernel/*"],
     "h5py": ["simulator/storage/hdf5.py"],
-    "matplotlib": ["simulator/plotting/*"],
+    "matplotlib": ["simulator/report/figures/*"],
     "ruamel": ["simulator/scenario/yaml/reader.py"],
 }
 
 #: Who may import a slow library when the module loads; everybody else imports it inside a function.
 EAGER = {
     "sympy": [
-        "simulator/printing.py",
+        "simulator/report/equations.py",
         "simulator/model/equations.py",
         "simulator/kernel/generate.py",
         "simulator/kernel/statements.py",

@@ -5,7 +5,7 @@ import pytest
 
 from simulator.model.structure import parameter_name
 from simulator.physics.constants import FARADAY
-from simulator.report import info_text
+from simulator.report.text import info_text
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.trajectory.analysis import Analysis

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from simulator.comparison import compare
-from simulator.plotting import FORMATS, kinds, plot_comparison, plot_trajectory, save
-from simulator.plotting.end_labels import spread
-from simulator.plotting.style import MAIN, SPECIES, mechanism_looks, species_looks
-from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.report.comparison import compare
+from simulator.report.figures import FORMATS, kinds, plot_comparison, plot_trajectory, save
+from simulator.report.figures.end_labels import spread
+from simulator.report.figures.style import MAIN, SPECIES, mechanism_looks, species_looks
+from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis

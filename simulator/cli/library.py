@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def equations(configs: Configs, overrides: Overrides = None) -> None:
     """Print the equations of a scenario's model."""
     from simulator.model.structure import structure_of
-    from simulator.printing import equations_text
+    from simulator.report.equations import equations_text
 
     for config in configs:
         print(equations_text(structure_of(read_source(config, overrides).scenario)))
@@ -41,7 +41,7 @@ def mechanisms(
 ) -> None:
     """List the mechanism library, or describe one of it."""
     from simulator.mechanisms import library
-    from simulator.printing import WRITTEN, channel_text, custom_text, mechanism_text
+    from simulator.report.equations import WRITTEN, channel_text, custom_text, mechanism_text
 
     found = library()
     written = {"channel": channel_text, "custom": custom_text}

@@ -37,17 +37,17 @@ def compare(
 
     Given one scenario, it runs that and its twin: the one under `twins:`, or what --set makes of it.
     """
-    from simulator.comparison import compare as hold
-    from simulator.report import comparison_text
+    from simulator.report.comparison import compare as hold
+    from simulator.report.text import comparison_text
     from simulator.runs.batch import Batch
 
     one, other = _two(a, b, twin, overrides)
     if isinstance(one, Batch) and isinstance(other, Batch):
-        from simulator.batch_report import batch_comparison_text
+        from simulator.report.batch import batch_comparison_text
 
         print(batch_comparison_text(one, other))
         if output is not None:
-            from simulator.plotting import plot_batches, save
+            from simulator.report.figures import plot_batches, save
 
             save(plot_batches(one, other), output)
             print(f"figure: {output}", file=sys.stderr)
@@ -57,7 +57,7 @@ def compare(
     comparison = hold(one, other)
     print(comparison_text(comparison))
     if output is not None:
-        from simulator.plotting import plot_comparison, save
+        from simulator.report.figures import plot_comparison, save
 
         save(plot_comparison(comparison), output)
         print(f"figure: {output}", file=sys.stderr)
@@ -121,7 +121,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw a saved run or sweep."""
-    from simulator.plotting import batch_kinds, kinds, plot_batch, plot_trajectory, save
+    from simulator.report.figures import batch_kinds, kinds, plot_batch, plot_trajectory, save
     from simulator.runs.batch import Batch
     from simulator.storage.hdf5 import read
 
@@ -159,11 +159,11 @@ def info(
 
     found = read(file)
     if isinstance(found, Batch):
-        from simulator.batch_report import batch_info_text
+        from simulator.report.batch import batch_info_text
 
         print(batch_info_text(found))
         return
-    from simulator.report import info_record, info_text
+    from simulator.report.text import info_record, info_text
 
     if as_json:
         print(json.dumps(info_record(found, str(file), ledger), indent=1, allow_nan=False))

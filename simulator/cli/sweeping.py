@@ -61,8 +61,8 @@ def run_one_sweep(
     loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
 ) -> tuple[dict[str, Any], bool]:
     """Run a sweep or go on with it; its record, and whether something was compiled."""
-    from simulator.batch_report import sweep_record, sweep_text
     from simulator.cli.running import announce
+    from simulator.report.batch import sweep_record, sweep_text
     from simulator.storage.sweeping import planned, run_sweep
 
     if target.suffix in (".h5", ".hdf5", ".nc"):

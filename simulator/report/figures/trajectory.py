@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from simulator.kernel.status import Status
 from simulator.physics.notation import duration, verdict_words
-from simulator.plotting.end_labels import label_ends
-from simulator.plotting.kinds import KINDS, Panel, iv_potentials
-from simulator.plotting.panels import draw_lines, legend_above, legend_rows, note_above, panel_size, zero_line
-from simulator.plotting.protocol import EVENT_ROW, event_rows, mark_events, marks
-from simulator.plotting.style import MUTED, VERMILION, theme
-from simulator.plotting.time_axis import Axis, PotentialAxis, TimeAxis, settled
+from simulator.report.figures.end_labels import label_ends
+from simulator.report.figures.kinds import KINDS, Panel, iv_potentials
+from simulator.report.figures.panels import draw_lines, legend_above, legend_rows, note_above, panel_size, zero_line
+from simulator.report.figures.protocol import EVENT_ROW, event_rows, mark_events, marks
+from simulator.report.figures.style import MUTED, VERMILION, theme
+from simulator.report.figures.time_axis import Axis, PotentialAxis, TimeAxis, settled
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.verdict import Verdict, classify
@@ -46,7 +46,7 @@ def plot_trajectory(
     Returns
     -------
     Figure
-        To be written with :func:`simulator.plotting.save`.
+        To be written with :func:`simulator.report.figures.save`.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea, VPacker
 
 from simulator.physics.notation import Scale, pretty_number
-from simulator.plotting.panels import Series, panel_size, spoken
-from simulator.plotting.style import INK, MUTED
+from simulator.report.figures.panels import Series, panel_size, spoken
+from simulator.report.figures.style import INK, MUTED
 
 #: Most characters of a label beside a panel.
 LONGEST_LABEL = 13

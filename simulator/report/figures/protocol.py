@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 from simulator.physics.notation import pretty_unit
 from simulator.physics.units import format_quantity
-from simulator.plotting.panels import panel_size
-from simulator.plotting.style import MUTED
-from simulator.plotting.time_axis import TimeAxis
+from simulator.report.figures.panels import panel_size
+from simulator.report.figures.style import MUTED
+from simulator.report.figures.time_axis import TimeAxis
 from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
 from simulator.trajectory.trajectory import Trajectory
 

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 
-from simulator.comparison import Comparison, Side
 from simulator.kernel.status import Status
 from simulator.physics.notation import (
     THERMAL_POWER,
@@ -24,12 +23,13 @@ from simulator.physics.notation import (
     readable,
     verdict_words,
 )
-from simulator.plotting.balance import draw_balance, largest_flux, species_that_move
-from simulator.plotting.end_labels import label_ends
-from simulator.plotting.panels import Series, draw_lines
-from simulator.plotting.protocol import event_rows, mark_events, marks
-from simulator.plotting.style import FAINT, INK, MAIN, MUTED, VERMILION, species_looks, theme
-from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.report.comparison import Comparison, Side
+from simulator.report.figures.balance import draw_balance, largest_flux, species_that_move
+from simulator.report.figures.end_labels import label_ends
+from simulator.report.figures.panels import Series, draw_lines
+from simulator.report.figures.protocol import event_rows, mark_events, marks
+from simulator.report.figures.style import FAINT, INK, MAIN, MUTED, VERMILION, species_looks, theme
+from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.trajectory.analysis import Analysis
 
 #: What each verdict means for the paths across a membrane, as the title of the bars.
@@ -56,7 +56,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
     Parameters
     ----------
     comparison : Comparison
-        What :func:`simulator.comparison.compare` gave.
+        What :func:`simulator.report.comparison.compare` gave.
 
     Returns
     -------

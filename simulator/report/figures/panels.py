@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from simulator.physics.notation import Scale, readable
-from simulator.plotting.style import MUTED, Look
-from simulator.plotting.time_axis import Axis
+from simulator.report.figures.style import MUTED, Look
+from simulator.report.figures.time_axis import Axis
 
 #: Type size of legends.
 LEGEND_SIZE = 11.0

@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.model.structure import MembraneStructure
 from simulator.physics.notation import nernst_name, species_name
-from simulator.plotting.panels import Series
-from simulator.plotting.style import (
+from simulator.report.figures.panels import Series
+from simulator.report.figures.style import (
     BANDS,
     DASH_DOT,
     DASHED,

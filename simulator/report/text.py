@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.comparison import APART, Comparison, Row
-from simulator.energy_report import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
+from simulator.report.comparison import APART, Comparison, Row
+from simulator.report.energy import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.trajectory.account import account
 from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger

@@ -15,9 +15,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from simulator.physics.notation import HEADLINES, Scale, count, pretty_number, readable
-from simulator.plotting.bins import INTERVALS, Bins, agreed, binned
-from simulator.plotting.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
-from simulator.plotting.time_axis import TimeAxis, settled
+from simulator.report.figures.bins import INTERVALS, Bins, agreed, binned
+from simulator.report.figures.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
+from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.runs.batch import STATUSES, Batch
 from simulator.verdict.verdict import WORDS
 
@@ -52,7 +52,7 @@ def plot_batch(batch: Batch, kind: str = "heat", quantity: str = "", axes: Seque
     Returns
     -------
     Figure
-        To be written with :func:`simulator.plotting.save`.
+        To be written with :func:`simulator.report.figures.save`.
 
     Raises
     ------

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.crosstable import cross_tabulated
 from simulator.physics.notation import duration, with_unit
-from simulator.report import beside, definitions
+from simulator.report.crosstable import cross_tabulated
+from simulator.report.text import beside, definitions
 from simulator.runs.batch import QUANTITIES, Batch, Failure
 from simulator.scenario.scenario import differences
 from simulator.verdict.verdict import WORDS

@@ -3,10 +3,10 @@
 No figure is registered with ``pyplot``: each is a free object, so thousands can be made in one process.
 """
 
-from simulator.plotting.comparison import plot_comparison
-from simulator.plotting.files import FORMATS, save
-from simulator.plotting.sweep import batch_kinds, plot_batch, plot_batches
-from simulator.plotting.trajectory import kinds, plot_trajectory
+from simulator.report.figures.comparison import plot_comparison
+from simulator.report.figures.files import FORMATS, save
+from simulator.report.figures.sweep import batch_kinds, plot_batch, plot_batches
+from simulator.report.figures.trajectory import kinds, plot_trajectory
 
 __all__ = [
     "FORMATS",

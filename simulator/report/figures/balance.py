@@ -10,7 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, DrawingArea
 from matplotlib.patches import Rectangle
 
 from simulator.physics.notation import Scale, pretty_number, species_name
-from simulator.plotting.style import INK, MUTED, Look, tint
+from simulator.report.figures.style import INK, MUTED, Look, tint
 from simulator.trajectory.snapshot import Path, Snapshot
 
 #: Net flux, as a share of the one-way flux, that is no more than rounding and slow remains of relaxation.
