@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from benchmarks import batches, processes, trajectories
-from simulator.doctor import facts
+from simulator.cli.doctor import facts
 
 README = Path(__file__).resolve().parent / "README.md"
 MARK = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)

@@ -214,7 +214,7 @@ def test_being_stopped_and_bugs_have_codes_of_their_own(monkeypatch, capsys, rai
     def fail():
         raise raised
 
-    monkeypatch.setattr("simulator.doctor.facts", fail)
+    monkeypatch.setattr("simulator.cli.doctor.facts", fail)
     with pytest.raises(SystemExit) as left:
         main(["doctor"])
     assert left.value.code == code

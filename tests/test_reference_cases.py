@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator.cli.verification import Check, case_ids, verify
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.verdict import classify
-from simulator.verification import Check, case_ids, verify
 
 REFERENCE = Path(__file__).resolve().parent.parent / "configs" / "reference"
 PUMP = "membranes.plasma.mechanisms.pump.rate"

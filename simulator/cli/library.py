@@ -14,7 +14,7 @@ from simulator.cli.running import Configs, Overrides, read_source
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
-    from simulator.verification import Check
+    from simulator.cli.verification import Check
 
 
 def equations(configs: Configs, overrides: Overrides = None) -> None:
@@ -94,8 +94,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     """Run the shipped reference cases and hold their numbers against the published ones."""
-    from simulator.verification import case_ids
-    from simulator.verification import verify as run_case
+    from simulator.cli.verification import case_ids
+    from simulator.cli.verification import verify as run_case
 
     folder = configs_folder() / "reference"
     known = case_ids(folder)
@@ -148,7 +148,7 @@ def schema() -> None:
 
 def doctor() -> None:
     """Print versions, processor, threads, cache and disk, for a report."""
-    from simulator.doctor import facts
+    from simulator.cli.doctor import facts
 
     for name, value in facts():
         print(f"{name:<16} {value}")
