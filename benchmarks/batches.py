@@ -91,7 +91,8 @@ def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         code = (
             "import json, resource, time, sys; from pathlib import Path; from benchmarks.batches import SWEEPS\n"
-            "from simulator.scenario.yaml.reader import read_config; from simulator.storage.sweeping import planned, run_sweep\n"
+            "from simulator.scenario.yaml.reader import read_config\n"
+            "from simulator.storage.sweeping import planned, run_sweep\n"
             "from simulator.kernel import load_program; from simulator.model.model import Model\n"
             f"found = read_config(SWEEPS / 'million_cells.yaml', {{'sweep.n': {runs}}})\n"
             "load_program(Model.of(found.scenario).structure)\n"

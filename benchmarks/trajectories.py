@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.kernel import load_arrays, load_program
+from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.scenario.save_times import save_times
@@ -49,7 +50,7 @@ class Cell:
     def __init__(self, config: Path = CONFIG) -> None:
         self.config = config
         self.model = Model.of(load_scenario(config))
-        self.state = self.model.initial_state()
+        self.state = initial_states(self.model)
         self.parameters = self.model.parameters()
         self.scales = self.model.scales()
         self.times = save_times(self.model.scenario.run)

@@ -12,7 +12,7 @@ from simulator.runs import threads as batching
 from simulator.runs.batch import joined, scenario_of
 from simulator.storage import hdf5 as storage
 from simulator.storage.batch_layout import part_contents
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
 K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"

@@ -188,7 +188,7 @@ def test_a_twin_that_changes_nothing_that_exists_is_an_error(tmp_path):
 
 def test_verdicts_of_two_batches_are_counted_in_pairs():
     from simulator.report.crosstable import cross_tabulated
-    from simulator.verdict.verdict import WORDS
+    from simulator.verdict.words import WORDS
 
     a = ["steady_state", "steady_state", "equilibrium", "steady_state"]
     b = ["equilibrium", "run_away", "equilibrium", "equilibrium"]

@@ -11,6 +11,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from simulator.kernel import load_arrays, load_program
+from simulator.kernel.inputs import initial_states
 from simulator.kernel.status import Status
 from simulator.model.model import Model
 from simulator.runs.integrate import run
@@ -36,7 +37,7 @@ class Cell:
         for j, name in enumerate(self.model.structure.parameters):
             if name.startswith("p_plasma"):
                 parameters[:, j] *= spread ** random.uniform(-1, 1, runs)
-        state = np.repeat(self.model.initial_state()[None], runs, 0)
+        state = np.repeat(initial_states(self.model)[None], runs, 0)
         scale = np.repeat(self.model.scales()[None], runs, 0)
         return state, parameters, scale
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from simulator.runs.integrate import replayed, run
+from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.account import account
 from simulator.trajectory.ledger import ledger
+from simulator.trajectory.replay import replayed
 
 CASES = [
     "leaky_bucket",

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from simulator.mechanisms import library
 from simulator.physics.constants import FARADAY, GAS_CONSTANT
-from simulator.scenario.scenario import Scenario, differences, json_schema
+from simulator.scenario.scenario import Scenario, differences
+from simulator.scenario.schema import json_schema
 from simulator.scenario.yaml.reader import load_scenario, read_plain
 
 CELL = {

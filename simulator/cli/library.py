@@ -141,7 +141,7 @@ def _check_line(check: Check) -> str:
 
 def schema() -> None:
     """Print the JSON Schema of a scenario, for editors."""
-    from simulator.scenario.scenario import json_schema
+    from simulator.scenario.schema import json_schema
 
     print(json.dumps(json_schema(), indent=1))
 

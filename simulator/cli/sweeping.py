@@ -31,7 +31,7 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
 
 def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
     """What running a sweep would do."""
-    from simulator.scenario.checks.sweep import estimated_bytes, estimated_seconds
+    from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
 
     sweep = loaded.scenario.sweep
     assert sweep is not None

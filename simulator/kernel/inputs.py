@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.kernel import load_arrays
+from simulator.model.contents import Values
 from simulator.model.model import Model
 from simulator.model.protocol import Schedule, schedule
 from simulator.scenario.parts import Run
@@ -59,9 +61,11 @@ class Inputs:
         def rows(array: np.ndarray) -> np.ndarray:
             return np.broadcast_to(array, (runs, array.shape[-1]))
 
-        parameters, events = schedule(model, values, runs).after_start(rows(model.parameters(values)))
+        parameters, events = schedule(model.scenario, model.structure, values, runs).after_start(
+            rows(model.parameters(values))
+        )
         end = np.full(runs, model.scenario.run.duration)
-        state, scale = rows(model.initial_state(values)), rows(model.scales(values))
+        state, scale = rows(initial_states(model, values)), rows(model.scales(values))
         return cls(state, scale, parameters, end, events, model.scenario.run)
 
     def integrated(
@@ -80,3 +84,37 @@ class Inputs:
             max_steps=self.settings.max_steps,
             stopped=stopped,
         )
+
+
+def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
+    """States at t = 0, gates included: where the scenario starts them, or where they stand still by themselves.
+
+    Parameters
+    ----------
+    model : Model
+        Its equations are generated if they are not in the cache, where a gate needs them.
+    values : mapping, optional
+        Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, states)``.
+
+    Raises
+    ------
+    ModelError
+        When composition and potential contradict each other.
+    """
+    state, names = model.initial_state(values), model.structure.gate_states
+    if not names:
+        return state
+    equations, numbers = load_arrays(model.structure), model.values if values is None else values
+    parameters = model.parameters(values)
+    started = {
+        name: f"membranes.{m.name}.mechanisms.{use.owner}.gates.{gate.name}.start"
+        for name, (m, use, gate) in model.structure.gates.items()
+    }
+    axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
+    state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
+    # A gate may depend on another one, which may depend on a third.
+    for _ in names:
+        rests = equations.gate_rests(state, parameters)
+        for name in names:
+            state[..., model.structure.states.index(name)] = numbers.get(started[name], rests[name])
+    return state

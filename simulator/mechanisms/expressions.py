@@ -15,8 +15,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from simulator.errors import shown, suggestion
 from simulator.physics import special
-from simulator.scenario.complaints import shown, suggestion
 
 __all__ = ["DIMENSIONLESS", "Expression", "ExpressionError"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from simulator.model.contents import Values
-from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
-
-if TYPE_CHECKING:
-    from simulator.model.model import Model
+from simulator.model.contents import Contents, Values
+from simulator.model.parameters import parameter_vector
+from simulator.model.structure import Structure
+from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
+from simulator.scenario.scenario import Scenario
 
 #: Time constant [s] with which a clamped membrane reaches its command potential.
 CLAMP_TIME = 1.0e-9
@@ -87,10 +87,10 @@ def _moments(scenario: Scenario) -> Iterator[Moment]:
             yield Moment(i, pulse, begins=False)
 
 
-def schedule(model: Model, values: Values, runs: int) -> Schedule:
+def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int) -> Schedule:
     """Events of runs whose values are given by dotted path, as numbers or arrays of shape (runs,)."""
-    moments = tuple(_moments(model.scenario))
-    width = len(model.structure.parameters)
+    moments = tuple(_moments(scenario))
+    width = len(structure.parameters)
     if not moments:
         return Schedule(np.empty((runs, 0)), np.empty((runs, 0, width)))
     times = np.stack([np.broadcast_to(m.time(values), (runs,)) for m in moments], axis=1).astype(float)
@@ -105,7 +105,7 @@ def schedule(model: Model, values: Values, runs: int) -> Schedule:
         members = np.flatnonzero(pattern_of.reshape(-1) == number)
         own = {key: _of(value, members, runs) for key, value in values.items()}
         place = 0
-        steps = _applied(model, own, [moments[i] for i in pattern[: len(moments)]])
+        steps = _applied(scenario, structure, own, [moments[i] for i in pattern[: len(moments)]])
         for i, (parameters, closes) in enumerate(zip(steps, pattern[len(moments) :], strict=True)):
             if closes:
                 found.time[members, place] = sorted_times[members, i]
@@ -118,14 +118,16 @@ def _of(value: Any, members: np.ndarray, runs: int) -> Any:
     return value[members] if runs > 1 and np.ndim(value) and len(value) == runs else value
 
 
-def _applied(model: Model, values: dict[str, Any], moments: list[Moment]) -> Iterator[np.ndarray]:
+def _applied(
+    scenario: Scenario, structure: Structure, values: dict[str, Any], moments: list[Moment]
+) -> Iterator[np.ndarray]:
     """Parameters after each moment in turn; pulses lie over what is set for good."""
     values = dict(values)
     clamps: dict[str, tuple[Any, Any]] = {}
     pulses: dict[int, dict[str, Any]] = {}
     for moment in moments:
         i = moment.event
-        match model.scenario.protocol[i]:
+        match scenario.protocol[i]:
             case SetEvent() as event:
                 new = {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
                 if event.lasting is None:
@@ -141,4 +143,4 @@ def _applied(model: Model, values: dict[str, Any], moments: list[Moment]) -> Ite
             case ReleaseEvent() as event:
                 clamps |= dict.fromkeys(event.release, (0.0, 0.0))
         over = {key: value for pulse in pulses.values() for key, value in pulse.items()}
-        yield model.parameters(values | over, clamps)
+        yield parameter_vector(Contents(scenario, structure, values | over), clamps)

@@ -13,7 +13,8 @@ from simulator.errors import ModelError
 from simulator.mechanisms import CLAMP, Gate
 from simulator.mechanisms.base import arguments
 from simulator.mechanisms.use import MechanismStructure
-from simulator.scenario.scenario import ClampEvent, Scenario
+from simulator.scenario.parts import ClampEvent
+from simulator.scenario.scenario import Scenario
 
 #: State: time since the start, in models with a law that depends on it.
 CLOCK = "time"

@@ -7,19 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from simulator.verdict.verdict import Verdict
-
-#: Headline of each verdict: the words a lecture uses.
-HEADLINES = {
-    "equilibrium": "Dynamic equilibrium",
-    "steady_state": "Steady state",
-    "oscillation": "Oscillation",
-    "run_away": "Run-away",
-    "not_converged": "Not at rest yet",
-}
 
 #: Powers of ten that have a prefix worth reading.
 PREFIXES = {-24: "y", -21: "z", -18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M"}
@@ -172,15 +159,6 @@ def pretty_unit(text: str) -> str:
     """An ASCII unit in proper symbols: ``umol/m^2/s`` becomes ``µmol/m²/s``."""
     text = text.replace("^2", "²").replace("^3", "³")
     return "µ" + text[1:] if text.startswith(("um", "uM", "uA", "us", "uL", "uV", "uW", "uC")) else text
-
-
-def verdict_words(verdict: Verdict) -> tuple[str, str]:
-    """Headline of a verdict, and what its sentence adds to that (may be empty)."""
-    headline = HEADLINES.get(verdict.word, verdict.word)
-    sentence = verdict.sentence
-    if sentence.lower().startswith(headline.lower()):
-        sentence = sentence[len(headline) :].lstrip(";, ")
-    return headline, sentence
 
 
 def species_name(species: str, charge: int) -> str:

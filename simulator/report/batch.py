@@ -14,7 +14,7 @@ from simulator.report.crosstable import cross_tabulated
 from simulator.report.text import beside, definitions
 from simulator.runs.batch import QUANTITIES, Batch, Failure
 from simulator.scenario.scenario import differences
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import WORDS
 
 if TYPE_CHECKING:
     from simulator.storage.folder import Folder

@@ -16,7 +16,7 @@ import numpy as np
 from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
-from simulator.physics.notation import Scale, duration, plain_number, readable, verdict_words, with_unit
+from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
 from simulator.report.comparison import APART, Comparison, Row
 from simulator.report.energy import account_record, atp_rows, ledger_record, ledger_rows
 from simulator.trajectory.account import account
@@ -139,7 +139,7 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     end = snapshot(trajectory)
     rows = [("status", _status(trajectory))] if trajectory.status != "ok" else []
     rows += [
-        ("verdict", f"{verdict.word} ({verdict_words(verdict)[0]})"),
+        ("verdict", f"{verdict.word} ({verdict.headline})"),
         ("", verdict.sentence),
         ("at", duration(end.time)),
     ]
@@ -235,7 +235,7 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     times = trajectory.time
     yield "saved", f"{len(times)} states from {duration(float(times[0]))} to {duration(end.time)}"
     yield "status", _status(trajectory)
-    yield "verdict", f"{verdict.word} ({verdict_words(verdict)[0]}): {verdict.sentence}"
+    yield "verdict", f"{verdict.word} ({verdict.headline}): {verdict.sentence}"
     yield "", f"scaled distance to rest {plain_number(verdict.distance, 2)}"
     if verdict.oscillation is not None:
         yield "", f"scaled distance to the cycle {plain_number(verdict.oscillation.distance, 2)}"

@@ -18,7 +18,7 @@ from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED
 from simulator.trajectory.labelled import Field
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import WORDS
 
 __all__ = ["QUANTITIES", "STATUSES", "Batch", "Failure", "joined", "kept_times", "scenario_of"]
 

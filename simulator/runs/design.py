@@ -13,8 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulator.errors import UsageError
-from simulator.scenario.complaints import suggestion
+from simulator.errors import UsageError, suggestion
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.sweep import RANDOM_MODES, Axis, Sweep
 

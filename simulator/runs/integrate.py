@@ -76,14 +76,6 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
     return trajectory
 
 
-def replayed(trajectory: Trajectory, times: np.ndarray) -> Trajectory:
-    """The same run, bit for bit, seen at other times up to its last saved one: saving never steers the steps."""
-    times = times[times <= trajectory.time[-1]]
-    model = trajectory.model
-    result = Inputs.of(model).integrated(load_program(model.structure), times)
-    return Trajectory.from_states(model, times, result.saved[0], end_time=trajectory.end_time)
-
-
 def _until_rest(trajectory: Trajectory) -> Trajectory:
     """Cut a trajectory after the first saved state from which on it is at rest."""
     last = first_rest(trajectory)

@@ -24,7 +24,8 @@ from simulator.trajectory.conservation import drifts
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.batch_verdicts import UNDECIDED, judge
 from simulator.verdict.rest import at_rest
-from simulator.verdict.verdict import WORDS, classify, rest_begins
+from simulator.verdict.verdict import classify, rest_begins
+from simulator.verdict.words import WORDS
 
 Arrays = dict[str, np.ndarray]
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
+from simulator.errors import kind_of, shown, suggestion
 from simulator.physics.units import (
     DIMENSION_WORDS,
     QuantityError,
@@ -17,7 +18,7 @@ from simulator.physics.units import (
     format_quantity,
     parse_quantity,
 )
-from simulator.scenario.complaints import complaint_error, kind_of, shown, suggestion
+from simulator.scenario.complaints import complaint_error
 
 __all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]
 

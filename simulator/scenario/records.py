@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Never, Self, TypeVar
 
@@ -18,11 +19,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from simulator.errors import kind_of, shown, suggestion
 from simulator.physics.units import DIMENSION_WORDS
-from simulator.scenario.complaints import Complaint, complaint_error, kind_of, refuse, shown, suggestion
+from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
-__all__ = ["Frozen", "FrozenDict", "Label", "Record"]
+__all__ = ["Frozen", "FrozenDict", "Label", "Record", "check_title"]
 
 K = TypeVar("K")
 Item = TypeVar("Item")
@@ -60,6 +62,22 @@ def _check_label(value: object) -> object:
 Label = Annotated[
     str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
 ]
+
+#: Characters of a title.
+LONGEST_TITLE = 100
+
+
+def check_title(title: str) -> str:
+    """Refuse titles that would not make a harmless file name or label."""
+    expected = f"a title of 1 to {LONGEST_TITLE} characters without / and \\"
+    if not title.strip() or len(title) > LONGEST_TITLE:
+        raise complaint_error(f"the title has {len(title)} characters", expected)
+    if any(unicodedata.category(character).startswith("C") for character in title):
+        raise complaint_error("the title has a control character in it", expected)
+    if "/" in title or "\\" in title or title.startswith("."):
+        raise complaint_error(f"`{shown(title)}` looks like a file path", expected)
+    return title
+
 
 #: Turns validated dicts into unchangeable ones.
 Frozen = AfterValidator(FrozenDict)

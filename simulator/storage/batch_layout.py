@@ -31,7 +31,7 @@ from simulator.storage.layout import (
     run_hash,
     scenario_in,
 )
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import WORDS
 
 #: Variables that say how each run ended.
 OUTCOMES = ("status", "verdict", "end_time", "culprit", "conservation_charge", "conservation_species")

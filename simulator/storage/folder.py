@@ -28,7 +28,7 @@ from simulator.storage.hdf5 import opened, sealed, unsealed
 from simulator.storage.image import Image
 from simulator.storage.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
 from simulator.storage.lock import locked
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import WORDS
 
 __all__ = ["Folder", "read_batch", "restored_part", "write_batch"]
 

@@ -19,7 +19,8 @@ from simulator.kernel.status import Status
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.verdict import WORDS, Verdict, classify
+from simulator.verdict.verdict import Verdict, classify
+from simulator.verdict.words import WORDS
 
 FORMAT = "ionflux run"
 FORMAT_VERSION = 1

@@ -16,8 +16,8 @@ from simulator.runs.batch import Batch, joined
 from simulator.runs.design import design_of
 from simulator.runs.piece import Arrays, Job
 from simulator.runs.threads import check_starts, computed, spans_of
-from simulator.scenario.checks.sweep import estimated_bytes
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.sweep_cost import estimated_bytes
 from simulator.storage.folder import Folder
 from simulator.storage.image import Image
 from simulator.storage.lock import locked

@@ -14,9 +14,9 @@ from math import nan
 
 import numpy as np
 
-from simulator.runs.integrate import replayed
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.ledger import Ledger, ledger
+from simulator.trajectory.replay import replayed
 from simulator.trajectory.trajectory import Trajectory
 
 #: Points of each Gauss rule, and rounds of halving the intervals that need it.

@@ -164,5 +164,5 @@ class Trajectory:
 
 def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:
     """Parameter vectors in force up to each time, shape (times, parameters), as :meth:`Schedule.at` has them."""
-    found = schedule(model, model.values, 1).at(time, model.parameters()[None])
+    found = schedule(model.scenario, model.structure, model.values, 1).at(time, model.parameters()[None])
     return np.broadcast_to(found[0], (len(time), len(model.structure.parameters)))

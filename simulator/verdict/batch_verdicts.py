@@ -14,7 +14,8 @@ from simulator.kernel import load_arrays
 from simulator.model.model import TRACE_CONCENTRATION
 from simulator.model.structure import Structure
 from simulator.verdict.rest import DOUBT, REST, clear, newton_distances
-from simulator.verdict.verdict import EMPTY, EQUILIBRIUM, WORDS
+from simulator.verdict.verdict import EMPTY, EQUILIBRIUM
+from simulator.verdict.words import WORDS
 
 #: What stands in the place of a word's code where none was found.
 UNDECIDED = -1

@@ -20,6 +20,7 @@ import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
+from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
 from simulator.model.structure import amount
 from simulator.scenario.scenario import Scenario
@@ -117,7 +118,7 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     model = Model.of(scenario)
     events = model.events()
     parameters = events[-1].parameters if events else model.parameters()
-    search = _Search(model, parameters, model.initial_state())
+    search = _Search(model, parameters, initial_states(model))
     search.everywhere()
     if not search.found:
         search.continued(announce)

@@ -5,9 +5,9 @@ Newton step is taken among states with the same conserved totals, so a conserved
 drift. At rest it is an *equilibrium* when every conducting mechanism has an affinity below
 :data:`EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something flows, and free
 energy is dissipated to keep it flowing. A state that is not at rest is followed on by the kernel
-(:mod:`simulator.verdict.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when something has
-begun to grow that never stops, and else *not converged*, with the time still to go. The word concerns the
-last stretch of the protocol, and needs nothing but the last state and its parameters.
+(:mod:`simulator.verdict.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when
+something has begun to grow that never stops, and else *not converged*, with the time still to go. The word
+concerns the last stretch of the protocol, and needs nothing but the last state and its parameters.
 """
 
 from __future__ import annotations
@@ -24,15 +24,13 @@ from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.prospect import Oscillation, Prospect, RunAway, prospect
 from simulator.verdict.rest import REST, approach, at_rest, eigenvalues
+from simulator.verdict.words import HEADLINES
 
 #: Largest affinity, over RT, of a mechanism at equilibrium.
 EQUILIBRIUM = 1.0e-6
 
 #: A mechanism with less traffic than this, relative to that of a trace of its species, has nothing to carry.
 EMPTY = 1.0e-3
-
-#: Codes of the words in data files.
-WORDS = ("equilibrium", "steady_state", "oscillation", "run_away", "not_converged")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Verdict:
     Parameters
     ----------
     word : str
-        One of :data:`WORDS`.
+        One of :data:`simulator.verdict.words.WORDS`.
     species : mapping
         The same words, and ``isolated``, by membrane and species.
     distance : float
@@ -93,6 +91,19 @@ class Verdict:
         """Time constant [s] of the slowest approach to rest; infinite if nothing decays."""
         rates = -self.eigenvalues.real
         return float(1.0 / rates.min()) if len(rates) and rates.min() > 0.0 else float("inf")
+
+    @property
+    def headline(self) -> str:
+        """The word as a lecture says it, e.g. ``Dynamic equilibrium``."""
+        return HEADLINES[self.word]
+
+    @property
+    def detail(self) -> str:
+        """What the sentence adds to the headline; may be empty."""
+        sentence = self.sentence
+        if sentence.lower().startswith(self.headline.lower()):
+            sentence = sentence[len(self.headline) :].lstrip(";, ")
+        return sentence
 
     @property
     def sentence(self) -> str:
@@ -290,4 +301,4 @@ def _left_out(trajectory: Trajectory, rates: Mapping[str, float]) -> tuple[str, 
     return (*fixed, *clamped)
 
 
-__all__ = ["EQUILIBRIUM", "REST", "WORDS", "Oscillation", "RunAway", "Verdict", "classify", "first_rest"]
+__all__ = ["EQUILIBRIUM", "REST", "Oscillation", "RunAway", "Verdict", "classify", "first_rest"]

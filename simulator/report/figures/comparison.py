@@ -21,7 +21,6 @@ from simulator.physics.notation import (
     pretty_number,
     pretty_unit,
     readable,
-    verdict_words,
 )
 from simulator.report.comparison import Comparison, Side
 from simulator.report.figures.balance import draw_balance, largest_flux, species_that_move
@@ -122,7 +121,7 @@ def _head(figure: Figure, side: Side, letter: str, x: float, changes: str) -> No
     _write(figure, x + 0.3, 0.42, name, fontsize=15, color=MUTED, parse_math=False)
     status = Status[side.trajectory.status.upper()]
     failed = status is not Status.OK
-    headline, sentence = verdict_words(side.verdict)
+    headline, sentence = side.verdict.headline, side.verdict.detail
     if failed:
         headline, sentence = "Ended early", f"{status.sentence}, at {duration(side.trajectory.end_time)}"
     _write(figure, x, 0.87, headline, fontsize=27, weight="bold", color=VERMILION if failed else INK)

@@ -12,7 +12,8 @@ from simulator.physics.units import format_quantity
 from simulator.report.figures.panels import panel_size
 from simulator.report.figures.style import MUTED
 from simulator.report.figures.time_axis import TimeAxis
-from simulator.scenario.scenario import ClampEvent, ReleaseEvent, Scenario, SetEvent
+from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
+from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
 
 #: Type size and line height [points] of the names of events, and how many of them are named.

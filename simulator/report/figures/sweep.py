@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from simulator.physics.notation import HEADLINES, Scale, count, pretty_number, readable
+from simulator.physics.notation import Scale, count, pretty_number, readable
 from simulator.report.figures.bins import INTERVALS, Bins, agreed, binned
 from simulator.report.figures.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
 from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.runs.batch import STATUSES, Batch
-from simulator.verdict.verdict import WORDS
+from simulator.verdict.words import HEADLINES
 
 #: Colours of verdicts and of statuses, in the order of their codes.
 VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY)
@@ -157,7 +157,7 @@ def _bands(batch: Batch, quantity: str, _keys: Sequence[str]) -> Figure:
 
 
 def _verdicts(batch: Batch, _quantity: str, keys: Sequence[str]) -> Figure:
-    names = [HEADLINES[word] for word in WORDS]
+    names = list(HEADLINES.values())
     codes = np.where(batch.arrays["status"] == 0, batch.arrays["verdict"], -1)
     return _categories(batch, keys, codes, "Verdict of each run", names, VERDICT_COLORS)
 

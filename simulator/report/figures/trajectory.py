@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.kernel.status import Status
-from simulator.physics.notation import duration, verdict_words
+from simulator.physics.notation import duration
 from simulator.report.figures.end_labels import label_ends
 from simulator.report.figures.kinds import KINDS, Panel, iv_potentials
 from simulator.report.figures.panels import draw_lines, legend_above, legend_rows, note_above, panel_size, zero_line
@@ -142,7 +142,7 @@ def _head(figure: Figure, trajectory: Trajectory, verdict: Verdict) -> None:
     figure.text(x, 1.0 - 0.25 / height, name, fontsize=18, weight="bold", va="top", parse_math=False)
     status = Status[trajectory.status.upper()]
     if status is Status.OK:
-        text, color = ": ".join(filter(None, verdict_words(verdict))), MUTED
+        text, color = ": ".join(filter(None, (verdict.headline, verdict.detail))), MUTED
     else:
         where = f" ({trajectory.culprit})" if trajectory.culprit else ""
         text, color = f"Ended early, at {duration(trajectory.end_time)}: {status.sentence}{where}", VERMILION

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from simulator.errors import suggestion
 from simulator.mechanisms import CHOSEN, Mechanism
 from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.constants import SPECIES_CHARGE
-from simulator.scenario.complaints import Complaint, suggestion
+from simulator.scenario.complaints import Complaint
 
 if TYPE_CHECKING:
     from simulator.scenario.entries.custom import CustomEntry
-    from simulator.scenario.scenario import Membrane, Scenario
+from simulator.scenario.draft import Draft
+from simulator.scenario.parts import Membrane
 
 __all__ = ["complaints", "warnings"]
 
 Location = tuple[str | int, ...]
 
 
-def complaints(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[Complaint]:
+def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """Everything that does not fit together in one membrane's mechanisms."""
     taken: dict[str, str] = {}
     for label, entry in membrane.mechanisms.items():
@@ -31,19 +33,19 @@ def complaints(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator
             if other != label:
                 problem = f"the channel `{other}` makes a mechanism called `{use.label}` for one of its ions"
                 yield Complaint(where, problem, "another label")
-            yield from _species(scenario, where, membrane, entry, use)
+            yield from _species(draft, where, membrane, entry, use)
         if entry.law == "custom":
-            yield from _expressions(scenario, where, membrane, cast("CustomEntry", entry))
+            yield from _expressions(draft, where, membrane, cast("CustomEntry", entry))
         else:
-            yield from _variables(scenario, where, membrane, entry)
+            yield from _variables(draft, where, membrane, entry)
     yield from _circles(at, membrane)
 
 
-def warnings(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[Complaint]:
+def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """What is allowed but hardly meant."""
     for label, entry in membrane.mechanisms.items():
         for use in entry.structures(label):
-            charges = {s: scenario.charge_of(s) or 0 for s in use.species}
+            charges = {s: draft.charge_of(s) or 0 for s in use.species}
             inside, outside = (sum(n * charges[s] for s, n in m.items()) for m in (use.moves, use.moves_outside))
             moved = inside if use.mechanism.charge is None else use.mechanism.charge
             if (moved != inside or outside != -inside) and not use.mechanism.open:
@@ -55,14 +57,14 @@ def warnings(scenario: Scenario, at: Location, membrane: Membrane) -> Iterator[C
 
 
 def _species(
-    scenario: Scenario, at: Location, membrane: Membrane, entry: Any, use: MechanismStructure
+    draft: Draft, at: Location, membrane: Membrane, entry: Any, use: MechanismStructure
 ) -> Iterator[Complaint]:
     chosen, mechanism = use.chosen, use.mechanism
     for species in use.species:
         where = _place(at, entry, use, species)
-        charge = scenario.charge_of(species)
+        charge = draft.charge_of(species)
         if charge is None:
-            known = list(dict.fromkeys([*scenario.charges(), *SPECIES_CHARGE, *scenario.species]))
+            known = list(dict.fromkeys([*draft.charges(), *SPECIES_CHARGE, *draft.species]))
             hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 1}}}}"
             yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
             continue
@@ -75,7 +77,7 @@ def _species(
             yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
             continue
         for side, moved in ((membrane.inside, use.moves), (membrane.outside, use.moves_outside)):
-            compartment = scenario.compartments.get(side)
+            compartment = draft.compartments.get(side)
             if compartment is None or species not in moved:
                 continue
             if mechanism.takes_logarithm and compartment.concentrations.get(species) == 0.0:
@@ -104,11 +106,11 @@ def _place(at: Location, entry: Any, use: MechanismStructure, species: str) -> L
     return (*at, str(use.mechanism.chooses)) if species == use.chosen else (*at, "law")
 
 
-def _names(scenario: Scenario, membrane: Membrane) -> dict[str, str]:
+def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:
     """What expressions and forms on a membrane may name, with SI units: sides, surroundings, gates."""
     found = dict(NAMES)
     for suffix, side in (("i", membrane.inside), ("o", membrane.outside)):
-        compartment = scenario.compartments.get(side)
+        compartment = draft.compartments.get(side)
         found |= {f"{s}_{suffix}": "mol/m^3" for s in (compartment.concentrations if compartment else ())}
         if compartment is not None and compartment.fixed:
             del found[f"volume_{suffix}"]
@@ -117,11 +119,11 @@ def _names(scenario: Scenario, membrane: Membrane) -> dict[str, str]:
     return found
 
 
-def _expressions(scenario: Scenario, at: Location, membrane: Membrane, entry: CustomEntry) -> Iterator[Complaint]:
+def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEntry) -> Iterator[Complaint]:
     """What is wrong with the expressions of a law of one's own."""
     own = {name: getattr(value, "unit", "1") for name, value in entry.parameters.items()}
     gates = dict.fromkeys(entry.gates, "1")
-    names = _names(scenario, membrane)
+    names = _names(draft, membrane)
     for name in [*(n for n in own if n in names or n in gates), *(n for n in gates if n in names)]:
         yield Complaint(
             (*at, "parameters" if name in own else "gates", name),
@@ -142,9 +144,9 @@ def _expressions(scenario: Scenario, at: Location, membrane: Membrane, entry: Cu
             yield Complaint(where, error.problem, error.expected, error.hint)
 
 
-def _variables(scenario: Scenario, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
+def _variables(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
     """What is wrong with the variables that a channel's gates depend on."""
-    names = _names(scenario, membrane)
+    names = _names(draft, membrane)
     for name, gate in getattr(entry, "gates", {}).items():
         for role in gate.branches:
             record = getattr(gate, role)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from simulator.errors import shown, suggestion
 from simulator.physics.notation import count, duration, size
 from simulator.physics.units import QuantityError
-from simulator.scenario.complaints import Complaint, shown, suggestion
+from simulator.scenario.complaints import Complaint
+from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity
-from simulator.scenario.save_times import saved_points
 from simulator.scenario.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
+from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
 
-if TYPE_CHECKING:
-    from simulator.scenario.scenario import Scenario
-
-__all__ = ["estimated_bytes", "estimated_seconds", "settled_sweep", "why_not_swept"]
-
-#: Rough cost of a run [s]: per state, and per byte that is stored.
-SECONDS_PER_STATE, SECONDS_PER_BYTE = 1.0e-6, 4.0e-9
+__all__ = ["settled_sweep", "why_not_swept"]
 
 #: Axes and values that may be complained about singly.
 MOST_COMPLAINTS = 20
@@ -28,46 +24,32 @@ MOST_COMPLAINTS = 20
 Location = tuple[str | int, ...]
 
 
-def estimated_bytes(scenario: Scenario) -> int:
-    """Bytes that one run of a sweep takes on disk, nearly."""
-    compartments, species = len(scenario.compartments), len(scenario.charges())
-    per_time = 2 * compartments * species + 3 * compartments + len(scenario.membranes)
-    keys = len(scenario.sweep.swept()) if scenario.sweep is not None else 0
-    return 8 * (saved_points(scenario.run) * per_time + keys + species + 3)
-
-
-def estimated_seconds(scenario: Scenario) -> float:
-    """Computing and writing time [s] of one run of a sweep, to within a factor of a few."""
-    states = sum(len(c.concentrations) + 1 for c in scenario.compartments.values() if not c.fixed)
-    return SECONDS_PER_STATE * states + SECONDS_PER_BYTE * estimated_bytes(scenario)
-
-
-def settled_sweep(scenario: Scenario, *, text: bool) -> tuple[Sweep | None, list[Complaint]]:
+def settled_sweep(draft: Draft, *, text: bool) -> tuple[Sweep | None, list[Complaint]]:
     """The sweep with its values in SI, and what is wrong with it."""
-    if scenario.sweep is None:
+    if draft.sweep is None:
         return None, []
-    reader = _Reader(scenario.leaves_without_changes() | _changes(scenario), text)
-    sweep = reader.sweep(("sweep",), scenario.sweep)
+    reader = _Reader(draft.leaves_without_changes() | _changes(draft), text)
+    sweep = reader.sweep(("sweep",), draft.sweep)
     if not reader.found:
-        reader.found += _too_many(scenario, sweep)
+        reader.found += _too_many(draft, sweep)
     return sweep, reader.found
 
 
-def _changes(scenario: Scenario) -> dict[str, Leaf]:
+def _changes(draft: Draft) -> dict[str, Leaf]:
     """New values in the protocol, with the quantity of what they change."""
     try:
-        return {path: leaf for path, leaf in scenario.leaves().items() if path.startswith("protocol.")}
+        return {path: leaf for path, leaf in draft.leaves().items() if path.startswith("protocol.")}
     except KeyError:  # a protocol that changes what is not there is complained about elsewhere
         return {}
 
 
-def _too_many(scenario: Scenario, sweep: Sweep) -> Iterator[Complaint]:
+def _too_many(draft: Draft, sweep: Sweep) -> Iterator[Complaint]:
     total = sweep.total()
     if total > sweep.limit:
         counts = ", ".join(f"{key}: {count(number)}" for key, number in sweep.counts().items())
         problem = (
-            f"this makes {count(total)} runs ({counts}), about {size(total * estimated_bytes(scenario))} "
-            f"and {duration(total * estimated_seconds(scenario))}"
+            f"this makes {count(total)} runs ({counts}), about {size(total * estimated_bytes(draft))} "
+            f"and {duration(total * estimated_seconds(draft))}"
         )
         hint = f"fewer values, or sweep.limit: {total} if it is meant (--set sweep.limit={total})"
         yield Complaint(("sweep",), problem, f"at most {count(sweep.limit)} runs (sweep.limit)", hint)

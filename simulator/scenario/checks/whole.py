@@ -2,80 +2,65 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from simulator.errors import shown, suggestion
 from simulator.mechanisms import CLAMP
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.physics.units import QuantityError, format_quantity
 from simulator.scenario.checks import mechanisms as mechanism_checks
-from simulator.scenario.complaints import Complaint, complaint_error, shown, suggestion
+from simulator.scenario.complaints import Complaint
+from simulator.scenario.draft import Draft
+from simulator.scenario.parts import Compartment, Membrane
 
-if TYPE_CHECKING:
-    from simulator.scenario.scenario import Compartment, Membrane, Scenario
-
-__all__ = ["check_title", "complaints", "settled_protocol", "warnings"]
-
-LONGEST_TITLE = 100
+__all__ = ["complaints", "settled_protocol", "warnings"]
 
 #: Saved points of one run; more would not fit in memory.
 MOST_SAVES = 10_000_000
 
 
-def check_title(title: str) -> str:
-    """Refuse titles that would not make a harmless file name or label."""
-    expected = f"a title of 1 to {LONGEST_TITLE} characters without / and \\"
-    if not title.strip() or len(title) > LONGEST_TITLE:
-        raise complaint_error(f"the title has {len(title)} characters", expected)
-    if any(unicodedata.category(character).startswith("C") for character in title):
-        raise complaint_error("the title has a control character in it", expected)
-    if "/" in title or "\\" in title or title.startswith("."):
-        raise complaint_error(f"`{shown(title)}` looks like a file path", expected)
-    return title
-
-
-def complaints(scenario: Scenario) -> Iterator[Complaint]:
+def complaints(draft: Draft) -> Iterator[Complaint]:
     """Everything that does not fit together."""
-    if scenario.temperature is not None and scenario.rt_over_f is not None:
+    if draft.temperature is not None and draft.rt_over_f is not None:
         yield Complaint(("rt_over_f",), "there is a temperature too", "either temperature or rt_over_f")
-    for name, species in scenario.species.items():
+    for name, species in draft.species.items():
         usual = SPECIES_CHARGE.get(name, species.charge)
         if usual != species.charge:
             problem = f"`{name}` is built in with charge {usual}"
             yield Complaint(("species", name, "charge"), problem, f"charge {usual}, or another name")
-    for name, compartment in scenario.compartments.items():
-        yield from _in_compartment(scenario, ("compartments", name), compartment)
-    if not scenario.membranes:
+    for name, compartment in draft.compartments.items():
+        yield from _in_compartment(draft, ("compartments", name), compartment)
+    if not draft.membranes:
         yield Complaint(("membranes",), "there is no membrane", "at least one membrane")
-    for name, membrane in scenario.membranes.items():
-        yield from _in_membrane(scenario, ("membranes", name), membrane)
-    yield from _shared_geometry(scenario)
-    yield from _water_paths(scenario)
-    yield from _in_run(scenario)
+    for name, membrane in draft.membranes.items():
+        yield from _in_membrane(draft, ("membranes", name), membrane)
+    yield from _shared_geometry(draft)
+    yield from _water_paths(draft)
+    yield from _in_run(draft)
 
 
-def warnings(scenario: Scenario) -> Iterator[Complaint]:
+def warnings(draft: Draft) -> Iterator[Complaint]:
     """What is allowed but hardly meant."""
-    held = {name for event in scenario.protocol for name in getattr(event, "clamp", ())}
-    for index, event in enumerate(scenario.protocol):
+    held = {name for event in draft.protocol for name in getattr(event, "clamp", ())}
+    for index, event in enumerate(draft.protocol):
         for place, name in enumerate(getattr(event, "release", ())):
             if name not in held:
                 yield Complaint(("protocol", index, "release", place), f"`{name}` is released but never clamped")
-    used = {side for membrane in scenario.membranes.values() for side in (membrane.inside, membrane.outside)}
-    for name in scenario.compartments:
+    used = {side for membrane in draft.membranes.values() for side in (membrane.inside, membrane.outside)}
+    for name in draft.compartments:
         if name not in used:
             yield Complaint(("compartments", name), f"no membrane touches `{name}`, so it never changes")
-    for name, membrane in scenario.membranes.items():
-        yield from mechanism_checks.warnings(scenario, ("membranes", name), membrane)
-    listed = {name for compartment in scenario.compartments.values() for name in compartment.concentrations}
-    for name in scenario.species:
+    for name, membrane in draft.membranes.items():
+        yield from mechanism_checks.warnings(draft, ("membranes", name), membrane)
+    listed = {name for compartment in draft.compartments.values() for name in compartment.concentrations}
+    for name in draft.species:
         if name not in listed:
             yield Complaint(("species", name), f"`{name}` is declared but in no compartment")
 
 
-def _in_compartment(scenario: Scenario, at: tuple[str, ...], compartment: Compartment) -> Iterator[Complaint]:
-    known = [*SPECIES_CHARGE, *scenario.species]
+def _in_compartment(draft: Draft, at: tuple[str, ...], compartment: Compartment) -> Iterator[Complaint]:
+    known = [*SPECIES_CHARGE, *draft.species]
     for species in compartment.concentrations:
         if species not in known:
             hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 0}}}}"
@@ -103,17 +88,15 @@ def _in_compartment(scenario: Scenario, at: tuple[str, ...], compartment: Compar
         yield Complaint((*at, "open_circuit"), problem, "", "a free compartment's potential floats anyway")
 
 
-def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) -> Iterator[Complaint]:
+def _in_membrane(draft: Draft, at: tuple[str, ...], membrane: Membrane) -> Iterator[Complaint]:
     sides = {}
     for key in ("inside", "outside"):
         name = getattr(membrane, key)
-        if name in scenario.compartments:
-            sides[key] = scenario.compartments[name]
+        if name in draft.compartments:
+            sides[key] = draft.compartments[name]
         else:
-            expected = "one of " + ", ".join(scenario.compartments)
-            yield Complaint(
-                (*at, key), f"unknown compartment `{name}`", expected, suggestion(name, scenario.compartments)
-            )
+            expected = "one of " + ", ".join(draft.compartments)
+            yield Complaint((*at, key), f"unknown compartment `{name}`", expected, suggestion(name, draft.compartments))
     if membrane.inside == membrane.outside:
         yield Complaint((*at, "outside"), f"both sides are `{membrane.inside}`", "two different compartments")
     if membrane.area is None and "inside" in sides and sides["inside"].geometry is None:
@@ -121,13 +104,13 @@ def _in_membrane(scenario: Scenario, at: tuple[str, ...], membrane: Membrane) ->
         yield Complaint(at, problem, "an area, e.g. area: 1257 um^2")
     if membrane.water != "fixed" and len(sides) == 2 and all(side.fixed for side in sides.values()):
         yield Complaint((*at, "water"), "both sides are fixed, so no water can move", "fixed")
-    yield from mechanism_checks.complaints(scenario, at, membrane)
+    yield from mechanism_checks.complaints(draft, at, membrane)
 
 
-def _shared_geometry(scenario: Scenario) -> Iterator[Complaint]:
+def _shared_geometry(draft: Draft) -> Iterator[Complaint]:
     """Several membranes cannot each have the whole surface of one compartment."""
     borrowed: dict[str, list[str]] = {}
-    for name, membrane in scenario.membranes.items():
+    for name, membrane in draft.membranes.items():
         if membrane.area is None:
             borrowed.setdefault(membrane.inside, []).append(name)
     for inside, names in borrowed.items():
@@ -136,32 +119,32 @@ def _shared_geometry(scenario: Scenario) -> Iterator[Complaint]:
             yield Complaint(("membranes", name), problem, "an area for each membrane", "e.g. area: 1257 um^2")
 
 
-def _water_paths(scenario: Scenario) -> Iterator[Complaint]:
+def _water_paths(draft: Draft) -> Iterator[Complaint]:
     """Water that moves at once leaves no room for another pace, nor for two opinions about its balance."""
     at_once: dict[str, set[str]] = {}
-    for membrane in scenario.membranes.values():
+    for membrane in draft.membranes.values():
         if membrane.water == "instant":
             joined = {membrane.inside, membrane.outside}
             for name in list(joined):
                 joined |= at_once.get(name, set())
             at_once |= dict.fromkeys(joined, joined)
-    for name, membrane in scenario.membranes.items():
+    for name, membrane in draft.membranes.items():
         where = ("membranes", name, "water")
         sides = (membrane.inside, membrane.outside)
-        free = [side for side in sides if side in scenario.compartments and not scenario.compartments[side].fixed]
+        free = [side for side in sides if side in draft.compartments and not draft.compartments[side].fixed]
         if not isinstance(membrane.water, str) and any(side in at_once for side in free):
             problem = "water crosses another membrane of the same compartment at once"
             yield Complaint(where, problem, "one pace for a compartment: all instant, or all with a permeability")
         if membrane.water == "instant":
             group = at_once[membrane.inside]
-            baths = sorted(n for n in group if n in scenario.compartments and scenario.compartments[n].fixed)
+            baths = sorted(n for n in group if n in draft.compartments and draft.compartments[n].fixed)
             if len(baths) > 1:
                 problem = f"water would balance against several baths at once: {', '.join(baths)}"
                 yield Complaint(where, problem, "one bath", "give these membranes a permeability instead")
 
 
-def _in_run(scenario: Scenario) -> Iterator[Complaint]:
-    run = scenario.run
+def _in_run(draft: Draft) -> Iterator[Complaint]:
+    run = draft.run
     length = format_quantity(run.duration, "s")
     if run.save_every is not None and run.save_at is not None:
         yield Complaint(("run", "save_at"), "there is save_every too", "either save_every or save_at")
@@ -170,7 +153,7 @@ def _in_run(scenario: Scenario) -> Iterator[Complaint]:
         yield Complaint(("run", "save_every"), problem, f"at most the duration, {length}")
     times: list[tuple[tuple[str | int, ...], float]]
     times = [(("run", "save_at", index), time) for index, time in enumerate(run.save_at or ())]
-    times += [(("protocol", index, "at"), event.at) for index, event in enumerate(scenario.protocol)]
+    times += [(("protocol", index, "at"), event.at) for index, event in enumerate(draft.protocol)]
     if run.save_every is not None and run.duration / run.save_every > MOST_SAVES:
         problem = f"this saves {run.duration / run.save_every:.3g} points"
         yield Complaint(("run", "save_every"), problem, f"at most {MOST_SAVES} saved points")
@@ -180,42 +163,42 @@ def _in_run(scenario: Scenario) -> Iterator[Complaint]:
             yield Complaint(where, problem, f"at most the duration, {length}")
 
 
-def settled_protocol(scenario: Scenario, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
+def settled_protocol(draft: Draft, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
     """The protocol with its new values in SI, and what is wrong with it."""
     events: list[Any] = []
     found: list[Complaint] = []
     carriers: dict[str, str] = {}
-    for index, event in enumerate(scenario.protocol):
+    for index, event in enumerate(draft.protocol):
         at = ("protocol", index)
         if (changes := getattr(event, "set", None)) is not None:
-            values, wrong = _settled_changes(scenario, (*at, "set"), changes, text)
+            values, wrong = _settled_changes(draft, (*at, "set"), changes, text)
             found += wrong
             event = event.model_copy(update={"set": type(changes)(values)})
         for name, clamp in (getattr(event, "clamp", None) or {}).items():
-            found += _in_clamp(scenario, (*at, "clamp", name), name, clamp.carrier)
+            found += _in_clamp(draft, (*at, "clamp", name), name, clamp.carrier)
             if carriers.setdefault(name, clamp.carrier) != clamp.carrier:
                 problem = f"an earlier event clamps `{name}` with `{carriers[name]}`"
                 found.append(Complaint((*at, "clamp", name, "carrier"), problem, "one carrier for all of a run"))
         for place, name in enumerate(getattr(event, "release", None) or ()):
-            found += _unknown_membrane(scenario, (*at, "release", place), name)
+            found += _unknown_membrane(draft, (*at, "release", place), name)
         events.append(event)
     return tuple(events), found
 
 
 def _settled_changes(
-    scenario: Scenario, at: tuple[str | int, ...], changes: Mapping[str, Any], text: bool
+    draft: Draft, at: tuple[str | int, ...], changes: Mapping[str, Any], text: bool
 ) -> tuple[dict[str, Any], list[Complaint]]:
     values: dict[str, Any] = {}
     found: list[Complaint] = []
-    leaves = scenario.leaves_without_changes()
+    leaves = draft.leaves_without_changes()
     for path, value in changes.items():
         where = (*at, path)
         leaf = leaves.get(path)
         if leaf is None or leaf.quantity is None:
-            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(scenario, p)]
+            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(draft, p)]
             problem = f"there is no number `{shown(path)}` in this scenario"
             found.append(Complaint(where, problem, "the dotted path of a parameter", suggestion(path, numbers)))
-        elif reason := _refusal(scenario, path):
+        elif reason := _refusal(draft, path):
             expected = "a parameter of a mechanism or membrane, the temperature or a concentration in a fixed bath"
             found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
         else:
@@ -228,10 +211,10 @@ def _settled_changes(
     return values, found
 
 
-def _refusal(scenario: Scenario, path: str) -> str:
+def _refusal(draft: Draft, path: str) -> str:
     """Why a value cannot change during a run; empty if it can."""
     match path.split("."):
-        case ["compartments", name, *_] if scenario.compartments[name].fixed:
+        case ["compartments", name, *_] if draft.compartments[name].fixed:
             return ""
         case ["compartments", name, *_]:
             return f"it is where the free compartment `{name}` starts"
@@ -246,29 +229,27 @@ def _refusal(scenario: Scenario, path: str) -> str:
     return "it is a setting of the run"
 
 
-def _in_clamp(scenario: Scenario, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
-    yield from _unknown_membrane(scenario, at, name)
-    if name in scenario.membranes and CLAMP in scenario.membranes[name].mechanisms:
+def _in_clamp(draft: Draft, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
+    yield from _unknown_membrane(draft, at, name)
+    if name in draft.membranes and CLAMP in draft.membranes[name].mechanisms:
         label = ("membranes", name, "mechanisms", CLAMP)
         yield Complaint(label, "this label is taken by the clamp of the protocol", "another label")
     where = (*at, "carrier")
-    charge = scenario.charge_of(carrier)
+    charge = draft.charge_of(carrier)
     if charge is None:
-        known = list(scenario.charges())
+        known = list(draft.charges())
         yield Complaint(where, f"unknown species `{carrier}`", "one of " + ", ".join(known), suggestion(carrier, known))
     elif charge == 0:
         yield Complaint(where, f"`{carrier}` has charge 0 and carries no current", "a charged species")
-    elif (membrane := scenario.membranes.get(name)) is not None:
+    elif (membrane := draft.membranes.get(name)) is not None:
         for side in (membrane.inside, membrane.outside):
-            compartment = scenario.compartments.get(side)
+            compartment = draft.compartments.get(side)
             if compartment is not None and carrier not in compartment.concentrations:
                 problem = f"`{side}` does not list the carrier `{carrier}`"
                 yield Complaint(where, problem, "a species on both sides", f"add `{carrier}: 0 mM` there")
 
 
-def _unknown_membrane(scenario: Scenario, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
-    if name not in scenario.membranes:
-        known = ", ".join(scenario.membranes)
-        yield Complaint(
-            at, f"unknown membrane `{shown(name)}`", f"one of {known}", suggestion(name, scenario.membranes)
-        )
+def _unknown_membrane(draft: Draft, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
+    if name not in draft.membranes:
+        known = ", ".join(draft.membranes)
+        yield Complaint(at, f"unknown membrane `{shown(name)}`", f"one of {known}", suggestion(name, draft.membranes))

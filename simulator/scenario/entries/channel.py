@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     SteadyRecord = GateRate
     TimeConstant = float | Bell
 else:
-    RateRecord = Annotated[Union[_RATES], Field(discriminator="form")]
-    SteadyRecord = Annotated[Union[_STEADY], Field(discriminator="form")]
+    RateRecord = Annotated[Union[_RATES], Field(discriminator="form")]  # noqa: UP007 - from a tuple
+    SteadyRecord = Annotated[Union[_STEADY], Field(discriminator="form")]  # noqa: UP007
     TimeConstant = Annotated[
         Annotated[float, Quantity("s", positive=True), Tag("number")] | Annotated[_Bell, Tag("bell")],
         Discriminator(_time_branch),

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
+from simulator.errors import kind_of
 from simulator.mechanisms.custom_law import ROLES, CustomForm, WrittenGate
 from simulator.mechanisms.use import MechanismStructure
 from simulator.physics.units import QuantityError, read_any_quantity
-from simulator.scenario.complaints import Complaint, complaint_error, kind_of, refuse
+from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.entries.base import MechanismEntry
 from simulator.scenario.quantity import UNREADABLE, Measured, Quantity
 from simulator.scenario.records import Frozen, Label, Record

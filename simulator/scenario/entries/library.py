@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, create_model
 from pydantic_core import core_schema
 
+from simulator.errors import kind_of, shown, suggestion
 from simulator.mechanisms import library
-from simulator.scenario.complaints import Complaint, kind_of, refuse, shown, suggestion
+from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
 from simulator.scenario.records import Label
 
@@ -64,7 +65,7 @@ class _ByLaw:
         return core_schema.with_info_plain_validator_function(_validated)
 
     def __get_pydantic_json_schema__(self, _schema: object, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        every: Any = Union[tuple(map(_record, laws()))]
+        every: Any = Union[tuple(map(_record, laws()))]  # noqa: UP007 - from a tuple
         one_of: Any = Annotated[every, Field(discriminator="law")]
         return handler(TypeAdapter(one_of).core_schema)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from simulator.scenario.complaints import shown
+from simulator.errors import shown
 from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.tree import Node, Place

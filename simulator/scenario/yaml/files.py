@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simulator.scenario.complaints import suggestion
+from simulator.errors import suggestion
 from simulator.scenario.yaml.issues import ConfigError, Issue
 
 __all__ = ["read_text"]

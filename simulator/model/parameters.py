@@ -1,0 +1,61 @@
+"""The numbers of a scenario as the parameter vector of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from simulator.mechanisms import CLAMP
+from simulator.model.contents import Contents
+from simulator.model.structure import ATP_ENERGY, amount, concentration, impermeant, parameter_name, volume, water_total
+from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
+
+
+def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] = MappingProxyType({})) -> np.ndarray:
+    """Parameters in the order of :attr:`Structure.parameters`, shape (parameters,) or (runs, parameters).
+
+    Parameters
+    ----------
+    contents : Contents
+        The numbers of the scenario; arrays of shape ``(runs,)`` among them give one vector per run.
+    clamps : mapping, optional
+        Conductance [S/m2] and command potential [V] of the clamp of each clamped membrane.
+    """
+    values, structure = contents.values, contents.structure
+    thermal = contents.thermal_voltage()
+    found: dict[str, Any] = {"rt_over_f": thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
+    for c in structure.compartments:
+        found[impermeant(c.name)] = contents.impermeant(c.name)
+        for s in c.species:
+            if c.volume == "bath":
+                found[concentration(c.name, s)] = values[f"compartments.{c.name}.concentrations.{s}"]
+            else:
+                found[amount(c.name, s)] = contents.amount(c.name, s)
+        if c.volume == "given":
+            found[volume(c.name)] = contents.volume(c.name)
+    for group in structure.closed_water:
+        found[water_total(group)] = sum(contents.volume(c) for c in group)
+    for m in structure.membranes:
+        key = f"membranes.{m.name}"
+        found[f"area_{m.name}"] = contents.area(m.name)
+        found[f"length_{m.inside}"] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
+        found[f"capacitance_{m.name}"] = values[f"{key}.capacitance"]
+        if m.water == "finite":
+            found[f"water_permeability_{m.name}"] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
+        for use in m.mechanisms:
+            if use.label == CLAMP:
+                gain, command = clamps.get(m.name, (0.0, 0.0))
+                given = {"conductance": gain, "command": command}
+            else:
+                given = {p.name: values[f"{key}.mechanisms.{use.owner}.{p.key}"] for p in use.mechanism.parameters}
+            for name, value in given.items():
+                found[parameter_name(m.name, use.owner, name)] = value
+    return stacked([found[name] for name in structure.parameters])
+
+
+def stacked(columns: list[Any]) -> np.ndarray:
+    """Scalars -> (n,); scalars and arrays of shape (runs,) -> (runs, n)."""
+    return np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float) if columns else np.zeros(0)

@@ -1,0 +1,137 @@
+"""Every key of a scenario, and what can be looked up in it once each value is valid by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from simulator.physics.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
+from simulator.scenario import paths
+from simulator.scenario.parts import Compartment, Event, Membrane, Run, Species
+from simulator.scenario.paths import Leaf
+from simulator.scenario.quantity import Quantity, SiNumber
+from simulator.scenario.records import Frozen, Label, Record, check_title
+from simulator.scenario.sweep import Sweep
+
+__all__ = ["Draft"]
+
+#: Temperature [K] of a scenario that gives none: 37 degC.
+BODY_TEMPERATURE = 37.0 + ZERO_CELSIUS
+
+
+class Draft(Record):
+    """All that a scenario says, its derived numbers and its look-ups; whether its values fit together is not known.
+
+    The checks take a draft, :class:`~simulator.scenario.scenario.Scenario` is a draft that has passed them.
+    """
+
+    model_config = ConfigDict(defer_build=True)  # a draft as such is never validated
+
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = {"protocol": (2, "an event")}
+
+    name: Annotated[str, AfterValidator(check_title)] = Field(description="title, at most 100 characters")
+    description: str | None = Field(None, description="what the scenario shows")
+    temperature: Annotated[float, Quantity("K", 250.0, 350.0)] | None = Field(
+        None, description="temperature (default 37 degC); or give rt_over_f"
+    )
+    rt_over_f: Annotated[float, Quantity("V", 0.0215, 0.0302)] | None = Field(
+        None, description="thermal voltage RT/F instead of a temperature, for papers that round it"
+    )
+    atp_free_energy: Annotated[float, Quantity("J/mol", -200e3, 0.0)] = Field(
+        ATP_FREE_ENERGY, description="free energy of ATP hydrolysis"
+    )
+    formulation: Literal["capacitive", "electroneutral"] = Field(
+        "capacitive", description="potential from the charge on the membrane, or from zero total current"
+    )
+    species: Annotated[dict[Label, Species], Frozen] = Field(
+        default_factory=dict, description="species that are not built in", validate_default=True
+    )
+    compartments: Annotated[dict[Label, Compartment], Frozen] = Field(description="compartments by name")
+    membranes: Annotated[dict[Label, Membrane], Frozen] = Field(description="membranes by name")
+    protocol: tuple[Event, ...] = Field((), description="events during the run", strict=False)
+    run: Run = Field(description="duration, saved points, accuracy")
+    sweep: Sweep | None = Field(None, description="many runs of this scenario, each with its own values")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_temperature(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("temperature") is None and data.get("rt_over_f") is None:
+            return {**data, "temperature": SiNumber(BODY_TEMPERATURE)}
+        return data
+
+    @staticmethod
+    def thermal_voltage_at(temperature: Any) -> Any:
+        """RT/F [V] at a temperature [K]."""
+        return GAS_CONSTANT * temperature / FARADAY
+
+    @property
+    def thermal_voltage(self) -> float:
+        """RT/F [V]."""
+        if self.rt_over_f is not None:
+            return self.rt_over_f
+        return float(self.thermal_voltage_at(self.temperature))
+
+    @property
+    def kelvin(self) -> float:
+        """Temperature [K], the one that RT/F implies where RT/F is given."""
+        if self.temperature is not None:
+            return self.temperature
+        return self.thermal_voltage * FARADAY / GAS_CONSTANT
+
+    def charge_of(self, species: str) -> int | None:
+        """Charge number of a declared or built-in species, None if it is neither."""
+        own = self.species.get(species)
+        return own.charge if own is not None else SPECIES_CHARGE.get(species)
+
+    def charges(self) -> dict[str, int]:
+        """Charge numbers of all species in use, in order of first appearance."""
+        order = dict.fromkeys(name for c in self.compartments.values() for name in c.concentrations)
+        return {name: charge for name in order if (charge := self.charge_of(name)) is not None}
+
+    def quantities(self) -> dict[str, float]:
+        """Every number by dotted path, SI, defaults included."""
+        return {path: leaf.value for path, leaf in self._leaves.items() if not isinstance(leaf.value, bool | str)}
+
+    def unit_of(self, path: str) -> str:
+        """SI unit of the value at a dotted path, ``"1"`` for plain numbers and words.
+
+        Raises
+        ------
+        KeyError
+            If the scenario has no such value.
+        """
+        quantity = self._leaves[path].quantity
+        return quantity.unit if quantity is not None else "1"
+
+    def leaves(self) -> Mapping[str, Leaf]:
+        """Every value (number, word or switch) by dotted path."""
+        return self._leaves
+
+    def leaves_without_changes(self) -> dict[str, Leaf]:
+        """The same, but for the new values in the protocol, whose units depend on the others."""
+        found = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
+        return {path: leaf for path, leaf in found.items() if not path.startswith("protocol.")}
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything that was said or assumed, as plain data in SI.
+
+        ``Scenario.model_validate`` turns it back into an equal scenario, bit for bit.
+        """
+        return paths.plain(self)
+
+    @cached_property
+    def _leaves(self) -> dict[str, Leaf]:
+        leaves = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
+        for path, leaf in leaves.items():
+            if leaf.path[0] == "protocol" and "set" in leaf.path:
+                target = ".".join(leaf.path[leaf.path.index("set") + 1 :])
+                leaves[path] = replace(leaf, quantity=leaves[target].quantity)
+        for path, leaf in leaves.items():
+            swept = next((key for key in leaf.path if key in leaves), None) if leaf.path[0] == "sweep" else None
+            if swept is not None and leaf.quantity is None:
+                leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
+        return leaves

@@ -1,0 +1,50 @@
+"""JSON Schema of a scenario, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.physics.units import format_quantity
+from simulator.scenario.scenario import Scenario
+
+__all__ = ["json_schema"]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a scenario as people write it, for editors.
+
+    A file that extends another one may leave out anything, so only its first keys are checked.
+    """
+    schema = _as_written(Scenario.model_json_schema())
+    definitions = schema.pop("$defs")
+    extends = {"type": "string", "description": "scenario file this one builds on"}
+    schema["properties"]["twins"] = {
+        "type": "object",
+        "description": "the same scenario with a few values changed, by name: dotted paths and new values",
+        "additionalProperties": {"type": "object", "minProperties": 1},
+    }
+    first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ionflux scenario",
+        "type": "object",
+        "if": {"type": "object", "required": ["extends"]},
+        "then": {"properties": {"extends": extends} | first_keys, "additionalProperties": False},
+        "else": {"$ref": "#/$defs/Scenario"},
+        "$defs": definitions | {"Scenario": schema},
+    }
+
+
+def _as_written(part: Any) -> Any:
+    """Show defaults with their units, and no null, which a file cannot hold."""
+    if isinstance(part, list):
+        return [_as_written(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _as_written(value) for key, value in part.items()}
+    if {"type": "null"} in part.get("anyOf", []):
+        [other] = [choice for choice in part.pop("anyOf") if choice != {"type": "null"}]
+        part = other | {key: value for key, value in part.items() if value is not None}
+    if "unit" in part and isinstance(part.get("default"), float):
+        part["default"] = format_quantity(part["default"], part["unit"])
+    return part
