@@ -10,19 +10,8 @@ from simulator.kernel.generate import KernelSource
 from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
 from simulator.model.equations import Equations, symbol
-from simulator.model.structure import (
-    ATP_ENERGY,
-    CompartmentStructure,
-    MechanismStructure,
-    MembraneStructure,
-    Structure,
-    amount,
-    charge,
-    concentration,
-    parameter_name,
-    voltage,
-    volume,
-)
+from simulator.model.names import ATP_ENERGY, amount, charge, concentration, parameter_name, voltage, volume
+from simulator.model.structure import CompartmentStructure, MechanismUse, MembraneStructure, Structure
 from simulator.physics.constants import FARADAY, SPECIES_CHARGE
 from simulator.physics.special import bern_slope, bern_value
 
@@ -33,10 +22,10 @@ CHOICES = {"ion": ("k", "ca", "cl"), "species": ("glucose", "k"), None: (None,)}
 CASES = [(name, chosen) for name in LAWS for chosen in CHOICES[library()[name].chooses]]
 
 
-def use_of(label: str, name: str, chosen: str | None) -> MechanismStructure:
+def use_of(label: str, name: str, chosen: str | None) -> MechanismUse:
     """A law in its place; partners are named after their key, and the complex after its ion too."""
     partners = tuple(f"{chosen}_complex" if key == "complex" else key for key in library()[name].partners)
-    return MechanismStructure(label, name, chosen, partners)
+    return MechanismUse(label, name, chosen, partners)
 
 
 def charge_number(species: str) -> int:
@@ -50,7 +39,7 @@ def structure(name: str, chosen: str | None) -> Structure:
     return structure_of([use_of("m", name, chosen)])
 
 
-def structure_of(uses: list[MechanismStructure]) -> Structure:
+def structure_of(uses: list[MechanismUse]) -> Structure:
     """One cell in a bath with these mechanisms on its membrane."""
     species = tuple(dict.fromkeys(s for use in uses for s in use.species))
     return Structure(

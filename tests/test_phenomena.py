@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.model.structure import parameter_name
+from simulator.model.names import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.report.text import info_text
 from simulator.runs.integrate import run

@@ -17,7 +17,7 @@ from simulator.kernel.rodas4 import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, statements
 from simulator.kernel.workspace import Counts, Rows
 from simulator.model.equations import FARADAY_SYMBOL, Equations
-from simulator.model.structure import amount, potential
+from simulator.model.names import amount, potential, voltage, water_flow
 from simulator.physics.constants import FARADAY
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
@@ -112,7 +112,7 @@ class KernelSource:
             s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()
         }
         lines += [f"DEPENDENT = {dependent!r}", f"NEUTRAL = {self._neutrality()!r}"]
-        lines += [f"OSMOTIC = {tuple(name for name in equations.definitions if name.startswith('w_'))!r}"]
+        lines += [f"OSMOTIC = {equations.structure.osmotic_volumes!r}"]
         lines += self._array_function(
             "quantities", dict(equations.definitions), "Volumes, areas, concentrations, potentials by name."
         )
@@ -123,7 +123,7 @@ class KernelSource:
                 if value is not None:
                     rates[f"{membrane}.{label}.{kind}"] = value
         lines += self._array_function("rates", rates, "Turnover rates [mol/m2/s] and affinities over RT.")
-        water = {f"water_{m}": value for m, value in equations.water_flows.items()}
+        water = {water_flow(m): value for m, value in equations.water_flows.items()}
         lines += self._array_function("water", water, "Volume flow into the inside of each membrane [m3/s].")
         lines += self._array_function("gate_rests", equations.gate_rests, "Where each gate stands still by itself.")
         derivative = {s: equations.derivative[s] for s in self.basis}
@@ -156,10 +156,11 @@ class KernelSource:
         lines = ["", "", f"def {name}(state, parameters, given={{}}):", f'    """{doc}"""']
         lines += [f"    {s} = state[..., {i}]" for i, s in enumerate(self.states)]
         lines += [f"    {p} = parameters[..., {i}]" for i, p in enumerate(self.parameters)]
+        voltages = {voltage(m.name) for m in self.equations.structure.membranes}
         for line in statements(self.equations.definitions, list(values.values()), out, set()):
             lines.append(line)
             assigned = line.split(" = ")[0].strip()
-            if assigned.startswith("v_") and assigned in self.equations.definitions:
+            if assigned in voltages:
                 lines.append(f"    {assigned} = given.get({assigned!r}, {assigned})")
         items = ", ".join(f"{key!r}: {r}" for key, r in zip(values, out, strict=True))
         return [*lines, f"    return {{{items}}}"]
@@ -309,7 +310,7 @@ class KernelSource:
         return Rows._make([*range(0, 6 * n, n), *range(step, step + 18)])
 
     def _counts(self) -> Counts:
-        amounts, volumes = (sum(s.startswith(letter) for s in self.states) for letter in ("n_", "w_"))
+        amounts, volumes = (len(self.equations.structure.states_of[kind]) for kind in ("amount", "volume"))
         algebraic = [i for i, s in enumerate(self.states) if not self.differential[s]]
         first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
         return Counts(len(self.states), amounts, volumes, len(self.parameters), first, end)

@@ -8,11 +8,11 @@ from simulator.mechanisms import Mechanism, library
 from simulator.mechanisms.channel import ChannelForm
 from simulator.mechanisms.custom_law import CustomForm
 
-__all__ = ["MechanismStructure"]
+__all__ = ["MechanismUse"]
 
 
 @dataclass(frozen=True)
-class MechanismStructure:
+class MechanismUse:
     """A law on a membrane, with the species it is applied to.
 
     Parameters

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from simulator.mechanisms import Mechanism
-from simulator.mechanisms.use import MechanismStructure
+from simulator.mechanisms.use import MechanismUse
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure
@@ -58,7 +58,7 @@ class _Start:
             return float(given)
         return float(given * self.contents.volume(compartment) / self.contents.balanced_volume(compartment))
 
-    def problems(self, m: MembraneStructure, use: MechanismStructure, law: Mechanism) -> Iterator[str]:
+    def problems(self, m: MembraneStructure, use: MechanismUse, law: Mechanism) -> Iterator[str]:
         """What is wrong with an irreversible law, as clauses."""
         moved = use.moves
         sides = {s: (self.concentration(m.inside, s), self.concentration(m.outside, s)) for s in moved}
@@ -90,7 +90,7 @@ class _Start:
         return {s: (sides[s][1] * math.exp(-self.charges[s] * v / self.thermal), sides[s][1]) for s in moved}
 
     def _rate(
-        self, m: MembraneStructure, use: MechanismStructure, law: Mechanism, sides: Mapping[str, tuple[float, float]]
+        self, m: MembraneStructure, use: MechanismUse, law: Mechanism, sides: Mapping[str, tuple[float, float]]
     ) -> float:
         """A law's net turnover; 0 where it asks for what is not known at the start."""
         known: dict[str, float] = {"rt_over_f": self.thermal, "faraday": FARADAY, "v": self.potential[m.name]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.model.structure import Structure
-from simulator.physics.geometry import cylinder_area, cylinder_volume, sphere_area, sphere_volume
+from simulator.physics.geometry import AREA_POWERS, cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.scenario.scenario import Scenario
 
 Values = Mapping[str, Any]
@@ -78,7 +78,7 @@ class Contents:
         if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
             return area
         swollen = self.balanced_volume(m.inside) / self.volume(m.inside)
-        return area * swollen ** (2.0 / 3.0 if m.area == "sphere" else 0.5)
+        return area * swollen ** float(AREA_POWERS[m.area])
 
     def amount(self, compartment: str, species: str) -> Any:
         """Amount [mol] of a species in a free compartment."""

@@ -18,23 +18,29 @@ from functools import cached_property
 import sympy as sp
 
 from simulator.mechanisms.base import Rate, arguments
-from simulator.mechanisms.use import MechanismStructure
-from simulator.model.structure import (
+from simulator.mechanisms.use import MechanismUse
+from simulator.model.names import (
     ATP_ENERGY,
     CLOCK,
-    MembraneStructure,
-    Structure,
+    THERMAL_VOLTAGE,
     amount,
-    argument_name,
+    area,
+    capacitance,
     charge,
     concentration,
+    gate_name,
     impermeant,
+    length,
+    parameter_name,
     potential,
     voltage,
     volume,
+    water_permeability,
     water_total,
 )
+from simulator.model.structure import MembraneStructure, Structure, capacitance_matrix
 from simulator.physics.constants import GAS_CONSTANT
+from simulator.physics.geometry import AREA_POWERS
 from simulator.physics.special import bern_symbol
 
 #: Faraday constant as a symbol; generated code gives it its value.
@@ -66,17 +72,16 @@ class Turnover:
     charge: int
 
 
-def symbol(name: str) -> sp.Symbol:
-    """A state or parameter; potentials, charges and laws' parameters may have any sign, the rest is positive."""
-    signed = name.startswith(("q_", "phi_", "v_", "p_", "g_", ATP_ENERGY))
-    return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
-
-
 @dataclass(frozen=True)
 class Equations:
     """The equations of a structure."""
 
     structure: Structure
+
+    def symbol(self, name: str) -> sp.Symbol:
+        """A state, a parameter or a definition; the algebra may use that most of them are positive."""
+        signed = name in self.structure.signed
+        return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
 
     @cached_property
     def charges(self) -> dict[str, int]:
@@ -94,15 +99,14 @@ class Equations:
         for group in self.structure.osmotic_groups:
             found |= self._osmotic_volumes(group)
         for m in self.structure.membranes:
-            if m.area == "sphere":
-                found[f"area_{m.name}"] = sp.cbrt(36 * sp.pi) * symbol(volume(m.inside)) ** sp.Rational(2, 3)
-            elif m.area == "cylinder":  # A = 2 pi r L and w = pi r^2 L at constant L
-                length = symbol(f"length_{m.inside}")
-                found[f"area_{m.name}"] = sp.sqrt(4 * sp.pi * length * symbol(volume(m.inside)))
+            if m.area != "given":
+                # A = 4 pi r^2 and w = 4/3 pi r^3; A = 2 pi r L and w = pi r^2 L at constant L
+                size = sp.cbrt(36 * sp.pi) if m.area == "sphere" else sp.sqrt(4 * sp.pi * self.symbol(length(m.inside)))
+                found[area(m.name)] = size * self.symbol(volume(m.inside)) ** sp.Rational(AREA_POWERS[m.area])
         for c in self.structure.compartments:
             if c.volume != "bath":
                 for s in c.species:
-                    found[concentration(c.name, s)] = symbol(amount(c.name, s)) / symbol(volume(c.name))
+                    found[concentration(c.name, s)] = self.symbol(amount(c.name, s)) / self.symbol(volume(c.name))
         potentials = self._potentials()
         for m in self.structure.membranes:
             found[voltage(m.name)] = potentials[m.inside] - potentials[m.outside]
@@ -126,47 +130,46 @@ class Equations:
         if not soft:
             return {}
         total = sp.Add(*map(self.osmoles, soft))
-        common = self.osmolarity(baths[0]) if baths else total / symbol(water_total(group))
+        common = self.osmolarity(baths[0]) if baths else total / self.symbol(water_total(group))
         return {volume(c): self.osmoles(c) / common for c in soft}
 
     def osmoles(self, compartment: str) -> sp.Expr:
         """All solute [mol] in a free compartment."""
         species = self.structure.compartment(compartment).species
-        return sp.Add(*(symbol(amount(compartment, s)) for s in species), symbol(impermeant(compartment)))
+        return sp.Add(*(self.symbol(amount(compartment, s)) for s in species), self.symbol(impermeant(compartment)))
 
     def osmolarity(self, compartment: str) -> sp.Expr:
         """Osmolarity [mol/m3] of any compartment."""
         c = self.structure.compartment(compartment)
         if c.volume != "bath":
-            return self.osmoles(compartment) / symbol(volume(compartment))
-        return sp.Add(*(symbol(concentration(compartment, s)) for s in c.species), symbol(impermeant(compartment)))
+            return self.osmoles(compartment) / self.symbol(volume(compartment))
+        return sp.Add(
+            *(self.symbol(concentration(compartment, s)) for s in c.species), self.symbol(impermeant(compartment))
+        )
 
     def _potentials(self) -> dict[str, sp.Expr]:
         """Potential [V] of each compartment."""
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
         found: dict[str, sp.Expr] = {c.name: sp.Integer(0) for c in self.structure.compartments}
         if self.structure.formulation == "electroneutral":
-            return found | {name: symbol(potential(name)) for name in free}
+            return found | {name: self.symbol(potential(name)) for name in free}
         if free:
-            capacitor = sp.zeros(len(free))
-            for m in self.structure.membranes:
-                c = symbol(f"capacitance_{m.name}") * symbol(f"area_{m.name}")
-                for one, other in ((m.inside, m.outside), (m.outside, m.inside)):
-                    if one in free:
-                        capacitor[free.index(one), free.index(one)] += c
-                        if other in free:
-                            capacitor[free.index(one), free.index(other)] -= c
-            solution = capacitor.LUsolve(sp.Matrix([symbol(charge(name)) for name in free]))
+            size = {
+                m.name: self.symbol(capacitance(m.name)) * self.symbol(area(m.name)) for m in self.structure.membranes
+            }
+            solution = sp.Matrix(capacitance_matrix(self.structure, size)).LUsolve(
+                sp.Matrix([self.symbol(charge(name)) for name in free])
+            )
             found |= dict(zip(free, map(sp.factor_terms, solution), strict=True))
         return found
 
     def slope(self, expression: sp.Expr, state: str) -> sp.Expr:
         """Derivative of an expression by a state, through the definitions it uses."""
-        total = sp.diff(expression, symbol(state))
+        total = sp.diff(expression, self.symbol(state))
         for name in self._used(expression):
             inner = self._definition_slope(name, state)
             if inner != 0:
-                total += sp.diff(expression, symbol(name)) * inner
+                total += sp.diff(expression, self.symbol(name)) * inner
         return total
 
     def _definition_slope(self, name: str, state: str) -> sp.Expr:
@@ -188,58 +191,58 @@ class Equations:
         """Rates and affinity of each mechanism, by membrane and label."""
         return {(m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms}
 
-    def _turnover(self, m: MembraneStructure, use: MechanismStructure) -> Turnover:
+    def _turnover(self, m: MembraneStructure, use: MechanismUse) -> Turnover:
         law, inside, outside = use.mechanism, use.moves, use.moves_outside
         charge_moved = self.structure.charge_moved(use)
         forward = self._value(law.rate, m, use)
-        electric = charge_moved * symbol(voltage(m.name)) / symbol("rt_over_f")
+        electric = charge_moved * self.symbol(voltage(m.name)) / self.symbol(THERMAL_VOLTAGE)
         ratios = self._concentration_powers(m, use)
         uphill = electric + sum(n * sp.log(ratio) for ratio, n in ratios)
         fold = sp.Mul(*(ratio**n for ratio, n in ratios)) * sp.exp(electric)
         if law.equilibrium is not None:
             constant = self._value(law.equilibrium, m, use)
             uphill, fold = uphill - sp.log(constant), fold / constant
-        affinity = -uphill - law.atp * symbol(ATP_ENERGY)
+        affinity = -uphill - law.atp * self.symbol(ATP_ENERGY)
         if not law.reversible:
             return Turnover(forward, forward, None, affinity, inside, outside, charge_moved)
         if law.atp:
-            fold *= sp.exp(law.atp * symbol(ATP_ENERGY))
+            fold *= sp.exp(law.atp * self.symbol(ATP_ENERGY))
         backward = forward * fold
         net = _exact_net(forward, -affinity)
         return Turnover(
             forward - backward if net is None else net, forward, backward, affinity, inside, outside, charge_moved
         )
 
-    def _concentration_powers(self, m: MembraneStructure, use: MechanismStructure) -> list[tuple[sp.Expr, int]]:
+    def _concentration_powers(self, m: MembraneStructure, use: MechanismUse) -> list[tuple[sp.Expr, int]]:
         """Concentrations, or their ratios inside to outside, whose powers make up the affinity."""
         found: list[tuple[sp.Expr, int]] = []
         for s in use.species:
-            inside, outside = (symbol(concentration(c, s)) for c in (m.inside, m.outside))
+            inside, outside = (self.symbol(concentration(c, s)) for c in (m.inside, m.outside))
             n, other = use.moves.get(s, 0), use.moves_outside.get(s, 0)
             found += (
                 [(inside / outside, n)] if other == -n else [(c, k) for c, k in ((inside, n), (outside, other)) if k]
             )
         return found
 
-    def _value(self, rate: Rate, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:
+    def _value(self, rate: Rate, m: MembraneStructure, use: MechanismUse) -> sp.Expr:
         """A rate of a mechanism or of its gates in the equations' own names."""
         return sp.sympify(rate(**{name: self._argument(name, m, use) for name in arguments(rate)}))
 
-    def _argument(self, name: str, m: MembraneStructure, use: MechanismStructure) -> sp.Expr:
+    def _argument(self, name: str, m: MembraneStructure, use: MechanismUse) -> sp.Expr:
         """The expression that a rate law's argument stands for."""
         if name == "faraday":
             return FARADAY_SYMBOL
         if name == "z":
             return sp.Integer(self.charges[str(use.chosen)])
         if name == "temperature":
-            return symbol("rt_over_f") * FARADAY_SYMBOL / sp.Float(GAS_CONSTANT)
-        return symbol(argument_name(name, m, use))
+            return self.symbol(THERMAL_VOLTAGE) * FARADAY_SYMBOL / sp.Float(GAS_CONSTANT)
+        return self.symbol(argument_name(name, m, use))
 
     @cached_property
     def gate_changes(self) -> dict[str, sp.Expr]:
         """Rate of change [1/s] of each gate that is a state."""
         return {
-            name: gate.change(symbol(name), lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
+            name: gate.change(self.symbol(name), lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
             for name, (m, use, gate) in self.structure.gates.items()
             if not gate.at_once
         }
@@ -256,14 +259,14 @@ class Equations:
     def derivative(self) -> dict[str, sp.Expr]:
         """Right-hand side by state; for an electroneutral potential the net inward current over F."""
         rates = {
-            f"{m.name}.{use.label}": symbol(f"area_{m.name}") * self.turnovers[m.name, use.label].net
+            f"{m.name}.{use.label}": self.symbol(area(m.name)) * self.turnovers[m.name, use.label].net
             for m in self.structure.membranes
             for use in m.mechanisms
         } | self.water_flows
         rates |= self.gate_changes | {CLOCK: sp.Integer(1)}
         found = {}
         for name, row in self.flows.items():
-            size = FARADAY_SYMBOL if name.startswith("q_") else sp.Integer(1)
+            size = FARADAY_SYMBOL if name in self.structure.states_of["charge"] else sp.Integer(1)
             found[name] = size * sp.Add(*(n * rates[column] for column, n in row.items()))
         return found
 
@@ -271,8 +274,8 @@ class Equations:
     def water_flows(self) -> dict[str, sp.Expr]:
         """Volume flow [m3/s] into the inside of each membrane that lets water through at a finite rate."""
         return {
-            m.name: symbol(f"water_permeability_{m.name}")
-            * symbol(f"area_{m.name}")
+            m.name: self.symbol(water_permeability(m.name))
+            * self.symbol(area(m.name))
             * (self.osmolarity(m.inside) - self.osmolarity(m.outside))
             for m in self.structure.membranes
             if m.water == "finite"
@@ -281,7 +284,7 @@ class Equations:
     @cached_property
     def differential(self) -> tuple[bool, ...]:
         """Whether each state has a time derivative; the others (potentials) solve an equation."""
-        return tuple(not name.startswith("phi_") for name in self.structure.states)
+        return tuple(name not in self.structure.states_of["potential"] for name in self.structure.states)
 
     @cached_property
     def dependent(self) -> dict[str, dict[str, sp.Expr]]:
@@ -298,7 +301,9 @@ class Equations:
             return {}
         # Columns of the transposed matrix that are not pivots are combinations of earlier pivots.
         reduced, pivots = matrix.T.rref()
-        scale = {name: FARADAY_SYMBOL if name.startswith("q_") else sp.Integer(1) for name in names}
+        scale = {
+            name: FARADAY_SYMBOL if name in self.structure.states_of["charge"] else sp.Integer(1) for name in names
+        }
         return {
             names[j]: {
                 names[p]: scale[names[j]] * reduced[i, j] / scale[names[p]]
@@ -348,3 +353,28 @@ def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
         if not coefficient.has(bern_symbol()) and sp.expand(same) == 0:
             return -coefficient * x
     return None
+
+
+def argument_name(argument: str, m: MembraneStructure, use: MechanismUse) -> str:
+    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.base`.
+
+    Numbers that belong to no state and no parameter (``z``, ``faraday``, ``temperature``) keep their name.
+    """
+    mechanism = use.mechanism
+    if any(p.name == argument for p in mechanism.parameters):
+        return parameter_name(m.name, use.owner, argument)
+    if any(g.name == argument for g in mechanism.gates):
+        return gate_name(m.name, use.owner, argument)
+    if argument in ("z", "faraday", "temperature", THERMAL_VOLTAGE):
+        return argument
+    if argument in ("v", "area", "time"):
+        return {"v": voltage(m.name), "area": area(m.name), "time": CLOCK}[argument]
+    if "." in argument:
+        return gate_name(m.name, *argument.split("."))
+    what, _, side = argument.rpartition("_")
+    compartment = {"i": m.inside, "o": m.outside}[side]
+    if what == "volume":
+        return volume(compartment)
+    if what in mechanism.partners:
+        what = use.partners[mechanism.partners.index(what)]
+    return concentration(compartment, str(use.chosen) if what == "c" else what)

@@ -16,18 +16,11 @@ from typing import Any
 import numpy as np
 
 from simulator.model.contents import Contents, Values
+from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import schedule
 from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
-from simulator.model.structure import (
-    CLOCK,
-    Structure,
-    amount,
-    charge,
-    potential,
-    structure_of,
-    volume,
-)
+from simulator.model.structure import Structure, structure_of
 from simulator.scenario.scenario import Scenario
 
 #: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
@@ -144,10 +137,8 @@ class Model:
         out: list[Any] = []
         for c in self.structure.compartments:
             out += [TRACE_CONCENTRATION * contents.volume(c.name) for _ in c.states]
-        free = [c.name for c in self.structure.compartments if c.potential == "free"]
-        capacitor = capacitances(contents, free)
-        for i in range(len(free)):
-            out.append(thermal if self.structure.formulation == "electroneutral" else capacitor[i][i] * thermal)
-        out += [GATE_SCALE] * len(self.structure.gate_states) + [1.0] * (CLOCK in self.structure.states)
+        kinds = self.structure.states_of
+        out += [row[i] * thermal for i, row in enumerate(capacitances(contents) if kinds["charge"] else ())]
+        out += [thermal] * len(kinds["potential"]) + [GATE_SCALE] * len(kinds["gate"]) + [1.0] * len(kinds["clock"])
         out += [contents.volume(c.name) for c in self.structure.compartments if c.volume == "state"]
         return stacked(out)

@@ -10,7 +10,20 @@ import numpy as np
 
 from simulator.mechanisms import CLAMP
 from simulator.model.contents import Contents
-from simulator.model.structure import ATP_ENERGY, amount, concentration, impermeant, parameter_name, volume, water_total
+from simulator.model.names import (
+    ATP_ENERGY,
+    THERMAL_VOLTAGE,
+    amount,
+    area,
+    capacitance,
+    concentration,
+    impermeant,
+    length,
+    parameter_name,
+    volume,
+    water_permeability,
+    water_total,
+)
 from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
 
 
@@ -26,7 +39,7 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
     """
     values, structure = contents.values, contents.structure
     thermal = contents.thermal_voltage()
-    found: dict[str, Any] = {"rt_over_f": thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
+    found: dict[str, Any] = {THERMAL_VOLTAGE: thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
     for c in structure.compartments:
         found[impermeant(c.name)] = contents.impermeant(c.name)
         for s in c.species:
@@ -40,11 +53,11 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
         found[water_total(group)] = sum(contents.volume(c) for c in group)
     for m in structure.membranes:
         key = f"membranes.{m.name}"
-        found[f"area_{m.name}"] = contents.area(m.name)
-        found[f"length_{m.inside}"] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
-        found[f"capacitance_{m.name}"] = values[f"{key}.capacitance"]
+        found[area(m.name)] = contents.area(m.name)
+        found[length(m.inside)] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
+        found[capacitance(m.name)] = values[f"{key}.capacitance"]
         if m.water == "finite":
-            found[f"water_permeability_{m.name}"] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
+            found[water_permeability(m.name)] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
         for use in m.mechanisms:
             if use.label == CLAMP:
                 gain, command = clamps.get(m.name, (0.0, 0.0))

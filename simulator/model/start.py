@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.errors import ModelError
 from simulator.model.contents import Contents
+from simulator.model.structure import capacitance_matrix
 from simulator.physics.constants import FARADAY
 
 #: Disagreement [V] between given potential and given composition that is still rounding.
@@ -114,24 +115,19 @@ def check_solute(contents: Contents) -> None:
 def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict[str, Any]:
     """Charge [C] of each compartment with a potential of its own."""
     free = list(potentials)
-    capacitor = capacitances(contents, free)
+    capacitor = capacitances(contents)
     return {
         name: sum(capacitor[i][j] * potentials[other] for j, other in enumerate(free)) for i, name in enumerate(free)
     }
 
 
-def capacitances(contents: Contents, free: list[str]) -> list[list[Any]]:
-    """Matrix that turns potentials of the free compartments into their charges."""
-    matrix: list[list[Any]] = [[0.0] * len(free) for _ in free]
-    for name in contents.scenario.membranes:
-        c = contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
-        ends = [free.index(side) if side in free else None for side in _sides(contents, name)]
-        for i, j in (ends, ends[::-1]):
-            if i is not None:
-                matrix[i][i] = matrix[i][i] + c
-                if j is not None:
-                    matrix[i][j] = matrix[i][j] - c
-    return matrix
+def capacitances(contents: Contents) -> list[list[Any]]:
+    """Matrix that turns potentials [V] of the free compartments into their charges [C], at t = 0."""
+    size = {
+        name: contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
+        for name in contents.scenario.membranes
+    }
+    return capacitance_matrix(contents.structure, size)
 
 
 def _composition_equation(contents: Contents, free: list[str], name: str) -> tuple[list[Any], Any]:
@@ -144,7 +140,7 @@ def _composition_equation(contents: Contents, free: list[str], name: str) -> tup
             if _sides(contents, m)[0] == name
         ]
         return [float(c == name) for c in free], next((g for g in guesses if g is not None), 0.0)
-    return capacitances(contents, free)[free.index(name)], _composition_charge(contents, name)
+    return capacitances(contents)[free.index(name)], _composition_charge(contents, name)
 
 
 def _composition_is_complete(contents: Contents, compartment: str) -> bool:

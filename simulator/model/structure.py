@@ -5,22 +5,39 @@ Two scenarios with equal structure share one kernel, whatever their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
 
 from simulator.errors import ModelError
 from simulator.mechanisms import CLAMP, Gate
 from simulator.mechanisms.base import arguments
-from simulator.mechanisms.use import MechanismStructure
+from simulator.mechanisms.use import MechanismUse
+from simulator.model.names import (
+    ATP_ENERGY,
+    CLOCK,
+    THERMAL_VOLTAGE,
+    amount,
+    area,
+    capacitance,
+    charge,
+    concentration,
+    gate_name,
+    impermeant,
+    length,
+    parameter_name,
+    potential,
+    voltage,
+    volume,
+    water_permeability,
+    water_total,
+)
 from simulator.scenario.parts import ClampEvent
 from simulator.scenario.scenario import Scenario
-
-#: State: time since the start, in models with a law that depends on it.
-CLOCK = "time"
-
-#: Parameter: free energy of ATP hydrolysis over RT, in models with a mechanism that uses ATP.
-ATP_ENERGY = "atp_energy_over_rt"
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class MembraneStructure:
     outside: str
     area: str
     water: str
-    mechanisms: tuple[MechanismStructure, ...]
+    mechanisms: tuple[MechanismUse, ...]
 
 
 @dataclass(frozen=True)
@@ -64,12 +81,12 @@ class Structure:
         return next(c for c in self.compartments if c.name == name)
 
     @cached_property
-    def uses(self) -> tuple[tuple[MembraneStructure, MechanismStructure], ...]:
+    def uses(self) -> tuple[tuple[MembraneStructure, MechanismUse], ...]:
         """Every mechanism with its membrane, in order."""
         return tuple((m, use) for m in self.membranes for use in m.mechanisms)
 
     @cached_property
-    def gates(self) -> dict[str, tuple[MembraneStructure, MechanismStructure, Gate]]:
+    def gates(self) -> dict[str, tuple[MembraneStructure, MechanismUse, Gate]]:
         """Every gate by name, with where it is; mechanisms of one channel share theirs."""
         return {gate_name(m.name, use.owner, g.name): (m, use, g) for m, use in self.uses for g in use.mechanism.gates}
 
@@ -83,25 +100,55 @@ class Structure:
         """Whether some law moves charge or mass otherwise than it says, so that nothing need be conserved."""
         return any(use.mechanism.open or self.charge_moved(use) != self.charge_carried(use) for _, use in self.uses)
 
-    def charge_carried(self, use: MechanismStructure) -> int:
+    def charge_carried(self, use: MechanismUse) -> int:
         """Charges of the molecules that enter the inside per turnover."""
         charges = dict(self.charges)
         return sum(n * charges[s] for s, n in use.moves.items())
 
-    def charge_moved(self, use: MechanismStructure) -> int:
+    def charge_moved(self, use: MechanismUse) -> int:
         """Charges that are booked as entering the inside per turnover."""
         declared = use.mechanism.charge
         return self.charge_carried(use) if declared is None else declared
 
     @cached_property
+    def states_of(self) -> dict[str, tuple[str, ...]]:
+        """Names of the states by kind: ``amount``, ``charge`` or ``potential``, ``gate``, ``clock``, ``volume``."""
+        free = [c.name for c in self.compartments if c.potential == "free"]
+        electroneutral = self.formulation == "electroneutral"
+        return {
+            "amount": tuple(amount(c.name, s) for c in self.compartments for s in c.states),
+            "charge": () if electroneutral else tuple(map(charge, free)),
+            "potential": tuple(map(potential, free)) if electroneutral else (),
+            "gate": self.gate_states,
+            "clock": (CLOCK,) if any("time" in needs(use) for _, use in self.uses) else (),
+            "volume": tuple(volume(c.name) for c in self.compartments if c.volume == "state"),
+        }
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states in order: amounts, charges or potentials, gates, the clock, volumes."""
-        amounts = [amount(c.name, s) for c in self.compartments for s in c.states]
-        letter = potential if self.formulation == "electroneutral" else charge
-        electric = [letter(c.name) for c in self.compartments if c.potential == "free"]
-        clock = [CLOCK] if any("time" in needs(use) for _, use in self.uses) else []
-        volumes = [volume(c.name) for c in self.compartments if c.volume == "state"]
-        return (*amounts, *electric, *self.gate_states, *clock, *volumes)
+        return tuple(chain.from_iterable(self.states_of.values()))
+
+    def places(self, *kinds: str) -> np.ndarray:
+        """Which states are of one of these kinds (see :attr:`states_of`), shape (states,)."""
+        return np.repeat([kind in kinds for kind in self.states_of], [*map(len, self.states_of.values())])
+
+    @cached_property
+    def osmotic_volumes(self) -> tuple[str, ...]:
+        """Names of the volumes that follow from the contents at once."""
+        return tuple(volume(c) for g in self.osmotic_groups for c in g if self.compartment(c).volume == "osmotic")
+
+    @cached_property
+    def bath_concentrations(self) -> tuple[str, ...]:
+        """Names of the parameters that are concentrations."""
+        return tuple(concentration(c.name, s) for c in self.compartments if c.volume == "bath" for s in c.species)
+
+    @cached_property
+    def signed(self) -> frozenset[str]:
+        """Names of what may be negative; amounts, concentrations, volumes, areas and the like never are."""
+        electric = [*self.states_of["charge"], *self.states_of["potential"], *(voltage(m.name) for m in self.membranes)]
+        own = [parameter_name(m.name, use.owner, p.name) for m, use in self.uses for p in use.mechanism.parameters]
+        return frozenset((*electric, *own, *self.gates, ATP_ENERGY))
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -109,7 +156,7 @@ class Structure:
         return tuple(dict.fromkeys(self._parameters()))
 
     def _parameters(self) -> Iterator[str]:
-        yield "rt_over_f"
+        yield THERMAL_VOLTAGE
         if any(use.mechanism.atp for _, use in self.uses):
             yield ATP_ENERGY
         for c in self.compartments:
@@ -124,12 +171,12 @@ class Structure:
             yield water_total(group)
         for m in self.membranes:
             if m.area == "given":
-                yield f"area_{m.name}"
+                yield area(m.name)
             elif m.area == "cylinder":
-                yield f"length_{m.inside}"
-            yield f"capacitance_{m.name}"
+                yield length(m.inside)
+            yield capacitance(m.name)
             if m.water == "finite":
-                yield f"water_permeability_{m.name}"
+                yield water_permeability(m.name)
             for use in m.mechanisms:
                 for parameter in use.mechanism.parameters:
                     yield parameter_name(m.name, use.owner, parameter.name)
@@ -150,88 +197,13 @@ class Structure:
         )
 
 
-def amount(compartment: str, species: str) -> str:
-    """Name of an amount."""
-    return f"n_{compartment}_{species}"
-
-
-def concentration(compartment: str, species: str) -> str:
-    """Name of a concentration: a parameter in a bath, else amount over volume."""
-    return f"c_{compartment}_{species}"
-
-
-def impermeant(compartment: str) -> str:
-    """Name of the impermeant solute: amount in a free compartment, concentration in a bath."""
-    return f"x_{compartment}"
-
-
-def charge(compartment: str) -> str:
-    """Name of a compartment's charge."""
-    return f"q_{compartment}"
-
-
-def potential(compartment: str) -> str:
-    """Name of a compartment's potential."""
-    return f"phi_{compartment}"
-
-
-def voltage(membrane: str) -> str:
-    """Name of a membrane potential, inside minus outside."""
-    return f"v_{membrane}"
-
-
-def volume(compartment: str) -> str:
-    """Name of a compartment's volume."""
-    return f"w_{compartment}"
-
-
-def water_total(group: tuple[str, ...]) -> str:
-    """Name of the constant total volume of a closed osmotic group."""
-    return "w_total_" + "_".join(group)
-
-
-def parameter_name(membrane: str, label: str, parameter: str) -> str:
-    """Name of a mechanism's parameter."""
-    return f"p_{membrane}_{label}_{parameter}"
-
-
-def gate_name(membrane: str, label: str, gate: str) -> str:
-    """Name of a gate."""
-    return f"g_{membrane}_{label}_{gate}"
-
-
-def needs(use: MechanismStructure) -> set[str]:
+def needs(use: MechanismUse) -> set[str]:
     """Everything that a mechanism's rate and its gates' rates are functions of."""
     found = set(use.mechanism.arguments)
     for gate in use.mechanism.gates:
         for rate in (gate.opening, gate.closing, gate.steady, gate.time_constant):
             found |= set(arguments(rate)) if rate is not None else set()
     return found
-
-
-def argument_name(argument: str, m: MembraneStructure, use: MechanismStructure) -> str:
-    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.base`.
-
-    Numbers that belong to no state and no parameter (``z``, ``faraday``, ``temperature``) keep their name.
-    """
-    mechanism = use.mechanism
-    if any(p.name == argument for p in mechanism.parameters):
-        return parameter_name(m.name, use.owner, argument)
-    if any(g.name == argument for g in mechanism.gates):
-        return gate_name(m.name, use.owner, argument)
-    if argument in ("z", "faraday", "temperature", "rt_over_f"):
-        return argument
-    if argument in ("v", "area", "time"):
-        return {"v": voltage(m.name), "area": f"area_{m.name}", "time": CLOCK}[argument]
-    if "." in argument:
-        return gate_name(m.name, *argument.split("."))
-    what, _, side = argument.rpartition("_")
-    compartment = {"i": m.inside, "o": m.outside}[side]
-    if what == "volume":
-        return volume(compartment)
-    if what in mechanism.partners:
-        what = use.partners[mechanism.partners.index(what)]
-    return concentration(compartment, str(use.chosen) if what == "c" else what)
 
 
 def structure_of(scenario: Scenario) -> Structure:
@@ -242,9 +214,9 @@ def structure_of(scenario: Scenario) -> Structure:
             clamped |= {name: clamp.carrier for name, clamp in event.clamp.items()}
     membranes = []
     for name, m in scenario.membranes.items():
-        mechanisms = [use for label, entry in m.mechanisms.items() for use in entry.structures(label)]
+        mechanisms = [use for label, entry in m.mechanisms.items() for use in entry.uses(label)]
         if name in clamped:
-            mechanisms.append(MechanismStructure(CLAMP, CLAMP, clamped[name]))
+            mechanisms.append(MechanismUse(CLAMP, CLAMP, clamped[name]))
         water = m.water if isinstance(m.water, str) else "finite"
         membranes.append(MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms)))
     names = list(scenario.compartments)
@@ -320,3 +292,25 @@ def connected(names: list[str], links: list[tuple[str, str]]) -> tuple[tuple[str
         if not any(group[name] is other for other in seen):
             seen.append(group[name])
     return tuple(tuple(n for n in names if n in members) for members in seen)
+
+
+def capacitance_matrix(structure: Structure, size: Mapping[str, Any]) -> list[list[Any]]:
+    """Matrix that turns the potentials of the free compartments into their charges.
+
+    Parameters
+    ----------
+    structure : Structure
+        What is connected to what.
+    size : mapping
+        Capacitance of each whole membrane [F], as numbers, arrays or symbols.
+    """
+    free = [c.name for c in structure.compartments if c.potential == "free"]
+    matrix: list[list[Any]] = [[0] * len(free) for _ in free]
+    for m in structure.membranes:
+        ends = [free.index(side) if side in free else None for side in (m.inside, m.outside)]
+        for i, j in (ends, ends[::-1]):
+            if i is not None:
+                matrix[i][i] = matrix[i][i] + size[m.name]
+                if j is not None:
+                    matrix[i][j] = matrix[i][j] - size[m.name]
+    return matrix

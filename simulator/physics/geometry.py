@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
+
+#: Where the area of a membrane follows the volume w inside it, it goes with this power of w: a sphere keeps its
+#: shape, a cylinder its length.
+AREA_POWERS = {"given": Fraction(0), "sphere": Fraction(2, 3), "cylinder": Fraction(1, 2)}
 
 
 def sphere_volume(radius: Any) -> Any:

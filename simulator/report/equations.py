@@ -14,7 +14,7 @@ from simulator.mechanisms.custom_law import NAMES
 from simulator.mechanisms.expressions import FUNCTIONS
 from simulator.mechanisms.gating import FORMS, bell
 from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
-from simulator.model.equations import Equations, symbol
+from simulator.model.equations import Equations
 from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
 
@@ -50,7 +50,7 @@ def equations_text(structure: Structure) -> str:
 
 def mechanism_text(mechanism: Mechanism) -> str:
     """Everything about one mechanism: law, stoichiometry, parameters, source."""
-    arguments = {name: symbol(name) for name in mechanism.arguments}
+    arguments = {name: sp.Symbol(name, positive=True) for name in mechanism.arguments}
     kind = "forward rate" if mechanism.reversible else "net rate (irreversible)"
     moves = ", ".join(
         f"{n:+d} {mechanism.chooses if s == '*' else s.removeprefix('*')}" for s, n in mechanism.moves.items()
@@ -66,7 +66,7 @@ def mechanism_text(mechanism: Mechanism) -> str:
     if mechanism.outside == {}:
         lines.append("  a reaction inside: nothing leaves the outside")
     if mechanism.equilibrium is not None:
-        constants = {name: symbol(name) for name in parameters_of(mechanism.equilibrium)}
+        constants = {name: sp.Symbol(name, positive=True) for name in parameters_of(mechanism.equilibrium)}
         lines.append(f"  at rest the products over the reactants are {_text(mechanism.equilibrium(**constants))}")
     if mechanism.chooses:
         lines.append(f"  {mechanism.chooses}: the {mechanism.chooses} it moves")

@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from simulator.mechanisms import Mechanism
-from simulator.mechanisms.use import MechanismStructure
-from simulator.model.structure import MembraneStructure, voltage
+from simulator.mechanisms.use import MechanismUse
+from simulator.model.names import THERMAL_VOLTAGE, area, impermeant, voltage
+from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
 from simulator.trajectory.labelled import Field
@@ -41,7 +42,7 @@ class Analysis:
     @cached_property
     def thermal_voltage(self) -> np.ndarray:
         """RT/F [V] at each saved time, shape (times,)."""
-        return self.parameter("rt_over_f")
+        return self.parameter(THERMAL_VOLTAGE)
 
     @cached_property
     def nernst(self) -> Field:
@@ -67,8 +68,8 @@ class Analysis:
         t = self.trajectory
         values = np.nansum(t.concentration.values, axis=2)
         for i, c in enumerate(t.structure.compartments):
-            impermeant = self.parameter(f"x_{c.name}")
-            values[:, i] += impermeant if c.volume == "bath" else impermeant / t.volume[:, i]
+            trapped = self.parameter(impermeant(c.name))
+            values[:, i] += trapped if c.volume == "bath" else trapped / t.volume[:, i]
         return self._field(values, "compartment", "mol/m^3", "osmolarity")
 
     # -- each mechanism ---------------------------------------------------------------------------
@@ -104,7 +105,7 @@ class Analysis:
         return self._field(values, "mechanism", "mol/m^2/s", "net turnover")
 
     @property
-    def mechanisms(self) -> list[tuple[MembraneStructure, MechanismStructure, Mechanism]]:
+    def mechanisms(self) -> list[tuple[MembraneStructure, MechanismUse, Mechanism]]:
         """Membrane, use and law of each mechanism, in the order of the ``mechanism`` labels."""
         return [(m, use, use.mechanism) for m, use in self.trajectory.structure.uses]
 
@@ -155,8 +156,7 @@ class Analysis:
         t = self.trajectory
         derived = t.equations.quantities(t.states, t.parameters)
         columns = (
-            derived[name] if (name := f"area_{m.name}") in derived else self.parameter(name)
-            for m in t.structure.membranes
+            derived[name] if (name := area(m.name)) in derived else self.parameter(name) for m in t.structure.membranes
         )
         return self._field(self._columns(columns), "membrane", "m^2", "area")
 

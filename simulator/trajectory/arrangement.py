@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import load_arrays
-from simulator.model.structure import CLOCK, Structure, amount, charge, concentration, potential, voltage, volume
+from simulator.model.names import CLOCK, amount, charge, concentration, potential, voltage, volume
+from simulator.model.structure import Structure
 
 __all__ = ["ARRANGED", "arranged", "concentrations", "gathered", "membrane_potentials"]
 

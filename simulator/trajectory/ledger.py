@@ -27,14 +27,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.model.structure import water_total
+from simulator.model.names import capacitance, impermeant, water_flow, water_total
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
+from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
-
-#: Where an area follows a volume w, it goes with this power of w.
-AREA_POWERS = {"given": 0.0, "sphere": 2.0 / 3.0, "cylinder": 0.5}
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class _Books:
         for m in self.structure.membranes:
             if m.water == "finite":
                 inside, outside = (analysis.osmolarity.sel(compartment=c) for c in (m.inside, m.outside))
-                dissipated[f"water {m.name}"] = self.rt * self.water[f"water_{m.name}"] * (inside - outside)
+                dissipated[f"water {m.name}"] = self.rt * self.water[water_flow(m.name)] * (inside - outside)
         return Ledger(t.time, self._stored(), rates, supplied, dissipated, self._efficiency())
 
     def _flows(self) -> np.ndarray:
@@ -175,8 +173,8 @@ class _Books:
         found = np.zeros((len(t.time), len(self.place)))
         for m in self.structure.membranes:
             if m.water == "finite":
-                found[:, self.place[m.inside]] += self.water[f"water_{m.name}"]
-                found[:, self.place[m.outside]] -= self.water[f"water_{m.name}"]
+                found[:, self.place[m.inside]] += self.water[water_flow(m.name)]
+                found[:, self.place[m.outside]] -= self.water[water_flow(m.name)]
         for group in self.structure.osmotic_groups:
             soft = [self.place[c] for c in group if self.structure.compartment(c).volume == "osmotic"]
             baths = [self.place[c] for c in group if self.structure.compartment(c).volume == "bath"]
@@ -216,7 +214,7 @@ class _Books:
         for m in self.structure.membranes:
             if self.structure.formulation == "capacitive" and m.area != "given":
                 i = self.place[m.inside]
-                growth = AREA_POWERS[m.area] * self.swelling[:, i] / self.trajectory.volume[:, i]
+                growth = float(AREA_POWERS[m.area]) * self.swelling[:, i] / self.trajectory.volume[:, i]
                 found[m.name] = self._capacitor(m.name) * growth
         return found
 
@@ -244,13 +242,13 @@ class _Books:
         """``C A V^2/2`` [J]."""
         v = self.trajectory.potential.sel(membrane=membrane)
         area = self.analysis.area.sel(membrane=membrane)
-        return self.analysis.parameter(f"capacitance_{membrane}") * area * v**2 / 2.0
+        return self.analysis.parameter(capacitance(membrane)) * area * v**2 / 2.0
 
     def _stored(self) -> dict[str, np.ndarray]:
         t, found = self.trajectory, {}
         for i, c in enumerate(self.structure.compartments):
             if c.volume != "bath":
-                trapped = self.analysis.parameter(f"x_{c.name}")
+                trapped = self.analysis.parameter(impermeant(c.name))
                 amounts = np.column_stack([np.nan_to_num(t.amount[:, i]), trapped])
                 ratio = amounts / t.volume[:, i, None]
                 # n ln c goes to zero with n

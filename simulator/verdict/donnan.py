@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.model.structure import MembraneStructure, amount, charge, concentration, impermeant
+from simulator.model.names import THERMAL_VOLTAGE, amount, capacitance, charge, concentration, impermeant
+from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import FARADAY
-from simulator.trajectory.ledger import AREA_POWERS
+from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.verdict import Verdict
 
@@ -75,14 +76,14 @@ class _End:
         stored = float(start.get(charge(inside.name), 0.0)) / FARADAY
         everything = sum(self.charges[s] * n for s, n in held.items())
         self.fixed = stored - everything + sum(self.charges[s] * n for s, n in self.trapped.items())
-        self.thermal = float(numbers["rt_over_f"])
+        self.thermal = float(numbers[THERMAL_VOLTAGE])
         self.free_volume = inside.volume in ("osmotic", "state")
         self.osmolarity = sum(self.outside.values()) + float(numbers[impermeant(outside.name)])
         self.volume = float(contents.balanced_volume(inside.name))
         capacitive = structure.formulation == "capacitive"
         area = float(contents.balanced_area(m.name))
-        self.capacitance = float(numbers[f"capacitance_{m.name}"]) * area / FARADAY if capacitive else 0.0
-        self.power = AREA_POWERS[m.area]
+        self.capacitance = float(numbers[capacitance(m.name)]) * area / FARADAY if capacitive else 0.0
+        self.power = float(AREA_POWERS[m.area])
 
     def inside(self, v: float) -> dict[str, float]:
         """Concentrations [mol/m3] of the mobile species at a potential."""

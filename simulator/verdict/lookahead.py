@@ -144,10 +144,10 @@ class _Orbit:
     def sizes(self, states: np.ndarray) -> dict[str, np.ndarray]:
         """Volumes and amounts by name, shape (times,)."""
         derived = self.equations.quantities(states, self.parameters)
-        volumes = {name: np.asarray(v) for name, v in derived.items() if name.startswith("w_")}
-        own = {name: states[:, i] for i, name in enumerate(self.model.structure.states)}
-        volumes |= {name: v for name, v in own.items() if name.startswith("w_")}
-        return volumes | {name: v for name, v in own.items() if name.startswith("n_")}
+        structure = self.model.structure
+        own = dict(zip(structure.states, states.T, strict=True))
+        found = {name: np.asarray(derived[name]) for name in structure.osmotic_volumes}
+        return found | {name: own[name] for kind in ("volume", "amount") for name in structure.states_of[kind]}
 
 
 def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | None:

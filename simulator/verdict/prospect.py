@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.model.structure import amount, concentration, voltage, volume
+from simulator.model.names import amount, concentration, voltage, volume
 from simulator.physics.notation import duration
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.cycle import Cycle

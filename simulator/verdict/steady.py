@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, permutations
-from types import ModuleType
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays, load_program
 from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
-from simulator.model.structure import amount
+from simulator.model.names import amount
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
@@ -136,11 +135,9 @@ class _Search:
     def __init__(self, model: Model, parameters: np.ndarray, state: np.ndarray):
         self.model, self.parameters, self.state = model, parameters, state
         self.equations, self.scales = load_arrays(model.structure), model.scales()
-        self.volumes = _volumes(self.equations, state, parameters)
+        self.volumes = self._volumes(state)
         self.found: list[tuple[np.ndarray, str]] = []
-        names = model.structure.states
-        self.positive = np.array([name.startswith(("n_", "w_")) for name in names])
-        self.bounded = np.array([name.startswith("g_") for name in names])
+        self.positive, self.bounded = model.structure.places("amount", "volume"), model.structure.places("gate")
 
     def everywhere(self) -> None:
         """Newton's method from the initial state and from others, then with what was found divided out."""
@@ -207,15 +204,15 @@ class _Search:
 
     def _shifted(self, state: np.ndarray, voltages: float) -> np.ndarray:
         """A state with every charge or potential of its own shifted by so many thermal voltages."""
-        names, step = self.equations.STATES, np.zeros(len(state))
+        names, kinds, step = self.equations.STATES, self.model.structure.states_of, np.zeros(len(state))
         for i, name in enumerate(names):
-            if name in self.equations.DEPENDENT and name.startswith("q_"):
+            if name in self.equations.DEPENDENT and name in kinds["charge"]:
                 weights = self.equations.DEPENDENT[name]
                 if not weights:  # no ion can come or go
                     continue
                 most = max(weights, key=lambda s: state[names.index(s)])
                 step[names.index(most)] += voltages * self.scales[i] / weights[most]
-            elif name.startswith(("q_", "phi_")):
+            elif name in (*kinds["charge"], *kinds["potential"]):
                 step[i] = voltages * self.scales[i]
         let_follow(self.equations, step)
         return state + step
@@ -320,7 +317,15 @@ class _Search:
         """Whether a volume is beyond any cell's."""
         if not len(self.volumes):
             return False
-        return bool((_volumes(self.equations, state, self.parameters) > LARGEST_SWELLING * self.volumes).any())
+        return bool((self._volumes(state) > LARGEST_SWELLING * self.volumes).any())
+
+    def _volumes(self, state: np.ndarray) -> np.ndarray:
+        """Volumes [m3] that can change: states of their own, or what follows from the contents."""
+        own = state[self.model.structure.places("volume")]
+        if not self.equations.OSMOTIC:
+            return own
+        derived = self.equations.quantities(state, self.parameters)
+        return np.array([*own, *(derived[name] for name in self.equations.OSMOTIC)])
 
     def _damping(self, state: np.ndarray, step: np.ndarray) -> float:
         """Part of a step that changes no amount too much, and no potential by more than its scale."""
@@ -340,15 +345,6 @@ class _Search:
             slope += -2.0 * float(away @ (step / size)) / square / (1.0 + square)
         factor = 1.0 - slope
         return factor if abs(factor) > 1e-6 else 1e-6
-
-
-def _volumes(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Volumes [m3] that can change: states of their own, or what follows from the contents."""
-    own = [v for name, v in zip(equations.STATES, state, strict=True) if name.startswith("w_")]
-    if not equations.OSMOTIC:
-        return np.array(own)
-    derived = equations.quantities(state, parameters)
-    return np.array([*own, *(derived[name] for name in equations.OSMOTIC)])
 
 
 def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: str) -> SteadyState:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.model.model import TRACE_CONCENTRATION
-from simulator.model.structure import concentration, voltage
+from simulator.model.names import THERMAL_VOLTAGE, concentration, voltage, water_flow, water_permeability
 from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
@@ -255,12 +255,12 @@ def _water_affinities(trajectory: Trajectory, state: np.ndarray, parameters: np.
     names = trajectory.structure.parameters
     found = {}
     for m in trajectory.structure.membranes:
-        if m.water == "finite" and parameters[names.index(f"water_permeability_{m.name}")] > 0.0:
+        if m.water == "finite" and parameters[names.index(water_permeability(m.name))] > 0.0:
             analysis = Analysis(trajectory)
             size = float(analysis.osmolarity.sel(compartment=m.outside)[-1])
-            permeability = float(parameters[names.index(f"water_permeability_{m.name}")])
+            permeability = float(parameters[names.index(water_permeability(m.name))])
             area = float(analysis.area.sel(membrane=m.name)[-1])
-            found[f"{m.name}.water"] = float(flows[f"water_{m.name}"]) / (permeability * area * size)
+            found[f"{m.name}.water"] = float(flows[water_flow(m.name)]) / (permeability * area * size)
     return found
 
 
@@ -284,7 +284,9 @@ def _species_words(
                 words[s] = "not_converged"
             else:
                 inside, outside = (numbers[concentration(c, s)] for c in (m.inside, m.outside))
-                force = electrochemical_difference(inside, outside, z, numbers[voltage(m.name)] / numbers["rt_over_f"])
+                force = electrochemical_difference(
+                    inside, outside, z, numbers[voltage(m.name)] / numbers[THERMAL_VOLTAGE]
+                )
                 nothing = max(inside, outside) < EMPTY * TRACE_CONCENTRATION
                 words[s] = "equilibrium" if nothing or abs(force) < EQUILIBRIUM else "steady_state"
         found[m.name] = words

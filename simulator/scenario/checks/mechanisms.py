@@ -9,7 +9,7 @@ from simulator.errors import suggestion
 from simulator.mechanisms import CHOSEN, Mechanism
 from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
-from simulator.mechanisms.use import MechanismStructure
+from simulator.mechanisms.use import MechanismUse
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.scenario.complaints import Complaint
 
@@ -28,7 +28,7 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
     taken: dict[str, str] = {}
     for label, entry in membrane.mechanisms.items():
         where = (*at, "mechanisms", label)
-        for use in entry.structures(label):
+        for use in entry.uses(label):
             other = taken.setdefault(use.label, label)
             if other != label:
                 problem = f"the channel `{other}` makes a mechanism called `{use.label}` for one of its ions"
@@ -44,7 +44,7 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
 def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """What is allowed but hardly meant."""
     for label, entry in membrane.mechanisms.items():
-        for use in entry.structures(label):
+        for use in entry.uses(label):
             charges = {s: draft.charge_of(s) or 0 for s in use.species}
             inside, outside = (sum(n * charges[s] for s, n in m.items()) for m in (use.moves, use.moves_outside))
             moved = inside if use.mechanism.charge is None else use.mechanism.charge
@@ -56,9 +56,7 @@ def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complai
                 yield Complaint((*at, "mechanisms", label), problem, "", hint)
 
 
-def _species(
-    draft: Draft, at: Location, membrane: Membrane, entry: Any, use: MechanismStructure
-) -> Iterator[Complaint]:
+def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, use: MechanismUse) -> Iterator[Complaint]:
     chosen, mechanism = use.chosen, use.mechanism
     for species in use.species:
         where = _place(at, entry, use, species)
@@ -95,7 +93,7 @@ def _ignores_voltage(mechanism: Mechanism) -> bool:
     return mechanism.chooses == "species" and mechanism.moves.get(CHOSEN) == 1 and "v" not in mechanism.arguments
 
 
-def _place(at: Location, entry: Any, use: MechanismStructure, species: str) -> Location:
+def _place(at: Location, entry: Any, use: MechanismUse, species: str) -> Location:
     """The key that names a species."""
     if entry.law == "channel":
         return (*at, "ions", species)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from simulator.mechanisms import Mechanism, Parameter, library
-from simulator.mechanisms.use import MechanismStructure
+from simulator.mechanisms.use import MechanismUse
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Record
 
@@ -34,10 +34,10 @@ class MechanismEntry(Record):
         """The parameters of a library's law by name [SI]."""
         return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.mechanism.parameters}
 
-    def structures(self, label: str) -> tuple[MechanismStructure, ...]:
+    def uses(self, label: str) -> tuple[MechanismUse, ...]:
         """The mechanisms that the entry makes, without their numbers."""
         partners = tuple(str(getattr(self, key)) for key in self.mechanism.partners)
-        return (MechanismStructure(label, self.law, self.chosen, partners),)
+        return (MechanismUse(label, self.law, self.chosen, partners),)
 
 
 def field_of(parameter: Parameter) -> Any:
