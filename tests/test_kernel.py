@@ -192,7 +192,7 @@ def test_changed_law_or_constant_with_old_file_times_changes_the_next_run(tmp_pa
     before = in_a_copy(tmp_path, FINAL, cache)
     assert in_a_copy(tmp_path, FINAL, cache) == before
     for name, old, new in [
-        ("constants.py", "GAS_CONSTANT: Final = 8.314462618", "GAS_CONSTANT: Final = 8.0"),
+        ("physics/constants.py", "GAS_CONSTANT: Final = 8.314462618", "GAS_CONSTANT: Final = 8.0"),
         ("mechanisms/laws/leak_ghk.py", "return permeability * c_o", "return 2.0 * permeability * c_o"),
     ]:
         path = tmp_path / "simulator" / name
@@ -255,7 +255,7 @@ filled = {{"compartments.ecs.concentrations.glucose": "5 mM"}}
 print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
 """
     assert in_a_copy(tmp_path, code, tmp_path / "cache") == "ok"
-    path = tmp_path / "simulator" / "equations.py"
+    path = tmp_path / "simulator" / "model" / "equations.py"
     text = path.read_text()
     assert "((m.inside, 1), (m.outside, -1))" in text
     path.write_text(text.replace("((m.inside, 1), (m.outside, -1))", "((m.inside, 1), (m.outside, 1))"))

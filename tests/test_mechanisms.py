@@ -9,7 +9,7 @@ import sympy as sp
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
-from simulator.model.equations import Equations, symbol
+from simulator.model.equations import Equations
 from simulator.model.names import ATP_ENERGY, amount, charge, concentration, parameter_name, voltage, volume
 from simulator.model.structure import CompartmentStructure, MechanismUse, MembraneStructure, Structure
 from simulator.physics.constants import FARADAY, SPECIES_CHARGE
@@ -158,7 +158,7 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
     state |= {amount("cell", s): numbers[concentration("cell", s)] * 4e-15 for s in equations.charges}
     state |= {charge("cell"): numbers[voltage("plasma")] * 1.2e-9 * 0.01}
     numbers = {k: v for k, v in numbers.items() if not k.startswith(("c_cell", "v_"))} | state
-    definitions = {symbol(k): v for k, v in equations.definitions.items()}
+    definitions = {equations.symbol(k): v for k, v in equations.definitions.items()}
     bern = {f.func for e in equations.derivative.values() for f in e.atoms(sp.Function) if f.func.__name__ == "bern"}
     for (i, j), entry in source.jacobian.items():
         row, column = source.basis[i], source.basis[j]
@@ -166,9 +166,9 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
         for b in bern:
             f = f.replace(b, lambda x, n: x / (sp.exp(x) - 1))
         direction = {column: 1} | {d: c[column] for d, c in equations.dependent.items() if column in c}
-        exact = sum(sp.diff(f, symbol(s)) * sp.sympify(c) for s, c in direction.items())
+        exact = sum(sp.diff(f, equations.symbol(s)) * sp.sympify(c) for s, c in direction.items())
         high = exact.subs(
-            {symbol(k): sp.Float(v, 50) for k, v in numbers.items()}
+            {equations.symbol(k): sp.Float(v, 50) for k, v in numbers.items()}
             | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)}
         )
         assert value(entry.subs(definitions), numbers) == pytest.approx(float(high), rel=1e-9, abs=1e-300)

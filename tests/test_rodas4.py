@@ -12,10 +12,9 @@ import sympy as sp
 
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.workspace import IDLE, LANES, Task
-from simulator.model.equations import symbol
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
-Y, T = symbol("n_y"), symbol("n_t")
+Y, T = sp.symbols("n_y n_t", positive=True)
 G = 1 + sp.exp(-T)
 
 
@@ -36,7 +35,10 @@ class Manufactured:
     """Equations of the manufactured problem, as the kernel writer expects them."""
 
     structure = SimpleNamespace(
-        states=("n_y", "n_t"), parameters=("one",), membranes=(SimpleNamespace(name="manufactured"),)
+        states=("n_y", "n_t"),
+        states_of={"amount": ("n_y", "n_t"), "volume": ()},
+        parameters=("one",),
+        membranes=(SimpleNamespace(name="manufactured"),),
     )
     differential = (True, True)
     dependent: ClassVar[dict] = {}
@@ -44,10 +46,10 @@ class Manufactured:
 
     @cached_property
     def derivative(self):
-        return {"n_y": sp.diff(G, T) - (Y**2 - G**2), "n_t": symbol("one")}
+        return {"n_y": sp.diff(G, T) - (Y**2 - G**2), "n_t": sp.Symbol("one", positive=True)}
 
     def slope(self, expression, state):
-        return sp.diff(expression, symbol(state))
+        return sp.diff(expression, sp.Symbol(state, positive=True))
 
 
 @pytest.fixture(scope="module")

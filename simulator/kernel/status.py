@@ -26,6 +26,9 @@ class Status(IntEnum):
         return SENTENCES[self]
 
 
+#: The words by their codes in data files.
+STATUSES = tuple(status.word for status in Status)
+
 SENTENCES = {
     Status.OK: "finished",
     Status.MAX_STEPS: "gave up: the step limit (run.max_steps) was reached",

@@ -12,8 +12,9 @@ import numpy as np
 from simulator.physics.notation import duration, with_unit
 from simulator.report.crosstable import cross_tabulated
 from simulator.report.text import beside, definitions
-from simulator.runs.batch import QUANTITIES, Batch, Failure
+from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import differences
+from simulator.trajectory.arrangement import QUANTITIES
 from simulator.verdict.words import WORDS
 
 if TYPE_CHECKING:

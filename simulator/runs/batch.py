@@ -11,29 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernel.status import Status
+from simulator.kernel.status import STATUSES
 from simulator.model.model import Model
 from simulator.scenario.parts import Run
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import ARRANGED
-from simulator.trajectory.labelled import Field
+from simulator.trajectory.arrangement import ARRANGED, QUANTITIES, dimension_labels
+from simulator.trajectory.labelled import Field, dataset
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.words import WORDS
 
-__all__ = ["QUANTITIES", "STATUSES", "Batch", "Failure", "joined", "kept_times", "scenario_of"]
-
-#: Unit, meaning and dimensions beside run and time of what is saved of each run.
-QUANTITIES = {
-    "potential": ("V", "membrane potential", "membrane"),
-    "amount": ("mol", "amount", "compartment species"),
-    "concentration": ("mol/m^3", "concentration", "compartment species"),
-    "charge": ("C", "charge of a compartment", "compartment"),
-    "volume": ("m^3", "volume", "compartment"),
-    "compartment_potential": ("V", "potential of a compartment", "compartment"),
-    "open_fraction": ("1", "open fraction of a gate", "gate"),
-}
-
-STATUSES = tuple(s.word for s in Status)
+__all__ = ["Batch", "Failure", "joined", "kept_times", "scenario_of"]
 
 
 @dataclass(frozen=True)
@@ -129,16 +116,7 @@ class Batch:
     @cached_property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of each dimension but run and time."""
-        structure = self.model.structure
-        return {
-            "compartment": tuple(c.name for c in structure.compartments),
-            "membrane": tuple(m.name for m in structure.membranes),
-            "species": tuple(s for s, _ in structure.charges),
-            "gate": tuple(
-                f"{m.name}.{use.owner}.{gate.name}"
-                for m, use, gate in map(structure.gates.__getitem__, structure.gate_states)
-            ),
-        }
+        return dimension_labels(self.model.structure)
 
     @property
     def potential(self) -> Field:
@@ -249,18 +227,13 @@ class Batch:
 
     def to_xarray(self) -> Any:
         """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
-        import xarray
-
         coordinates: dict[str, Any] = {"run": np.arange(self.first, self.first + self.runs), "time": self.time}
         coordinates |= {dim: list(labels) for dim, labels in self.labels.items() if labels}
         for key, values in self.coordinates.items():
             coordinates[key] = ("run", values, {"units": self.scenario.unit_of(key)})
-        variables: dict[str, Any] = {
-            name: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for name, f in self.fields().items()
-        }
-        variables |= {"status": ("run", self.status), "verdict": ("run", self.verdict)}
-        variables["end_time"] = ("run", self.end_time, {"units": "s"})
-        return xarray.Dataset(variables, coordinates, {"name": self.scenario.name})
+        found = dataset(self.fields(), coordinates, {"name": self.scenario.name})
+        ends = {"status": ("run", self.status), "verdict": ("run", self.verdict)}
+        return found.assign(ends | {"end_time": ("run", self.end_time, {"units": "s"})})
 
 
 def kept_times(run: Run, times: np.ndarray) -> np.ndarray:

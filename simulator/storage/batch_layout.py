@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.cache import kernel_hash
-from simulator.runs.batch import QUANTITIES, STATUSES, Batch
+from simulator.kernel.status import STATUSES
+from simulator.runs.batch import Batch
 from simulator.storage.layout import (
     CODE,
     CONFIG,
@@ -31,6 +32,7 @@ from simulator.storage.layout import (
     run_hash,
     scenario_in,
 )
+from simulator.trajectory.arrangement import QUANTITIES
 from simulator.verdict.words import WORDS
 
 #: Variables that say how each run ended.

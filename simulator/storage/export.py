@@ -15,9 +15,10 @@ import numpy as np
 
 from simulator.errors import UsageError
 from simulator.physics.notation import size
-from simulator.runs.batch import QUANTITIES, Batch
+from simulator.runs.batch import Batch
 from simulator.storage.atomic import place, refuse_existing
 from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.arrangement import QUANTITIES
 from simulator.trajectory.trajectory import Trajectory
 
 #: Largest batch that is written as one file, which is put together in memory.

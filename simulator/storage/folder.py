@@ -18,8 +18,9 @@ import numpy as np
 
 from simulator.errors import UsageError
 from simulator.kernel.cache import kernel_hash
+from simulator.kernel.status import STATUSES
 from simulator.model.structure import structure_of
-from simulator.runs.batch import STATUSES, Batch, Failure
+from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario, differences
 from simulator.storage.atomic import StorageError, place, storage_error
 from simulator.storage.batch_layout import part_contents, restored_part

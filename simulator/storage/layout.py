@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import IonfluxError
-from simulator.kernel.status import Status
+from simulator.kernel.status import STATUSES
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.trajectory import Trajectory
@@ -42,7 +42,6 @@ GATING = "open_fraction"
 DERIVED_AGREES = 1.0e-9
 
 FLOAT, INDEX, CODE = (np.dtype(t) for t in ("<f8", "<i4", "i1"))
-STATUSES = tuple(s.word for s in Status)
 
 
 class LayoutError(ValueError):

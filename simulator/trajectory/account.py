@@ -17,6 +17,7 @@ import numpy as np
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.ledger import Ledger, ledger
 from simulator.trajectory.replay import replayed
+from simulator.trajectory.spikes import most_spikes
 from simulator.trajectory.trajectory import Trajectory
 
 #: Points of each Gauss rule, and rounds of halving the intervals that need it.
@@ -27,9 +28,6 @@ FIRST, PER_DECADE = 1.0e-12, 8
 
 #: Error of the integrals that is small beside what `rtol` leaves, and beside all that flows.
 BESIDE_RTOL, BESIDE_FLOWS = 0.03, 1.0e-8
-
-#: Membrane potential [V] whose upward crossing counts as a spike.
-SPIKE = 0.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class _Integral:
         seen = replayed(self.trajectory, unique)
         books = ledger(seen)
         assert isinstance(books, Ledger)
-        used = np.sum(Analysis(seen).atp_rate.values, axis=1)
+        used = Analysis(seen).total_atp_rate
         self.seen.append((seen.time, seen.potential.values, used))
         weights = half * self.weights
         columns = {**books.supplied, **books.dissipated, "rate": books.rate, "ATP": used}
@@ -175,8 +173,7 @@ class _Integral:
         time = time[order]
         v = np.concatenate([v for _, v, _ in self.seen])[order]
         used = np.concatenate([u for *_, u in self.seen])[order]
-        crossings = [np.flatnonzero((column[:-1] < SPIKE) & (column[1:] >= SPIKE)) for column in v.T]
-        most = max(crossings, key=len, default=np.empty(0, dtype=int))
+        most = most_spikes(v)
         if len(most) < 2:
             return len(most), nan
         stretch = slice(most[0], most[-1] + 1)

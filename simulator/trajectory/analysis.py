@@ -14,10 +14,12 @@ import numpy as np
 
 from simulator.mechanisms import Mechanism
 from simulator.mechanisms.use import MechanismUse
-from simulator.model.names import THERMAL_VOLTAGE, area, impermeant, voltage
+from simulator.model.names import THERMAL_VOLTAGE, area, voltage
 from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
+from simulator.trajectory.arrangement import named, osmolarity
+from simulator.trajectory.flows import Flows
 from simulator.trajectory.labelled import Field
 from simulator.trajectory.trajectory import Trajectory
 
@@ -66,11 +68,8 @@ class Analysis:
     def osmolarity(self) -> Field:
         """Osmolarity [mol/m3] of each compartment, shape (times, compartments)."""
         t = self.trajectory
-        values = np.nansum(t.concentration.values, axis=2)
-        for i, c in enumerate(t.structure.compartments):
-            trapped = self.parameter(impermeant(c.name))
-            values[:, i] += trapped if c.volume == "bath" else trapped / t.volume[:, i]
-        return self._field(values, "compartment", "mol/m^3", "osmolarity")
+        columns = (osmolarity(t.structure, self._numbers, c) for c in t.labels["compartment"])
+        return self._field(self._columns(columns), "compartment", "mol/m^3", "osmolarity")
 
     # -- each mechanism ---------------------------------------------------------------------------
 
@@ -153,11 +152,7 @@ class Analysis:
     @cached_property
     def area(self) -> Field:
         """Membrane areas [m2], shape (times, membranes)."""
-        t = self.trajectory
-        derived = t.equations.quantities(t.states, t.parameters)
-        columns = (
-            derived[name] if (name := area(m.name)) in derived else self.parameter(name) for m in t.structure.membranes
-        )
+        columns = (self._numbers[area(m.name)] for m in self.trajectory.structure.membranes)
         return self._field(self._columns(columns), "membrane", "m^2", "area")
 
     # -- energy -----------------------------------------------------------------------------------
@@ -177,13 +172,26 @@ class Analysis:
         return self._field(values, "mechanism", "W", "dissipation")
 
     @cached_property
-    def total_dissipation(self) -> np.ndarray:
-        """Free energy dissipated by all mechanisms [W], shape (times,); an amplifier supplies instead."""
-        return np.sum(self.dissipation.values[:, ~self.external], axis=1)
+    def carrying(self) -> np.ndarray:
+        """Where each mechanism has something to carry, shape (times, mechanisms)."""
+        t = self.trajectory
+        flows = Flows.of(t.structure, t.states, t.parameters, t.model.scales())
+        return self._columns(map(flows.carrying, t.labels["mechanism"])).astype(bool)
 
     @cached_property
-    def clamp_power(self) -> np.ndarray:
-        """Free energy that voltage clamps supply [W], shape (times,)."""
+    def total_dissipation(self) -> np.ndarray:
+        """Free energy dissipated by all mechanisms that have something to carry [W], shape (times,).
+
+        Electrodes supply it instead, and are left out. NaN where it is undefined: where some species crosses that is
+        absent on one side, it falls through an infinite difference of free energy.
+        """
+        values = np.where(self.carrying & ~self.external, self.dissipation.values, 0.0)
+        total = np.sum(values, axis=1)
+        return np.where(np.isfinite(total), total, np.nan)
+
+    @cached_property
+    def electrode_power(self) -> np.ndarray:
+        """Free energy that electrodes supply [W], shape (times,)."""
         return -np.sum(self.dissipation.values[:, self.external], axis=1)
 
     @cached_property
@@ -202,10 +210,20 @@ class Analysis:
         return self._field(self.whole_turnover * self._atp, "mechanism", "mol/s", "ATP use")
 
     @cached_property
-    def atp_power(self) -> np.ndarray:
-        """Free energy that ATP gives [W], shape (times,)."""
-        used = np.sum(self.atp_rate.values, axis=1)
-        return -used * self.trajectory.scenario.atp_free_energy
+    def atp_power(self) -> Field:
+        """Free energy that each mechanism gets from ATP [W], shape (times, mechanisms)."""
+        values = -self.atp_rate.values * self.trajectory.scenario.atp_free_energy
+        return self._field(values, "mechanism", "W", "power from ATP")
+
+    @cached_property
+    def total_atp_rate(self) -> np.ndarray:
+        """ATP used by all mechanisms [mol/s], shape (times,)."""
+        return np.sum(self.atp_rate.values, axis=1)
+
+    @cached_property
+    def total_atp_power(self) -> np.ndarray:
+        """Free energy that all mechanisms get from ATP [W], shape (times,)."""
+        return np.sum(self.atp_power.values, axis=1)
 
     @cached_property
     def work(self) -> Field:
@@ -273,6 +291,11 @@ class Analysis:
         roots = [float(brentq(total, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14)) for i in crossings]
         return min(roots, key=lambda v: abs(v - here))
 
+    @cached_property
+    def _numbers(self) -> dict[str, np.ndarray]:
+        t = self.trajectory
+        return named(t.structure, t.states, t.parameters)
+
     # -- small things -----------------------------------------------------------------------------
 
     def parameter(self, name: str) -> np.ndarray:
@@ -281,7 +304,8 @@ class Analysis:
 
     def _columns(self, columns: Iterable[np.ndarray]) -> np.ndarray:
         """Arrays over time side by side, shape (times, columns), also where there are none."""
-        return np.array([*columns]).reshape(-1, len(self.trajectory.time)).T
+        length = len(self.trajectory.time)
+        return np.array([np.broadcast_to(c, length) for c in columns]).reshape(-1, length).T
 
     def _species(self, name: str) -> int:
         return self.trajectory.labels["species"].index(name)

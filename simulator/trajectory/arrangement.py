@@ -8,14 +8,62 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import load_arrays
-from simulator.model.names import CLOCK, amount, charge, concentration, potential, voltage, volume
+from simulator.model.names import CLOCK, amount, charge, concentration, impermeant, potential, voltage, volume
 from simulator.model.structure import Structure
 
-__all__ = ["ARRANGED", "arranged", "concentrations", "gathered", "membrane_potentials"]
-
+__all__ = [
+    "ARRANGED",
+    "QUANTITIES",
+    "arranged",
+    "concentrations",
+    "dimension_labels",
+    "gathered",
+    "membrane_potentials",
+    "named",
+    "osmolarity",
+]
 
 #: Arrays that states are sorted into.
 ARRANGED = ("amount", "charge", "volume", "compartment_potential", "open_fraction")
+
+
+#: Unit, meaning and dimensions, beside run and time, of what is saved of each run.
+QUANTITIES = {
+    "potential": ("V", "membrane potential", "membrane"),
+    "amount": ("mol", "amount", "compartment species"),
+    "concentration": ("mol/m^3", "concentration", "compartment species"),
+    "charge": ("C", "charge of a compartment", "compartment"),
+    "volume": ("m^3", "volume", "compartment"),
+    "compartment_potential": ("V", "potential of a compartment", "compartment"),
+    "open_fraction": ("1", "open fraction of a gate", "gate"),
+}
+
+
+def dimension_labels(structure: Structure) -> dict[str, tuple[str, ...]]:
+    """Labels along each dimension of :data:`QUANTITIES`."""
+    gates = (structure.gates[name] for name in structure.gate_states)
+    return {
+        "compartment": tuple(c.name for c in structure.compartments),
+        "membrane": tuple(m.name for m in structure.membranes),
+        "species": tuple(s for s, _ in structure.charges),
+        "gate": tuple(f"{m.name}.{use.owner}.{gate.name}" for m, use, gate in gates),
+    }
+
+
+def named(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
+    """All numbers of a model by the names of the equations: states, parameters, and what follows from them."""
+    with np.errstate(all="ignore"):
+        derived = load_arrays(structure).quantities(states, parameters)
+    found = {name: parameters[..., i] for i, name in enumerate(structure.parameters)}
+    return found | {name: states[..., i] for i, name in enumerate(structure.states)} | derived
+
+
+def osmolarity(structure: Structure, numbers: Mapping[str, Any], compartment: str) -> Any:
+    """Osmolarity [mol/m3] of a compartment, from the numbers of :func:`named`."""
+    c = structure.compartment(compartment)
+    trapped = numbers[impermeant(c.name)]
+    dissolved = sum(numbers[concentration(c.name, s)] for s in c.species)
+    return dissolved + (trapped if c.volume == "bath" else trapped / numbers[volume(c.name)])
 
 
 def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
@@ -28,34 +76,23 @@ def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -
         (..., compartments), ``open_fraction`` (..., gates).
     """
     axes = states.shape[:-1]
-    names = {name: i for i, name in enumerate(structure.states)}
-    column = {name: i for i, name in enumerate(structure.parameters)}
+    numbers = named(structure, states, parameters)
     species = [s for s, _ in structure.charges]
-    with np.errstate(all="ignore"):
-        derived = load_arrays(structure).quantities(states, parameters)
-
-    def look_up(name: str) -> np.ndarray | float:
-        if name in names:
-            return states[..., names[name]]
-        if name in derived:
-            return derived[name]
-        return parameters[..., column[name]] if name in column else np.nan
-
     amounts = np.full((*axes, len(structure.compartments), len(species)), np.nan)
     charges = np.full((*axes, len(structure.compartments)), np.nan)
     volumes = np.full((*axes, len(structure.compartments)), np.nan)
     for i, c in enumerate(structure.compartments):
         if c.volume != "bath":
-            volumes[..., i] = look_up(volume(c.name))
+            volumes[..., i] = numbers[volume(c.name)]
             for s in c.species:
-                amounts[..., i, species.index(s)] = look_up(amount(c.name, s))
-        if c.potential == "free" and charge(c.name) in names:
-            charges[..., i] = look_up(charge(c.name))
-    voltages = {m.name: look_up(voltage(m.name)) for m in structure.membranes}
+                amounts[..., i, species.index(s)] = numbers[amount(c.name, s)]
+        if charge(c.name) in structure.states_of["charge"]:
+            charges[..., i] = numbers[charge(c.name)]
+    voltages = {m.name: numbers[voltage(m.name)] for m in structure.membranes}
     potentials = np.empty(charges.shape)
     for i, value in enumerate(_potentials(structure, voltages)):
         potentials[..., i] = value
-    gates = states[..., [names[name] for name in structure.gate_states]]
+    gates = states[..., structure.places("gate")]
     return dict(zip(ARRANGED, (amounts, charges, volumes, potentials, gates), strict=True))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,3 +53,11 @@ class Field:
                 raise KeyError(f"no {dim} {label!r}; there are {', '.join(self.labels[dim])}")
             index[self.dims.index(dim)] = self.labels[dim].index(label)
         return np.asarray(self.values[tuple(index)])
+
+
+def dataset(fields: Mapping[str, Field], coordinates: Mapping[str, Any], about: Mapping[str, str]) -> Any:
+    """Fields as an ``xarray.Dataset`` with its coordinates and attributes (xarray must be installed)."""
+    import xarray
+
+    variables = {name: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for name, f in fields.items()}
+    return xarray.Dataset(variables, coordinates, about)

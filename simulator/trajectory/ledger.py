@@ -120,7 +120,7 @@ class _Books:
         stretching = self._stretching()
         rates = {name: chemical[name] for name in free}
         rates["membranes"] = self._charging() - _sum(stretching, t.time)
-        supplied = {"atp": analysis.atp_power}
+        supplied = {"atp": analysis.total_atp_power}
         supplied |= {f"bath {name}": -chemical[name] for name in baths}
         supplied |= {f"stretching {name}": -power for name, power in stretching.items()}
         dissipated: dict[str, np.ndarray] = {}
@@ -227,7 +227,7 @@ class _Books:
                 continue
             turnover = self.analysis.whole_turnover[:, i]
             v = t.potential.sel(membrane=m.name) / self.analysis.thermal_voltage
-            powers = [-law.atp * t.scenario.atp_free_energy * turnover]
+            powers = [self.analysis.atp_power.values[:, i]]
             for s, n in moved.items():
                 inside, outside = (t.concentration.sel(compartment=c, species=s) for c in (m.inside, m.outside))
                 with np.errstate(invalid="ignore"):

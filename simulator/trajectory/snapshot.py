@@ -124,33 +124,33 @@ def snapshot(trajectory: Trajectory, at: int = -1) -> Snapshot:
     at : int
         Index of the saved time; the last by default.
     """
-    analysis = Analysis(trajectory)
-    labels = trajectory.labels
+    trajectory = trajectory.moment(at)
+    analysis, labels = Analysis(trajectory), trajectory.labels
     concentration = {
         c: {
-            s: float(trajectory.concentration.values[at, i, j])
+            s: float(trajectory.concentration.values[0, i, j])
             for j, s in enumerate(labels["species"])
-            if np.isfinite(trajectory.concentration.values[at, i, j])
+            if np.isfinite(trajectory.concentration.values[0, i, j])
         }
         for i, c in enumerate(labels["compartment"])
     }
-    volume = {c: float(v) for c, v in zip(labels["compartment"], trajectory.volume[at], strict=True)}
-    area = dict(zip(labels["membrane"], analysis.area.values[at], strict=True))
+    volume = {c: float(v) for c, v in zip(labels["compartment"], trajectory.volume[0], strict=True)}
+    area = dict(zip(labels["membrane"], analysis.area.values[0], strict=True))
     current = {
-        label: float(analysis.current.values[at, i] * area[m.name])
+        label: float(analysis.current.values[0, i] * area[m.name])
         for i, (label, (m, _, _)) in enumerate(zip(labels["mechanism"], analysis.mechanisms, strict=True))
     }
     return Snapshot(
-        time=float(trajectory.time[at]),
-        potential={m: float(v) for m, v in zip(labels["membrane"], trajectory.potential.values[at], strict=True)},
+        time=float(trajectory.time[0]),
+        potential={m: float(v) for m, v in zip(labels["membrane"], trajectory.potential.values[0], strict=True)},
         concentration=concentration,
         volume={c: v for c, v in volume.items() if np.isfinite(v)},
-        species={m.name: tuple(_species(analysis, concentration, i, at)) for i, m in _membranes(trajectory)},
-        paths=tuple(_paths(analysis, at)),
-        reversal={k: float(v) for k, v in zip(labels["mechanism"], analysis.reversal.values[at], strict=True)},
+        species={m.name: tuple(_species(analysis, concentration, i)) for i, m in _membranes(trajectory)},
+        paths=tuple(_paths(analysis)),
+        reversal={k: float(v) for k, v in zip(labels["mechanism"], analysis.reversal.values[0], strict=True)},
         current=current,
-        atp_rate=float(np.sum(analysis.atp_rate.values[at])),
-        dissipation=float(analysis.total_dissipation[at]),
+        atp_rate=float(analysis.total_atp_rate[0]),
+        dissipation=float(analysis.total_dissipation[0]),
     )
 
 
@@ -159,11 +159,11 @@ def _membranes(trajectory: Trajectory) -> Iterator[tuple[int, MembraneStructure]
 
 
 def _species(
-    analysis: Analysis, concentration: Mapping[str, Mapping[str, float]], membrane: int, at: int
+    analysis: Analysis, concentration: Mapping[str, Mapping[str, float]], membrane: int
 ) -> Iterator[SpeciesAtMembrane]:
     structure = analysis.trajectory.structure
     m = structure.membranes[membrane]
-    v = analysis.trajectory.potential.values[at, membrane] / analysis.thermal_voltage[at]
+    v = analysis.trajectory.potential.values[0, membrane] / analysis.thermal_voltage[0]
     for j, (s, z) in enumerate(structure.charges):
         if s not in concentration[m.inside] or s not in concentration[m.outside]:
             continue
@@ -180,20 +180,20 @@ def _species(
             charge=z,
             inside=inside,
             outside=outside,
-            nernst=float(analysis.nernst.values[at, membrane, j]),
-            driving_force=float(analysis.driving_force.values[at, membrane, j]),
+            nernst=float(analysis.nernst.values[0, membrane, j]),
+            driving_force=float(analysis.driving_force.values[0, membrane, j]),
             direction=direction,
         )
 
 
-def _paths(analysis: Analysis, at: int) -> Iterator[Path]:
+def _paths(analysis: Analysis) -> Iterator[Path]:
     species = analysis.trajectory.labels["species"]
     for i, (m, use, law) in enumerate(analysis.mechanisms):
         for s in use.moves:
             j = species.index(s)
-            net = float(analysis.net_flux.values[at, i, j])
+            net = float(analysis.net_flux.values[0, i, j])
             if law.reversible:
-                one_way = analysis.influx.values[at, i, j], analysis.efflux.values[at, i, j]
+                one_way = analysis.influx.values[0, i, j], analysis.efflux.values[0, i, j]
             else:
                 one_way = max(net, 0.0), max(-net, 0.0)
             yield Path(m.name, use.label, s, float(one_way[0]), float(one_way[1]), net, law.reversible)

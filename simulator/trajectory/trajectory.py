@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -15,8 +15,16 @@ from simulator.model.model import Model
 from simulator.model.protocol import schedule
 from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import ARRANGED, arranged, concentrations, gathered, membrane_potentials
-from simulator.trajectory.labelled import Field
+from simulator.trajectory.arrangement import (
+    ARRANGED,
+    QUANTITIES,
+    arranged,
+    concentrations,
+    dimension_labels,
+    gathered,
+    membrane_potentials,
+)
+from simulator.trajectory.labelled import Field, dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,6 +79,12 @@ class Trajectory:
         arrays: dict[str, Any] = arranged(model.structure, states, parameters_at(model, time))
         return cls(model.scenario, time, **(arrays | outcome))
 
+    def moment(self, at: int = -1) -> Trajectory:
+        """One of the saved states, by its index, as a run that has saved nothing else."""
+        time = self.time[[at]]
+        arrays: dict[str, Any] = {name: values[[at]] for name, values in self._arrays.items()}
+        return replace(self, time=time, **arrays)
+
     # -- labels -----------------------------------------------------------------------------------
 
     @cached_property
@@ -86,16 +100,8 @@ class Trajectory:
     @cached_property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of each dimension but time."""
-        return {
-            "compartment": tuple(c.name for c in self.structure.compartments),
-            "membrane": tuple(m.name for m in self.structure.membranes),
-            "species": tuple(s for s, _ in self.structure.charges),
-            "mechanism": tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses),
-            "gate": tuple(
-                f"{m.name}.{use.owner}.{gate.name}"
-                for m, use, gate in map(self.structure.gates.__getitem__, self.structure.gate_states)
-            ),
-        }
+        mechanisms = tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses)
+        return dimension_labels(self.structure) | {"mechanism": mechanisms}
 
     # -- quantities -------------------------------------------------------------------------------
 
@@ -121,45 +127,28 @@ class Trajectory:
     @cached_property
     def concentration(self) -> Field:
         """Concentrations [mol/m3], shape (times, compartments, species); NaN where a species is absent."""
-        values = concentrations(self.structure, self._arrays, self.parameters)
-        return self._field(values, "compartment species", "mol/m^3", "concentration")
+        return self._field("concentration", concentrations(self.structure, self._arrays, self.parameters))
 
     @cached_property
     def potential(self) -> Field:
         """Membrane potentials, inside minus outside [V], shape (times, membranes)."""
-        values = membrane_potentials(self.structure, self.compartment_potential)
-        return self._field(values, "membrane", "V", "membrane potential")
+        return self._field("potential", membrane_potentials(self.structure, self.compartment_potential))
 
     def fields(self) -> dict[str, Field]:
         """Everything that is saved, by name."""
-        found = {
-            "potential": self.potential,
-            "amount": self._field(self.amount, "compartment species", "mol", "amount"),
-            "concentration": self.concentration,
-            "charge": self._field(self.charge, "compartment", "C", "charge of a compartment"),
-            "volume": self._field(self.volume, "compartment", "m^3", "volume"),
-            "compartment_potential": self._field(
-                self.compartment_potential, "compartment", "V", "potential of a compartment"
-            ),
-        }
-        if self.labels["gate"]:
-            found["open_fraction"] = self._field(self.open_fraction, "gate", "1", "open fraction of a gate")
-        return found
+        derived = {"concentration": self.concentration, "potential": self.potential}
+        saved = (name for name in QUANTITIES if name != "open_fraction" or self.labels["gate"])
+        return {n: derived[n] if n in derived else self._field(n, getattr(self, n)) for n in saved}
 
-    def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
+    def _field(self, name: str, values: np.ndarray) -> Field:
+        unit, meaning, dims = QUANTITIES[name]
         names = dims.split()
         return Field(values, ("time", *names), {d: self.labels[d] for d in names}, unit, meaning)
 
     def to_xarray(self) -> Any:
         """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
-        import xarray
-
-        fields = self.fields()
-        coordinates = {"time": self.time} | {
-            d: list(labels) for d, labels in self.labels.items() if labels and d != "mechanism"
-        }
-        variables = {n: (f.dims, f.values, {"units": f.unit, "long_name": f.meaning}) for n, f in fields.items()}
-        return xarray.Dataset(variables, coordinates, {"name": self.scenario.name, "status": self.status})
+        coordinates = {"time": self.time} | {d: list(x) for d, x in self.labels.items() if x and d != "mechanism"}
+        return dataset(self.fields(), coordinates, {"name": self.scenario.name, "status": self.status})
 
 
 def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:

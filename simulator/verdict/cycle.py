@@ -55,8 +55,6 @@ class Cycle:
     ----------
     period : float
         Its period [s].
-    passages : int
-        How often the variable that swings most comes up in one period: 1, or the spikes of a burst.
     distance : float
         Scaled distance of the orbit's start to the cycle.
     states : ndarray, shape (samples, states)
@@ -64,7 +62,6 @@ class Cycle:
     """
 
     period: float
-    passages: int
     distance: float
     states: np.ndarray
 
@@ -124,14 +121,7 @@ def _confirmed(follow: Follow, near: Near, horizon: float, start: float, period:
     states = follow(np.linspace(start, start + period, PERIOD))
     if distance > CLOSED or np.ptp(states, axis=0).max() < LARGER * max(distance, NOISE):
         return None
-    return Cycle(period, _ups(states), distance, states)
-
-
-def _ups(states: np.ndarray) -> int:
-    """How often the variable that swings most comes up through its middle in one period."""
-    swinging = states[:, int(np.argmax(np.ptp(states, axis=0)))]
-    level = (swinging.min() + swinging.max()) / 2.0
-    return len(_passages(swinging, level)) + int(swinging[-1] < level <= swinging[0])
+    return Cycle(period, distance, states)
 
 
 def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.ndarray]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from simulator.model.names import amount, concentration, voltage, volume
 from simulator.physics.notation import duration
+from simulator.trajectory.arrangement import named
+from simulator.trajectory.spikes import most_spikes
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.cycle import Cycle
 from simulator.verdict.lookahead import look_ahead
@@ -25,8 +27,8 @@ class Oscillation:
     ----------
     period : float
         Its period [s].
-    passages : int
-        Spikes (or other passages) in one period; more than one in a burst.
+    spikes : int
+        Spikes in one period, of the membrane that has most; several in a burst, none in a slow swing below 0 V.
     potential : mapping of str to float
         Peak-to-peak amplitude of each membrane potential [V].
     concentration : mapping
@@ -36,7 +38,7 @@ class Oscillation:
     """
 
     period: float
-    passages: int
+    spikes: int
     potential: Mapping[str, float]
     concentration: Mapping[str, Mapping[str, float]]
     distance: float
@@ -81,7 +83,7 @@ def prospect(trajectory: Trajectory) -> Prospect:
     if future.cycle is not None:
         found = _oscillation(trajectory, future.cycle, state, parameters)
         parts = [f"{1e3 * v:.3g} mV in {m}" for m, v in found.potential.items() if v > 0.0]
-        spikes = f" with {found.passages} spikes" if found.passages > 1 else ""
+        spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
         swing = f", {' and '.join(parts)} from peak to peak" if parts else ""
         return Prospect("oscillation", f"period {duration(found.period)}{spikes}{swing}", oscillation=found)
     if future.growth is not None:
@@ -111,11 +113,11 @@ def _in_words(trajectory: Trajectory, name: str) -> str:
 def _oscillation(trajectory: Trajectory, cycle: Cycle, state: np.ndarray, parameters: np.ndarray) -> Oscillation:
     structure = trajectory.structure
     states = cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
-    numbers = dict(zip(structure.states, states.T, strict=True))
-    numbers |= trajectory.equations.quantities(states, parameters)
+    numbers = named(structure, states, parameters)
+    voltages = np.array([np.broadcast_to(numbers[voltage(m.name)], len(states)) for m in structure.membranes]).T
     return Oscillation(
         period=float(cycle.period),
-        passages=cycle.passages,
+        spikes=len(most_spikes(np.vstack([voltages, voltages[:1]]))),  # once around
         potential={m.name: float(np.ptp(numbers[voltage(m.name)])) for m in structure.membranes},
         concentration={
             c.name: {s: float(np.ptp(numbers[concentration(c.name, s)])) for s in c.states}

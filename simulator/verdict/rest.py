@@ -56,6 +56,25 @@ def at_rest(equations: ModuleType, states: np.ndarray, parameters: np.ndarray, s
     return found
 
 
+def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -> np.ndarray:
+    """Index of the saved time from which on each run stays at rest, -1 where it does not end so.
+
+    Parameters
+    ----------
+    resting : ndarray of bool, shape (runs, times)
+        Whether each saved state is at rest.
+    time : ndarray, shape (times,)
+        Save times [s].
+    last_event : ndarray, shape (runs,)
+        When the protocol last changed something [s], 0 where it never did; what came before does not count.
+    """
+    resting = resting & ((time > last_event[:, None]) | (last_event[:, None] <= 0.0))
+    # Looking back from the end, the first state that is not at rest.
+    moving = ~resting[:, ::-1]
+    length = np.where(moving.any(axis=1), moving.argmax(axis=1), resting.shape[1])
+    return np.where(length > 0, resting.shape[1] - length, -1)
+
+
 def clear(values: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
     """Which numbers are so far from a limit that no rounding could change sides."""
     return (values < limit / DOUBT) | (values > limit * DOUBT)

@@ -109,12 +109,12 @@ def _power(analysis: Analysis) -> list[Panel]:
     """Free energy that ATP gives against what is dissipated: at rest the two are equal."""
     lost = analysis.total_dissipation
     series = [
-        Series("from ATP", _atp_power(analysis), Look(PURPLE, SOLID), width=4.0),
+        Series("from ATP", analysis.total_atp_power, Look(PURPLE, SOLID), width=4.0),
         Series("dissipated", lost, Look(MAIN.color, DASHED)),
     ]
-    if np.any(analysis.clamp_power):
-        series.append(Series("from electrodes", analysis.clamp_power, Look(ORANGE, DASH_DOT)))
-    return [Panel("Free energy per second", tuple(series), "W", "Power", signed=bool(np.nanmin(lost) < 0.0))]
+    if np.any(analysis.electrode_power):
+        series.append(Series("from electrodes", analysis.electrode_power, Look(ORANGE, DASH_DOT)))
+    return [Panel("Free energy per second", tuple(series), "W", "Power", signed=bool(np.any(lost < 0.0)))]
 
 
 def _fluxes(analysis: Analysis) -> list[Panel]:
@@ -284,10 +284,6 @@ def _iv(analysis: Analysis) -> list[Panel]:
 def _at(analysis: Analysis, membrane: MembraneStructure, title: str) -> str:
     """A title that names the membrane where there are several."""
     return f"{title} ({membrane.name})" if len(analysis.trajectory.structure.membranes) > 1 else title
-
-
-def _atp_power(analysis: Analysis) -> np.ndarray:
-    return -_total(analysis.atp_rate.values) * analysis.trajectory.scenario.atp_free_energy
 
 
 def _total(values: np.ndarray) -> np.ndarray:

@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
+from simulator.kernel.status import STATUSES
 from simulator.physics.notation import Scale, count, pretty_number, readable
 from simulator.report.figures.bins import INTERVALS, Bins, agreed, binned
 from simulator.report.figures.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
 from simulator.report.figures.time_axis import TimeAxis, settled
-from simulator.runs.batch import STATUSES, Batch
+from simulator.runs.batch import Batch
 from simulator.verdict.words import HEADLINES
 
 #: Colours of verdicts and of statuses, in the order of their codes.

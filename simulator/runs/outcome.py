@@ -1,0 +1,151 @@
+"""What follows a kernel's end, for one run or for many: conservation, the cut at rest, and runs as trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from simulator.kernel import load_arrays
+from simulator.kernel.inputs import Inputs
+from simulator.kernel.program import Integration
+from simulator.kernel.status import Status
+from simulator.model.model import Model
+from simulator.scenario.scenario import Scenario
+from simulator.trajectory.arrangement import ARRANGED, arranged
+from simulator.trajectory.conservation import drifts
+from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.rest import at_rest, rest_begins
+
+__all__ = ["Outcome"]
+
+#: Relative drift of charge or of a closed total above which a run counts as failed.
+CONSERVATION_LIMIT = 1.0e-9
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a kernel found for some runs of one model.
+
+    Parameters
+    ----------
+    model : Model
+        The model that the runs share, but for their values.
+    times : ndarray, shape (times,)
+        Times [s] at which states were saved.
+    inputs : Inputs
+        What the kernel was given.
+    result : Integration
+        What it found.
+    """
+
+    model: Model
+    times: np.ndarray
+    inputs: Inputs
+    result: Integration
+
+    @cached_property
+    def parameters(self) -> np.ndarray:
+        """Parameters in force up to each saved time, shape (runs, times or 1, parameters)."""
+        return self.inputs.events.at(self.times, self.inputs.parameters)
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The saved states, sorted (see :func:`~simulator.trajectory.arrangement.arranged`); NaN after a failure."""
+        return arranged(self.model.structure, self.result.saved, self.parameters)
+
+    @cached_property
+    def drifts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Drift of charge, shape (runs,), and of species, shape (runs, species), since the start.
+
+        Also where a run failed otherwise, up to its last good state: what is lost or made on the way explains the rest.
+        """
+        structure, failed = self.model.structure, np.flatnonzero(self.result.status != Status.OK)
+        start = arranged(structure, self.inputs.state[:, None], self.inputs.parameters[:, None])
+        parts = {name: [start[name], self.arrays[name]] for name in ("amount", "charge")}
+        if len(failed):
+            end = arranged(structure, self.result.final[failed, None], self.inputs.parameters[failed, None])
+            for name, values in parts.items():
+                values.append(np.full_like(start[name], np.nan))
+                values[-1][failed] = end[name]
+        if self.times[0] == 0.0:  # the start was saved
+            parts = {name: values[1:] for name, values in parts.items()}
+        whole = {name: v[0] if len(v) == 1 else np.concatenate(v, axis=1) for name, v in parts.items()}
+        return drifts(structure, whole)
+
+    @cached_property
+    def status(self) -> np.ndarray:
+        """Code of how each run ended, shape (runs,)."""
+        charge, species = self.drifts
+        worst = np.fmax(charge, np.fmax.reduce(species, axis=1, initial=0.0))
+        return np.where(worst > CONSERVATION_LIMIT, np.int8(Status.CONSERVATION_VIOLATED), self.result.status)
+
+    @cached_property
+    def last(self) -> np.ndarray:
+        """Place of the last saved time of each run, shape (runs,): where it came to rest, if it ends so."""
+        end = np.full(len(self.status), len(self.times) - 1)
+        if self.inputs.settings.until == "end":
+            return end
+        rest = self._rest_begins()
+        return np.where(rest >= 0, rest, end)
+
+    @cached_property
+    def end_time(self) -> np.ndarray:
+        """Time that each run reached [s], shape (runs,)."""
+        cut = self.last < len(self.times) - 1
+        return np.where(cut, self.times[self.last], self.result.time)
+
+    def _rest_begins(self) -> np.ndarray:
+        """Place of the saved time from which on each run stays at rest, -1 where none is."""
+        saved = self.result.saved
+        sizes = np.maximum(np.abs(saved), self.inputs.scale[:, None])
+        parameters = np.broadcast_to(self.parameters, (*saved.shape[:2], self.parameters.shape[2]))
+        finite = np.all(np.isfinite(saved), axis=2)
+        resting = np.zeros(saved.shape[:2], dtype=bool)
+        equations = load_arrays(self.model.structure)
+        resting[finite] = at_rest(equations, saved[finite], parameters[finite], sizes[finite])
+        events = self.inputs.events.time
+        last_event = np.max(np.where(events < self.inputs.end[:, None], events, 0.0), axis=1, initial=0.0)
+        return np.where(self.status == Status.OK, rest_begins(resting, self.times, last_event), -1)
+
+    def trajectory(
+        self, run: int, scenario: Scenario, provenance: Mapping[str, str] = MappingProxyType({})
+    ) -> Trajectory:
+        """One of the runs; one that failed has its last good state at its end, or at least the one it was given.
+
+        Parameters
+        ----------
+        run : int
+            Its place among the runs.
+        scenario : Scenario
+            What was run, with this run's own values.
+        provenance : mapping of str to str
+            Where it comes from.
+        """
+        status, end = Status(int(self.status[run])), float(self.end_time[run])
+        last, structure = int(self.last[run]), self.model.structure
+        kept = slice(last if self.inputs.settings.save == "final" else 0, last + 1)
+        times = self.times[kept]
+        arrays: dict[str, Any] = {name: self.arrays[name][run, kept] for name in ARRANGED}
+        if self.result.status[run] != Status.OK:
+            reached = np.all(np.isfinite(self.result.saved[run, kept]), axis=1)
+            times, arrays = times[reached], {name: values[reached] for name, values in arrays.items()}
+            if not len(times) or times[-1] < end:
+                final = self.result.final[run]
+                final = final if np.all(np.isfinite(final)) else self.inputs.state[run]
+                final_time = np.array([end])
+                in_force = self.inputs.events.at(final_time, self.inputs.parameters)[run]
+                at_end = arranged(structure, final[None], in_force)
+                times = np.append(times, final_time)
+                arrays = {name: np.concatenate([arrays[name], at_end[name]]) for name in ARRANGED}
+        culprit = int(self.result.culprit[run])
+        outcome: dict[str, Any] = {
+            "status": status.word,
+            "end_time": end,
+            "culprit": structure.states[culprit] if culprit >= 0 else "",
+        }
+        return Trajectory(scenario, times, **arrays, **outcome, provenance=provenance)

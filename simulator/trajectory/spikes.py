@@ -1,0 +1,25 @@
+"""Spikes of a membrane: when its potential comes up through 0 V."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Membrane potential [V] whose upward crossing counts as a spike.
+SPIKE = 0.0
+
+
+def spikes(potential: np.ndarray) -> np.ndarray:
+    """Indices of the samples just before each spike.
+
+    Parameters
+    ----------
+    potential : ndarray, shape (times,)
+        Potential of one membrane over time [V].
+    """
+    above = np.asarray(potential) >= SPIKE
+    return np.flatnonzero(~above[:-1] & above[1:])
+
+
+def most_spikes(potentials: np.ndarray) -> np.ndarray:
+    """The spikes of the membrane that has most of them; `potentials` has the shape (times, membranes)."""
+    return max(map(spikes, potentials.T), key=len, default=np.empty(0, dtype=int))
