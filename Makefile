@@ -21,7 +21,7 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile
 help:
 	@echo "make demo    run the sealed and the leaky bucket and compare them (results/demo/)"
 	@echo "make test    run the tests (JOBS=2, ARGS='-k nernst')"
-	@echo "make lint    ruff, formatting, mypy"
+	@echo "make lint    ruff, formatting, mypy, the contract of the rooms"
 	@echo "make bench   speed and error beside other simulators, those that can be installed"
 	@echo "make trials  run the reliability trials alone (tests/trials/)"
 	@echo "make lock    pin the dependencies anew (needs uv)"
@@ -44,6 +44,7 @@ lint: $(READY)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	.venv/bin/lint-imports
 
 bench: $(READY) $(PEERS)
 	$(PY) -m benchmarks $(ARGS)

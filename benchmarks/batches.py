@@ -25,7 +25,7 @@ from simulator.runs.design import design_of
 from simulator.runs.piece import Job
 from simulator.scenario.yaml.reader import read_config
 from simulator.storage.folder import Folder
-from simulator.storage.hdf5 import read
+from simulator.storage.store import read
 from simulator.storage.sweeping import planned, run_sweep
 
 SWEEPS = Path(__file__).resolve().parent.parent / "configs" / "sweeps"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from simulator.runs.threads import run_batch as run_batch
     from simulator.scenario.scenario import Scenario as Scenario
     from simulator.scenario.yaml.reader import load_scenario as load_scenario
-    from simulator.storage.hdf5 import read as read
-    from simulator.storage.hdf5 import write as write
+    from simulator.storage.store import read as read
+    from simulator.storage.store import write as write
     from simulator.trajectory.analysis import Analysis as Analysis
     from simulator.trajectory.trajectory import Trajectory as Trajectory
     from simulator.verdict.steady import steady_state as steady_state
@@ -35,11 +35,11 @@ _HOMES = {
     "classify": "verdict.verdict",
     "compare": "report.comparison",
     "load_scenario": "scenario.yaml.reader",
-    "read": "storage.hdf5",
+    "read": "storage.store",
     "run": "runs.integrate",
     "run_batch": "runs.threads",
     "steady_state": "verdict.steady",
-    "write": "storage.hdf5",
+    "write": "storage.store",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -18,11 +18,21 @@ class IonfluxError(Exception):
 
 
 class Stopped(BaseException):
-    """The user, or the system, wants the program to end; it leaves with that exit code and a last sentence."""
+    """Raised on SIGINT or SIGTERM.
 
-    def __init__(self, exit_code: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
+    Parameters
+    ----------
+    exit_code : int
+        What the process leaves with.
+    reason : str
+        Which signal it was.
+    what_next : str
+        What is kept, and how to go on.
+    """
+
+    def __init__(self, exit_code: int, reason: str, what_next: str) -> None:
+        super().__init__(f"{reason}; {what_next}")
+        self.exit_code, self.reason = exit_code, reason
 
 
 class UsageError(IonfluxError):
@@ -57,10 +67,20 @@ class ModelError(IonfluxError):
         self.key, self.problem, self.expected, self.hint = key, problem, expected, hint
 
 
+def closest(given: str, known: Iterable[str]) -> str:
+    """What of the known words was probably meant; empty if nothing is close."""
+    close = difflib.get_close_matches(given[:100], list(known), n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
+def did_you_mean(word: str) -> str:
+    """The question of a hint; empty without a word."""
+    return f"did you mean `{word}`?" if word else ""
+
+
 def suggestion(given: str, known: Iterable[str]) -> str:
     """``did you mean ...?`` if something known is close, else an empty text."""
-    close = difflib.get_close_matches(given[:100], list(known), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""
+    return did_you_mean(closest(given, known))
 
 
 def shown(value: object) -> str:

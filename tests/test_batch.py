@@ -11,7 +11,7 @@ from simulator.errors import UsageError
 from simulator.runs import threads as batching
 from simulator.runs.batch import joined, scenario_of
 from simulator.storage import hdf5 as storage
-from simulator.storage.batch_layout import part_contents
+from simulator.storage.layout import part_contents
 from simulator.verdict.words import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.cli.app import main
 from simulator.errors import Stopped
-from simulator.storage.hdf5 import read
+from simulator.storage.store import read
 
 ROOT = Path(__file__).resolve().parent.parent
 KAY = ROOT / "configs" / "published" / "kay_2017.yaml"

@@ -103,7 +103,7 @@ def test_clamp_works_after_weeks_of_model_time(configs):
 
 
 def test_a_run_that_fails_at_once_keeps_the_state_it_was_given(tmp_path):
-    from simulator.storage.hdf5 import read, write
+    from simulator.storage.store import read, write
 
     compartments = {"bath": {"fixed": True, "concentrations": SALT}, "cell": cell(100.0)}
     closed = {"inside": "cell", "outside": "bath", "area": 1e-9, "mechanisms": {"k": leak("k", 0.0)}}

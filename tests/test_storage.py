@@ -18,23 +18,17 @@ import pytest
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import atomic
-from simulator.storage.datafile import heap_digest
+from simulator.storage.atomic import StorageError
+from simulator.storage.datafile import DataFileError
 from simulator.storage.export import to_csv, to_netcdf
-from simulator.storage.hdf5 import (
-    HEAP_DIGEST,
-    LIBVER,
-    DataFileError,
-    StorageError,
-    describe,
-    read,
-    run_hash,
-    stored_scenario,
-    write,
-)
-from simulator.storage.layout import ARRAYS
+from simulator.storage.hdf5 import HEAP_DIGEST, LIBVER
+from simulator.storage.heap import heap_digest
+from simulator.storage.identity import run_hash
+from simulator.storage.store import describe, read, stored_scenario, write
+from simulator.trajectory.arrangement import ARRANGED
 from simulator.verdict.verdict import classify
 
-ARRAY_FIELDS = ("time", *ARRAYS)
+ARRAY_FIELDS = ("time", *ARRANGED)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +121,7 @@ def test_the_hash_of_a_run_covers_scenario_and_kernel():
 
 def test_a_long_trajectory_is_stored_in_several_chunks(result, tmp_path):
     steps = 40_000
-    grown = {n: np.repeat(getattr(result, n)[-1:], steps, axis=0) for n in ARRAYS}
+    grown = {n: np.repeat(getattr(result, n)[-1:], steps, axis=0) for n in ARRANGED}
     long = replace(result, time=np.arange(steps, dtype=float), end_time=float(steps - 1), **grown)
     path = write(long, tmp_path / "long.h5")
     with h5py.File(path) as file:

@@ -11,7 +11,7 @@ from simulator.mechanisms import library
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.storage.hdf5 import describe, write
+from simulator.storage.store import describe, write
 from simulator.trajectory.spikes import spikes
 from simulator.verdict.cycle import find_cycle
 from simulator.verdict.verdict import classify

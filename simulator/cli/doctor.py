@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from simulator.kernel import cache
+from simulator.runs.threads import usable_threads
 from simulator.trajectory.provenance import own_version
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "h5py", "sympy", "matplotlib", "pydantic", "ruamel.yaml")
@@ -23,7 +23,7 @@ def facts() -> Iterator[tuple[str, str]]:
         yield name, version(name)
     yield "system", platform.platform()
     yield "processor", _processor()
-    yield "threads", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    yield "threads", str(usable_threads())
     folder = cache.directory()
     kernels = sum(1 for path in folder.glob("*/kernel.py"))
     yield "cache", f"{folder} ({kernels} kernels)"

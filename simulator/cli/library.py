@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.running import Configs, Overrides, read_source
+from simulator.cli.source import Configs, Overrides, read_source
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:

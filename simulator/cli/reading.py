@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.console import Announcer, Json, warn
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ def _two(
     a: Path, b: Path | None, twin: str | None, overrides: list[str] | None
 ) -> tuple[Trajectory | Batch, Trajectory | Batch]:
     """What is to be compared: two saved results, or a scenario and its twin, run now."""
-    from simulator.cli.running import DATA, announce, assignments, read_source, warn
+    from simulator.cli.source import assignments, read_source
     from simulator.runs.integrate import run
     from simulator.scenario.yaml.twins import twin_title
-    from simulator.storage.hdf5 import read
+    from simulator.storage.datafile import SUFFIXES
+    from simulator.storage.store import read
 
-    scenario = a.suffix not in DATA and not a.is_dir()
+    scenario = a.suffix not in SUFFIXES and not a.is_dir()
     if not scenario:
         if b is None:
             raise UsageError("there is nothing to compare with", "give a second file, or a scenario (.yaml)")
@@ -99,6 +101,7 @@ def _two(
     other = read_source(a, [f"{path}={value}" for path, value in ({"name": title} | changes).items()])
     for each in (loaded, other):
         warn(each)
+    announce = Announcer()
     return run(loaded.scenario, announce), run(other.scenario, announce)
 
 
@@ -123,7 +126,7 @@ def plot(
     """Draw a saved run or sweep."""
     from simulator.report.figures import batch_kinds, kinds, plot_batch, plot_trajectory, save
     from simulator.runs.batch import Batch
-    from simulator.storage.hdf5 import read
+    from simulator.storage.store import read
 
     if kind is not None and kind not in (*kinds(), *batch_kinds()):
         every = f"{', '.join(kinds())}; of sweeps {', '.join(batch_kinds())}"
@@ -151,11 +154,11 @@ def info(
     ledger: Annotated[
         bool, typer.Option("--ledger", help="Add where the run's free energy came from and went to.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is in a data file, with Nernst, reversal and stall potentials of its last state; or in a sweep."""
     from simulator.runs.batch import Batch
-    from simulator.storage.hdf5 import read
+    from simulator.storage.store import read
 
     found = read(file)
     if isinstance(found, Batch):
@@ -179,7 +182,7 @@ def export(
 ) -> None:
     """Write a saved run in another format; of a sweep, a table of how its runs ended, or all of it in one file."""
     from simulator.storage.export import to_csv, to_netcdf
-    from simulator.storage.hdf5 import read
+    from simulator.storage.store import read
 
     writers = {"csv": (to_csv, ".csv"), "netcdf": (to_netcdf, ".nc")}
     if to not in writers:

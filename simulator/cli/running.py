@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli.console import Announcer, Json, warn
+from simulator.cli.source import Configs, Overrides, read_source
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_target
 from simulator.errors import IonfluxError, UsageError
 
 if TYPE_CHECKING:
     from simulator.scenario.yaml.reader import Loaded
     from simulator.trajectory.trajectory import Trajectory
-
-Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path; repeatable.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")]
-DATA = (".h5", ".hdf5", ".nc")
 
 
 def run(
@@ -82,14 +76,14 @@ def steady(
     from simulator.verdict.steady import NoSteadyState, steady_states
 
     records: list[dict[str, Any]] = []
-    compiled: list[str] = []
+    announce = Announcer()
     missing, elapsed = 0, 0.0
     for config in configs:
         loaded = read_source(config, overrides)
         warn(loaded)
         begun = time.perf_counter()
         try:
-            found = steady_states(loaded.scenario, compiled.append)
+            found = steady_states(loaded.scenario, announce)
             records += map(steady_record, found)
         except NoSteadyState as none:
             missing += 1
@@ -100,7 +94,7 @@ def steady(
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
     if as_json:
-        document = {"units": UNITS, "compiled": bool(compiled), "elapsed": elapsed, "states": records}
+        document = {"units": UNITS, "compiled": announce.asked, "elapsed": elapsed, "states": records}
         print(json.dumps(document, indent=1, allow_nan=False))
     return 3 if missing else 0
 
@@ -140,70 +134,17 @@ def validate(
     return 2 if errors else 0
 
 
-def read_source(path: Path, overrides: list[str] | None) -> Loaded:
-    """A scenario from YAML or from a data file, with ``--set`` applied and its numbers checked."""
-    from simulator.scenario.yaml.reader import from_resolved, read_config
-
-    if path.suffix in DATA:
-        from simulator.storage.hdf5 import stored_scenario
-
-        if overrides:
-            raise UsageError("--set does not go with a data file, which repeats its own run", "start from its YAML")
-        loaded = from_resolved(stored_scenario(path))
-    else:
-        loaded = read_config(path, assignments(overrides))
-    return _with_numbers_checked(loaded)
-
-
-def _with_numbers_checked(loaded: Loaded) -> Loaded:
-    """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
-    from simulator.errors import ModelError
-    from simulator.model.admissibility import inadmissible
-    from simulator.model.model import Model
-    from simulator.scenario.yaml.issues import ConfigError
-
-    model = Model.of(loaded.scenario)
-    try:
-        model.initial_state()
-    except ModelError as error:
-        raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
-    remarks = model.remarks() | inadmissible(model)
-    more = tuple(loaded.issue(key, problem) for key, problem in remarks.items())
-    return replace(loaded, warnings=(*loaded.warnings, *more))
-
-
-def assignments(overrides: list[str] | None) -> dict[str, str]:
-    """``KEY=VALUE`` texts as a mapping."""
-    found: dict[str, str] = {}
-    for text in overrides or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {text!r} is not KEY=VALUE", "for example --set run.duration='2 h'")
-        found[key.strip()] = value.strip()
-    return found
-
-
-def warn(loaded: Loaded) -> None:
-    """Warnings of a scenario, to stderr."""
-    for issue in loaded.warnings:
-        print(f"warning: {issue}", file=sys.stderr)
-
-
-def announce(sentence: str) -> None:
-    """Tell a person at a terminal what takes long; say nothing in a pipe."""
-    if sys.stderr.isatty():
-        print(sentence, file=sys.stderr, flush=True)
-
-
 def _target(config: Path, output: Path | None, several: bool) -> Path:
     """Where the result of a scenario goes."""
+    from simulator.storage.datafile import SUFFIXES
+
     name = config.with_suffix(".h5").name
-    if config.suffix in DATA:
+    if config.suffix in SUFFIXES:
         name = f"{config.stem}_again.h5"
     if output is None:
         return Path(name)
     if several or output.is_dir():
-        if output.suffix in DATA and not output.is_dir():
+        if output.suffix in SUFFIXES and not output.is_dir():
             raise UsageError(f"{output} is one file, but there are several scenarios", "give -o a directory")
         output.mkdir(parents=True, exist_ok=True)
         return output / name
@@ -236,44 +177,20 @@ def _failed(record: dict[str, Any]) -> bool:
 
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
-    """The result in `target` if it is of this very run; else run and write it."""
-    from simulator.runs.batch import Batch
+    """The result in `target` if it is of this very run, else that of a run now; and whether something was compiled."""
     from simulator.runs.integrate import run as integrate
     from simulator.storage.atomic import refuse_homeless
-    from simulator.storage.hdf5 import read, write
+    from simulator.storage.store import finished_run, write
 
     refuse_homeless(target)
-    if target.exists() and not overwrite:
-        existing = read(target)
-        if isinstance(existing, Batch):
-            raise UsageError(f"{target} holds a batch", "choose another file (-o)")
-        _refuse_other(existing, loaded, target)
+    existing = None if overwrite else finished_run(target, loaded.scenario)
+    if existing is not None:
         print(f"{target} is complete already", file=sys.stderr)
         return existing, False
-    said: list[str] = []
-
-    def tell(sentence: str) -> None:
-        said.append(sentence)
-        announce(sentence)
-
-    trajectory = integrate(loaded.scenario, tell)
+    announce = Announcer()
+    trajectory = integrate(loaded.scenario, announce)
     write(trajectory, target, config_text=loaded.text, overwrite=overwrite)
-    return trajectory, bool(said)
-
-
-def _refuse_other(existing: Trajectory, loaded: Loaded, target: Path) -> None:
-    """Raise unless an existing file holds the same run: same resolved scenario, same kernel."""
-    from simulator.kernel.cache import kernel_hash
-    from simulator.scenario.scenario import differences
-
-    changed = differences(existing.scenario, loaded.scenario)
-    if changed:
-        keys = ", ".join(f"{path} ({a} -> {b})" for path, a, b in changed[:5])
-        raise UsageError(f"{target} exists and holds another run; it differs in {keys}", "--overwrite replaces it")
-    if existing.provenance.get("kernel_hash") != kernel_hash(existing.structure):
-        raise UsageError(
-            f"{target} exists and was computed by another version of the equations", "--overwrite replaces it"
-        )
+    return trajectory, announce.asked
 
 
 def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, Any]:

@@ -39,5 +39,5 @@ def _dropped(what: sys.UnraisableHookArgs) -> None:
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)  # a second one stops at once
     code, word = (130, "interrupted") if number == signal.SIGINT else (143, "terminated")
-    _asked.append(Stopped(code, f"{word}; the same command starts again"))
+    _asked.append(Stopped(code, word, "the same command starts again"))
     raise _asked[0]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulator.cli.console import Announcer
 from simulator.cli.signals import stop_if_asked
 from simulator.errors import Stopped, UsageError
 
@@ -61,33 +62,27 @@ def run_one_sweep(
     loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
 ) -> tuple[dict[str, Any], bool]:
     """Run a sweep or go on with it; its record, and whether something was compiled."""
-    from simulator.cli.running import announce
     from simulator.report.batch import sweep_record, sweep_text
+    from simulator.storage.datafile import SUFFIXES
     from simulator.storage.sweeping import planned, run_sweep
 
-    if target.suffix in (".h5", ".hdf5", ".nc"):
+    if target.suffix in SUFFIXES:
         raise UsageError(f"a sweep is saved in a directory, and {target} is the name of a file", "leave out the suffix")
     folder = planned(loaded.scenario, target, loaded.text)
-    said: list[str] = []
-
-    def tell(sentence: str) -> None:
-        said.append(sentence)
-        announce(sentence)
-
+    announce = Announcer()
     print(plan_text(sweep_plan(loaded, target)), file=sys.stderr)
     progress = _Progress(folder)
     try:
-        run_sweep(folder, threads=threads, overwrite=overwrite, announce=tell, report=progress)
+        run_sweep(folder, threads=threads, overwrite=overwrite, announce=announce, report=progress)
     except Stopped as stop:
-        word = str(stop).partition(";")[0]
-        raise Stopped(stop.exit_code, f"{word}; {progress.so_far()}") from None
+        raise Stopped(stop.exit_code, stop.reason, progress.so_far()) from None
     progress.close()
-    if not said and progress.was_complete:
+    if not announce.asked and progress.was_complete:
         print(f"{target} is complete already", file=sys.stderr)
     record = sweep_record(folder)
     if not as_json:
         print(sweep_text(record))
-    return record, bool(said)
+    return record, announce.asked
 
 
 class _Progress:

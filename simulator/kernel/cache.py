@@ -1,9 +1,9 @@
 """Where compiled code lives: a private directory, one folder per kernel or shared module, named by what it depends on.
 
-The name is a hash of the structure, of every source file that has a part in the code, and of the
-versions of the libraries that compile it; a changed law or constant can never meet a stale kernel,
-whatever the times of files say. The directory belongs to the user alone, because numba's cache index
-is a pickle: one that others could write to is not used.
+The name is a hash of the structure, of every source file that has a part in the code, and of the versions of the
+libraries that compile it; a changed law or constant can never meet a stale kernel, whatever the times of files say.
+Which files these are follows from the rooms of the package. The directory belongs to the user alone, because numba's
+cache index is a pickle: one that others could write to is not used.
 """
 
 from __future__ import annotations
@@ -32,36 +32,17 @@ from simulator.model.structure import Structure
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-#: Source files that a kernel, and the numbers handed to it, depend on, beside the laws it uses: together with
-#: the resolved scenario they make a run the same run.
-SOURCES = (
-    "runs/integrate.py",
-    "kernel/inputs.py",
-    "model/protocol.py",
-    "runs/design.py",
-    "scenario/save_times.py",
-    "model/model.py",
-    "model/contents.py",
-    "physics/geometry.py",
-    "model/start.py",
-    "physics/constants.py",
-    "model/equations.py",
-    "mechanisms/channel.py",
-    "mechanisms/custom_law.py",
-    "mechanisms/expressions.py",
-    "mechanisms/gating.py",
-    "mechanisms/use.py",
-    "physics/special.py",
-    "model/structure.py",
-    "mechanisms/base.py",
-    "kernel/cache.py",
-    "kernel/elimination.py",
-    "kernel/generate.py",
-    "kernel/program.py",
-    "kernel/statements.py",
-)
+#: Rooms that have a part in the generated code, and in the numbers that it is given.
+CODE = ("physics", "mechanisms", "model", "kernel")
 
-#: Source files that have a part in every kernel.
+#: Rooms that decide which numbers a result has: what the code computes, and what is said of it. Of `scenario` all but
+#: what only reads or refuses it, because the resolved scenario is part of what makes a run the same run anyway.
+NUMBERS = (*CODE, "scenario", "scenario/entries", "trajectory", "verdict", "runs")
+
+#: Folder of the laws, of which a model depends on those that it uses.
+LAWS = "mechanisms/laws"
+
+#: Source files that have a part in every kernel and are compiled once for all of them.
 COMMON = (
     "kernel/driver.py",
     "kernel/rodas4.py",
@@ -81,10 +62,30 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
 @cache
 def kernel_hash(structure: Structure) -> str:
-    """Hash of everything the generated code of a structure depends on; taken once, as modules are imported once."""
-    laws = {use.law for _, use in structure.uses if use.form is None}
-    names = (*COMMON, *SOURCES, *sorted(f"mechanisms/laws/{law}.py" for law in laws))
-    return _hash(json.dumps(asdict(structure), sort_keys=True), names)
+    """Hash of everything that decides the numbers of a run beside its scenario; taken once, as modules are imported."""
+    return _hash(_text(structure), (*sources(NUMBERS), *_laws(structure)))
+
+
+@cache
+def code_hash(structure: Structure) -> str:
+    """Hash of everything the generated code of a structure depends on: the name of its folder in the cache."""
+    return _hash(_text(structure), (*sources(CODE), *_laws(structure)))
+
+
+def sources(rooms: tuple[str, ...]) -> tuple[str, ...]:
+    """Source files of some rooms, by their paths in the package."""
+    found = (path.relative_to(PACKAGE).as_posix() for room in rooms for path in (PACKAGE / room).glob("*.py"))
+    return tuple(sorted(found))
+
+
+def _laws(structure: Structure) -> tuple[str, ...]:
+    """Source files of the laws that a structure uses."""
+    used = {use.law for _, use in structure.uses if use.form is None}
+    return tuple(f"{LAWS}/{law}.py" for law in sorted(used))
+
+
+def _text(structure: Structure) -> str:
+    return json.dumps(asdict(structure), sort_keys=True)
 
 
 def _hash(what: str, names: tuple[str, ...]) -> str:
@@ -104,7 +105,7 @@ def _source(name: str) -> bytes:
 
 def folder(structure: Structure) -> Path:
     """Folder with the generated modules of a structure, written now if it is not there yet."""
-    path = directory() / kernel_hash(structure)
+    path = directory() / code_hash(structure)
     if not (path / "kernel.py").is_file():
         _write(structure, path)
     return path

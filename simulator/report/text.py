@@ -8,10 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
@@ -24,6 +21,7 @@ from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger
 from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.evidence import evidence, fit_for_json, pairs
 from simulator.verdict.steady import SteadyState
 from simulator.verdict.verdict import Verdict, classify
 
@@ -80,39 +78,18 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
         "dissipation": verdict.dissipation,
         "open": trajectory.structure.open,
         "conservation": {"charge": kept.charge} | dict(kept.species),
-        "evidence": evidence_record(verdict),
+        "evidence": evidence(verdict),
         "ledger": ledger_record(ledger(trajectory)),
     }
-    found = _finite(record)
+    found = fit_for_json(record)
     assert isinstance(found, dict)
     return found
-
-
-def evidence_record(verdict: Verdict) -> dict[str, Any]:
-    """Why a verdict is what it is: times [s], eigenvalues [1/s] as pairs, affinities over RT, amplitudes SI."""
-    found = {
-        "sentence": verdict.sentence,
-        "distance": verdict.distance,
-        "time_to_rest": verdict.time_to_rest,
-        "eigenvalues": _pairs(verdict.eigenvalues),
-        "affinity": verdict.affinity,
-        "isolated": list(verdict.isolated),
-        "left_out": list(verdict.left_out),
-        "oscillation": None if verdict.oscillation is None else asdict(verdict.oscillation),
-        "run_away": None if verdict.run_away is None else asdict(verdict.run_away),
-    }
-    return found
-
-
-def _pairs(values: np.ndarray) -> list[list[float]]:
-    """Complex numbers as pairs, which JSON can say."""
-    return [[float(v.real), float(v.imag)] for v in values]
 
 
 def steady_record(found: SteadyState) -> dict[str, Any]:
     """A rest point for ``steady --json``: the record of a run, with eigenvalues, residual and route."""
     extra = {
-        "eigenvalues": _pairs(found.verdict.eigenvalues),
+        "eigenvalues": pairs(found.verdict.eigenvalues),
         "stable": found.verdict.stable,
         "residual": found.residual,
         "route": found.route,
@@ -192,7 +169,7 @@ def info_record(trajectory: Trajectory, file: str, energies: bool = False) -> di
     """The document of ``info --json``: the record of a run, with the energies of all of it if asked."""
     record = {"units": UNITS} | run_record(trajectory, classify(trajectory), file)
     if energies:
-        record["account"] = _finite(account_record(account(trajectory)))
+        record["account"] = fit_for_json(account_record(account(trajectory)))
     return record
 
 
@@ -423,14 +400,3 @@ def _mv(volts: float) -> str:
         return "-"
     text = f"{1e3 * volts:.2f}"
     return "0.00" if float(text) == 0.0 else text
-
-
-def _finite(value: Any) -> Any:
-    """Plain Python values all the way down; None for NaN and infinity, which JSON cannot say."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -16,6 +16,7 @@ from simulator.model.model import Model
 from simulator.scenario.parts import Run
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED, QUANTITIES, dimension_labels
+from simulator.trajectory.conservation import Conservation
 from simulator.trajectory.labelled import Field, dataset
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.words import WORDS
@@ -64,6 +65,23 @@ class Batch:
     runs: int
     first: int = 0
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_one(cls, trajectory: Trajectory, verdict: str, kept: Conservation) -> Batch:
+        """A lone run as a batch, with the word of its verdict and the drift of what must not change."""
+        arrays = {name: field.values[None] for name, field in trajectory.fields().items()}
+        arrays.setdefault("open_fraction", trajectory.open_fraction[None])
+        states, species = trajectory.structure.states, trajectory.labels["species"]
+        drift = {name: np.nan if d is None else d for name, d in kept.species.items()}
+        arrays |= {
+            "status": np.array([STATUSES.index(trajectory.status)]),
+            "verdict": np.array([WORDS.index(verdict)]),
+            "end_time": np.array([trajectory.end_time]),
+            "culprit": np.array([states.index(trajectory.culprit) if trajectory.culprit else -1]),
+            "conservation_charge": np.array([np.nan if kept.charge is None else kept.charge]),
+            "conservation_species": np.array([[drift[s] for s in species]]),
+        }
+        return cls(trajectory.scenario, trajectory.time, arrays, {}, 1, provenance=trajectory.provenance)
 
     def __repr__(self) -> str:
         words = ", ".join(f"{n} {word}" for word, n in self.counts()["status"].items())

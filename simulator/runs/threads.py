@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +26,9 @@ PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096
 
 #: Pieces that are computed or wait to be used, for each thread.
 AHEAD = 1
+
+#: Where Linux tells a process what its control group may use.
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 #: Runs whose starts are checked together.
 CHECKED_TOGETHER = 1 << 16
@@ -47,7 +52,7 @@ def run_batch(
     save : str, optional
         ``"trajectory"`` or ``"final"``, instead of what the scenario says.
     threads : int, optional
-        Threads to compute with; by default one for each processor. The numbers do not depend on it.
+        Threads to compute with; by default as many as can run at once here. The numbers do not depend on it.
     announce : callable
         Told in a sentence before something that takes seconds (compiling).
 
@@ -87,7 +92,7 @@ def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = N
     Closing the iterator, or an exception in whoever uses it, stops the threads within milliseconds.
     """
     stopping = threading.Event()
-    workers = threads or os.cpu_count() or 1
+    workers = threads or usable_threads()
     waiting: deque[Future[Arrays | None]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="ionflux") as pool:
         try:
@@ -100,6 +105,25 @@ def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = N
         finally:
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def usable_threads() -> int:
+    """Threads that can run at once here: as many as the process may use processors, by affinity and by its container."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, math.ceil(_container_limit())))
+
+
+def _container_limit() -> float:
+    """Processors that the control group of the process may keep busy; infinite where there is no limit."""
+    for quota, period in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            words = (CONTROL_GROUP / quota).read_text().split()
+            words += (CONTROL_GROUP / period).read_text().split() if period else []
+            allowed, of = words[:2]
+            return int(allowed) / int(of) if int(allowed) > 0 else math.inf
+        except (OSError, ValueError):  # not there, or `max`
+            continue
+    return math.inf
 
 
 def _result(future: Future[Arrays | None]) -> Arrays:
@@ -128,4 +152,4 @@ def _check(model: Model, design: Design, start: int, stop: int) -> None:
         raise ModelError(error.key, problem, error.expected, error.hint) from None
 
 
-__all__ = ["check_starts", "computed", "run_batch", "spans_of"]
+__all__ = ["check_starts", "computed", "run_batch", "spans_of", "usable_threads"]

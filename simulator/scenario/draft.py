@@ -14,7 +14,7 @@ from simulator.scenario import paths
 from simulator.scenario.parts import Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity, SiNumber
-from simulator.scenario.records import Frozen, Label, Record, check_title
+from simulator.scenario.records import LONGEST_TITLE, Frozen, Label, Record, check_title
 from simulator.scenario.sweep import Sweep
 
 __all__ = ["Draft"]
@@ -33,7 +33,7 @@ class Draft(Record):
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {"protocol": (2, "an event")}
 
-    name: Annotated[str, AfterValidator(check_title)] = Field(description="title, at most 100 characters")
+    name: Annotated[str, AfterValidator(check_title)] = Field(description=f"title, at most {LONGEST_TITLE} characters")
     description: str | None = Field(None, description="what the scenario shows")
     temperature: Annotated[float, Quantity("K", 250.0, 350.0)] | None = Field(
         None, description="temperature (default 37 degC); or give rt_over_f"

@@ -19,12 +19,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from simulator.errors import kind_of, shown, suggestion
+from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
 from simulator.physics.units import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
-__all__ = ["Frozen", "FrozenDict", "Label", "Record", "check_title"]
+__all__ = ["LONGEST_TITLE", "Frozen", "FrozenDict", "Label", "Record", "check_title"]
 
 K = TypeVar("K")
 Item = TypeVar("Item")
@@ -106,10 +106,12 @@ class Record(BaseModel):
         complaints = []
         for error in unknown[:MOST_UNKNOWN_KEYS]:
             given = str(error["loc"][0])
-            hint = suggestion(given, missing) or suggestion(given, cls.model_fields)
-            missing -= {name for name in missing if f"`{name}`" in hint}  # one complaint for the two is enough
+            meant = closest(given, missing)
+            missing.discard(meant)  # one complaint for the two is enough
+            hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
             keys = "one of " + ", ".join(cls.model_fields)
-            complaints.append(Complaint(error["loc"], f"unknown key `{shown(given)}`", keys, hint))
+            problem = f"unknown key `{shown(given)}`"
+            complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
         for error in errors:
             at_this_record = len(error["loc"]) == 1
             if at_this_record and error["type"] == "extra_forbidden":
@@ -145,7 +147,7 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
     match error["type"]:
         case "complaint":
             location = location[:-1] if location and location[-1] == "[key]" else location
-            return Complaint(location, context["problem"], context["expected"], context["hint"])
+            return Complaint.of(location, context)
         case "missing":
             field = record.model_fields.get(str(location[-1]))
             meaning = field.description if field is not None and len(location) == 1 else ""

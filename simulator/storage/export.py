@@ -75,16 +75,15 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
     StorageError
         When the file cannot be written.
     """
-    from simulator.storage.hdf5 import packed, write
+    from simulator.storage.hdf5 import packed
+    from simulator.storage.layout import part_contents
+    from simulator.storage.store import write
 
     if isinstance(result, Batch):
-        from simulator.storage.batch_layout import part_contents
-
         if (whole := result.size()) > MOST_BYTES:
             raise UsageError(f"this would take {size(whole)} in one file", "its parts are NetCDF-4 files already")
         refuse_existing(Path(target), overwrite)
-        text = result.provenance.get("config", "")
-        place(Path(target), packed(part_contents(result, 0, text)), overwrite)
+        place(Path(target), packed(part_contents(result, 0, "")), overwrite)
         return
     write(result, Path(target), overwrite=overwrite)
 

@@ -21,17 +21,18 @@ from simulator.kernel.cache import kernel_hash
 from simulator.kernel.status import STATUSES
 from simulator.model.structure import structure_of
 from simulator.runs.batch import Batch, Failure
-from simulator.scenario.scenario import Scenario, differences
+from simulator.scenario.scenario import Scenario
 from simulator.storage.atomic import StorageError, place, storage_error
-from simulator.storage.batch_layout import part_contents, restored_part
+from simulator.storage.contents import Contents
 from simulator.storage.datafile import DataFileError
 from simulator.storage.hdf5 import opened, sealed, unsealed
+from simulator.storage.identity import how_it_differs, resolved_text, run_hash
 from simulator.storage.image import Image
-from simulator.storage.layout import CONFIG, PART, Contents, resolved_text, run_hash, scenario_in
+from simulator.storage.layout import CONFIG, PART, part_contents, restored_part, scenario_in
 from simulator.storage.lock import locked
 from simulator.verdict.words import WORDS
 
-__all__ = ["Folder", "read_batch", "restored_part", "write_batch"]
+__all__ = ["Folder", "read_batch", "write_batch"]
 
 MANIFEST = "manifest.json"
 FORMAT, FORMAT_VERSION = "ionflux batch", 1
@@ -70,10 +71,12 @@ class Folder:
     kernel: str
 
     @classmethod
-    def planned(cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "") -> Folder:
-        """The directory that a batch would be written to."""
+    def planned(
+        cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "", kernel: str = ""
+    ) -> Folder:
+        """The directory that a batch would be written to; `kernel` is the hash of the one that ran it, if one did."""
         part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
-        kernel = kernel_hash(structure_of(scenario))
+        kernel = kernel or kernel_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
 
     @classmethod
@@ -206,14 +209,12 @@ class Folder:
         return json.dumps(facts, indent=1) + "\n"
 
     def _refuse_changed(self, found: Folder) -> None:
-        changed = differences(found.scenario, self.scenario)
-        if changed:
-            keys = ", ".join(f"{key} ({a} -> {b})" for key, a, b in changed[:5])
-            problem = f"{self.path} holds another batch; it differs in {keys}"
-            raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
-        if found.run_hash != self.run_hash or (found.runs, found.part_runs) != (self.runs, self.part_runs):
-            problem = f"{self.path} was computed by another version of the equations"
-            raise UsageError(problem, "choose another directory (-o), or --overwrite to replace it")
+        hint = "choose another directory (-o), or --overwrite to replace it"
+        difference = how_it_differs(found.scenario, found.kernel, self.scenario)
+        if difference:
+            raise UsageError(f"{self.path} holds another batch; {difference}", hint)
+        if (found.runs, found.part_runs) != (self.runs, self.part_runs):
+            raise UsageError(f"{self.path} holds another batch; it is cut into parts otherwise", hint)
 
     def packed_part(self, number: int, batch: Batch, image: Image | None = None) -> tuple[Image, Contents]:
         """One part as a file in memory (in the place of another, if given), and what is in it."""
@@ -333,7 +334,7 @@ def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: b
         raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
     run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
     text = config_text or batch.provenance.get(CONFIG, "")
-    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text)
+    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text, batch.provenance.get("kernel_hash", ""))
     folder.refuse_other(overwrite)
     folder.make()
     with locked(path):

@@ -1,4 +1,4 @@
-"""Results as data files: HDF5 that is also valid NetCDF-4; the only module that imports h5py.
+"""Contents as HDF5 that is also valid NetCDF-4, and back; the only module that imports h5py.
 
 A file is put together in memory and written by :mod:`simulator.storage.atomic`, and read through a file object of
 ours: the HDF5 library never touches the disk. A full disk is then an ordinary error with a number, not a
@@ -23,24 +23,12 @@ import h5py
 import numpy as np
 
 from simulator.kernel import load_chunk_filter
-from simulator.runs.batch import Batch
-from simulator.storage.atomic import StorageError, place, refuse_existing
-from simulator.storage.datafile import DataFileError, heap_digest, open_data_file
+from simulator.storage.contents import FORMAT, FORMAT_VERSION, Contents, LayoutError, Variable, digest
+from simulator.storage.datafile import DataFileError, open_data_file
+from simulator.storage.heap import heap_digest
 from simulator.storage.image import Image
-from simulator.storage.layout import (
-    FORMAT,
-    FORMAT_VERSION,
-    PART,
-    Contents,
-    LayoutError,
-    SavedRun,
-    Variable,
-    contents,
-    digest,
-    restore,
-    run_hash,
-)
-from simulator.trajectory.trajectory import Trajectory
+
+__all__ = ["DataFile", "opened", "packed", "sealed", "unsealed"]
 
 #: Group of the texts and facts, out of the way of whoever opens the file as a table.
 PROVENANCE = "provenance"
@@ -79,40 +67,6 @@ DAMAGE = (
 )
 
 
-def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = "", overwrite: bool = False) -> Path:
-    """Save a run as a data file, a batch as a directory of them.
-
-    Parameters
-    ----------
-    result : Trajectory or Batch
-        What :func:`simulator.runs.integrate.run` or :func:`simulator.runs.threads.run_batch` returned.
-    path : str or Path
-        The file, by custom ``.h5``, or the directory.
-    config_text : str
-        The YAML as given; by default what the result's provenance has.
-    overwrite : bool
-        Whether what exists may be replaced.
-
-    Returns
-    -------
-    Path
-        The file or directory.
-
-    Raises
-    ------
-    StorageError
-        When it cannot be stored; no part of it is left behind.
-    """
-    path = Path(path)
-    if isinstance(result, Batch):
-        from simulator.storage.folder import write_batch
-
-        return write_batch(result, path, config_text=config_text, overwrite=overwrite)
-    refuse_existing(path, overwrite)
-    place(path, packed(contents(result, config_text)), overwrite)
-    return path
-
-
 def packed(what: Contents) -> memoryview:
     """A whole data file in memory."""
     return sealed(unsealed(what), what)
@@ -142,54 +96,6 @@ def sealed(image: Image, what: Contents) -> memoryview:
     with h5py.File(image, "r+", libver=LIBVER) as file:
         _set_attributes(file, {DIGEST: digest(what), HEAP_DIGEST: image.heap})
     return image.view()
-
-
-def read(path: str | Path) -> Trajectory | Batch:
-    """Read a run from a data file, or a batch from its directory or one of its parts.
-
-    A file is verified as a whole. Of a directory it is checked that it is complete; its arrays are read, and
-    verified, when they are asked for.
-
-    Raises
-    ------
-    DataFileError
-        When the file is not one of ours, incomplete, damaged, or does not make sense.
-    """
-    path = Path(path)
-    if path.is_dir():
-        from simulator.storage.folder import read_batch
-
-        return read_batch(path)
-    with opened(path) as source:
-        found = source.contents()
-        if PART in found.facts:
-            from simulator.storage.folder import restored_part
-
-            result: Trajectory | Batch = restored_part(found)
-        else:
-            result = restore(found).trajectory
-        source.check_digest(found)
-        return result
-
-
-def stored_scenario(path: str | Path) -> str:
-    """The resolved scenario in a data file, as JSON for :func:`simulator.scenario.yaml.reader.from_resolved`."""
-    return describe(path).resolved
-
-
-def describe(path: str | Path) -> SavedRun:
-    """Read a run with what its file says beside the numbers, all of it verified.
-
-    Raises
-    ------
-    DataFileError
-        As :func:`read`.
-    """
-    with opened(Path(path)) as source:
-        found = source.contents()
-        saved = restore(found)
-        source.check_digest(found)
-        return saved
 
 
 # -- HDF5, writing --------------------------------------------------------------------------------
@@ -314,7 +220,7 @@ def opened(path: Path) -> Iterator[DataFile]:
 class DataFile:
     """An open file that is not trusted.
 
-    Only what :func:`write` makes is followed: hard links to datasets of known types, in chunks with
+    Only what :func:`packed` makes is followed: hard links to datasets of known types, in chunks with
     checksums, of sizes that the file can hold. What lies outside of the file is never opened.
     """
 
@@ -451,20 +357,3 @@ class DataFile:
             if attribute.dtype.kind == "S" and attribute.shape == () and attribute.dtype.itemsize <= self.size:
                 found[name] = bytes(owner.attrs[name]).decode()
         return found
-
-
-__all__ = [
-    "DataFile",
-    "DataFileError",
-    "SavedRun",
-    "StorageError",
-    "describe",
-    "opened",
-    "packed",
-    "read",
-    "sealed",
-    "run_hash",
-    "stored_scenario",
-    "unsealed",
-    "write",
-]

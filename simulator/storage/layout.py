@@ -1,41 +1,39 @@
-"""What a data file holds: a run as named variables over named dimensions, and back.
+"""What a data file holds of runs: one run, or a part of a batch; and back.
 
-Nothing here knows of a file format; :mod:`simulator.storage.hdf5` stores :class:`Contents` as HDF5.
+A lone run is stored as a batch of one, with the evidence of its verdict. Nothing here knows of a file format;
+:mod:`simulator.storage.hdf5` stores :class:`~simulator.storage.contents.Contents` as HDF5.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.kernel.status import STATUSES
+from simulator.runs.batch import Batch
 from simulator.scenario.scenario import Scenario
+from simulator.storage.contents import Contents, LayoutError, Variable, numbers
+from simulator.storage.identity import resolved_text, run_hash
+from simulator.trajectory.arrangement import ARRANGED, QUANTITIES
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.verdict import Verdict, classify
+from simulator.verdict.evidence import evidence
+from simulator.verdict.verdict import classify
 from simulator.verdict.words import WORDS
 
-FORMAT = "ionflux run"
-FORMAT_VERSION = 1
+#: Name of the configuration text, in a file and in a result's provenance; name of the resolved scenario.
+CONFIG, SCENARIO = "config", "scenario"
 
-#: Name of the configuration text, in a file and in a trajectory's provenance.
-CONFIG = "config"
-SCENARIO = "scenario"
+#: Facts that only a part of a batch has: its number, the number of its first run, the swept keys.
+PART, FIRST_RUN, SWEPT = "part", "first_run", "swept"
 
-#: Fact that only a part of a batch has: its number.
-PART = "part"
-
-#: Arrays that a trajectory consists of; its other quantities follow from them.
-ARRAYS = tuple(f.name for f in fields(Trajectory) if f.type == "np.ndarray" and f.name != "time")
-
-#: The one of them that a run without gates has no columns of, and a file nothing.
+#: The variable that runs without gates have no columns of, and a file does not have.
 GATING = "open_fraction"
 
 #: Relative difference between a stored derived quantity and the same computed from the stored states.
@@ -43,33 +41,17 @@ DERIVED_AGREES = 1.0e-9
 
 FLOAT, INDEX, CODE = (np.dtype(t) for t in ("<f8", "<i4", "i1"))
 
+_DRIFT = "largest drift relative to the sum of magnitudes"
 
-class LayoutError(ValueError):
-    """Contents that are not those of a run: where, and why."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{name}: {problem}")
-        self.name, self.problem = name, problem
-
-
-@dataclass(frozen=True)
-class Variable:
-    """Numbers or labels over dimensions; a coordinate if its one dimension has its own name."""
-
-    values: np.ndarray | tuple[str, ...]
-    dims: tuple[str, ...]
-    attributes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """All that a file holds: variables, longer texts, short facts about where it comes from, and conventions."""
-
-    title: str
-    variables: Mapping[str, Variable]
-    texts: Mapping[str, str]
-    facts: Mapping[str, str]
-    heading: Mapping[str, str] = field(default_factory=dict)
+#: How each run ended: type, meaning and unit of each variable.
+OUTCOMES = {
+    "status": (CODE, "how the run ended", ""),
+    "verdict": (CODE, "kind of rest", ""),
+    "end_time": (FLOAT, "time reached", "s"),
+    "culprit": (INDEX, "state that made the run fail, -1 if none did", ""),
+    "conservation_charge": (FLOAT, f"{_DRIFT}: charge", "1"),
+    "conservation_species": (FLOAT, f"{_DRIFT}: amount, NaN if the system is open to it", "1"),
+}
 
 
 @dataclass(frozen=True)
@@ -97,30 +79,11 @@ class SavedRun:
     resolved: str
 
 
-def run_hash(resolved: str, kernel_hash: str) -> str:
-    """What makes a run the same run: hash of resolved scenario and kernel together."""
-    return hashlib.sha256(f"{kernel_hash}\n{resolved}".encode()).hexdigest()
+# -- to contents ----------------------------------------------------------------------------------
 
 
-def resolved_text(scenario: Scenario) -> str:
-    """A resolved scenario as files keep it."""
-    return json.dumps(scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
-
-
-def digest(what: Contents) -> str:
-    """SHA-256 of all numbers, labels and texts; the checksums of chunks cannot see a chunk in another's place."""
-    found = hashlib.sha256(json.dumps([dict(what.texts), dict(what.facts)], sort_keys=True).encode())
-    for name, variable in sorted(what.variables.items()):
-        values = variable.values
-        kind = list(values) if isinstance(values, tuple) else [values.dtype.str, *values.shape]
-        found.update(json.dumps([name, variable.dims, kind]).encode())
-        if not isinstance(values, tuple):
-            found.update(np.ascontiguousarray(values).data)
-    return found.hexdigest()
-
-
-def contents(result: Trajectory, config_text: str) -> Contents:
-    """All that is saved of a run.
+def run_contents(result: Trajectory, config_text: str) -> Contents:
+    """All that is saved of one run.
 
     Raises
     ------
@@ -128,18 +91,69 @@ def contents(result: Trajectory, config_text: str) -> Contents:
         When the result has numbers that no run may have.
     """
     _require_plausible(result)
-    resolved = resolved_text(result.scenario)
-    facts = {k: v for k, v in sorted(result.provenance.items()) if k != CONFIG}
+    verdict = classify(result)
+    alone = Batch.of_one(result, verdict.word, conservation(result))
+    reasons = json.dumps(evidence(verdict), ensure_ascii=False, allow_nan=False)
+    return _contents(alone, config_text, _variables(alone, reasons))
+
+
+def part_contents(batch: Batch, number: int, config_text: str) -> Contents:
+    """All that is saved of one part of a batch."""
+    more = {PART: str(number), FIRST_RUN: str(batch.first), SWEPT: json.dumps(list(batch.coordinates))}
+    return _contents(batch, config_text, _variables(batch), more)
+
+
+def _contents(
+    batch: Batch, config_text: str, variables: Mapping[str, Variable], more: Mapping[str, str] | None = None
+) -> Contents:
+    resolved = resolved_text(batch.scenario)
+    facts = {k: v for k, v in sorted(batch.provenance.items()) if k != CONFIG}
     facts["run_hash"] = run_hash(resolved, facts.get("kernel_hash", ""))
-    texts = {SCENARIO: resolved, CONFIG: config_text or result.provenance.get(CONFIG, "")}
-    kept, verdict = conservation(result), classify(result)
-    drift = {"charge": kept.charge, **kept.species}
-    saved = SavedRun(result, verdict.word, _evidence(verdict), drift, resolved)
-    return Contents(result.scenario.name, _variables(saved), {k: v for k, v in texts.items() if v}, facts)
+    texts = {SCENARIO: resolved, CONFIG: config_text or batch.provenance.get(CONFIG, "")}
+    # By convention of NetCDF, this is how a variable that is no dimension becomes a coordinate.
+    heading = {"coordinates": " ".join(batch.coordinates)} if batch.coordinates else {}
+    present = {name: text for name, text in texts.items() if text}
+    return Contents(batch.scenario.name, variables, present, facts | dict(more or {}), heading)
 
 
-def restore(found: Contents) -> SavedRun:
-    """The run that a file holds.
+def _variables(batch: Batch, reasons: str = "") -> dict[str, Variable]:
+    """The variables of some runs, coordinates first; `reasons` is the evidence of a lone run's verdict."""
+    place = np.arange(batch.first, batch.first + batch.runs).astype(INDEX)
+    found = {
+        "run": Variable(place, ("run",), {"long_name": "number of the run"}),
+        "time": Variable(batch.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
+    }
+    for dim, labels in batch.labels.items():
+        if labels:
+            found[dim] = Variable(labels, (dim,), {"long_name": dim})
+    for key, values in batch.coordinates.items():
+        about = {"long_name": key, "units": batch.scenario.unit_of(key)}
+        found[key] = Variable(np.ascontiguousarray(values, FLOAT), ("run",), about)
+    for name, field in batch.fields().items():
+        about = {"long_name": field.meaning, "units": field.unit}
+        found[name] = Variable(np.ascontiguousarray(field.values, FLOAT), field.dims, about)
+    words = {"status": STATUSES, "verdict": WORDS, "culprit": batch.model.structure.states}
+    for name, (dtype, meaning, unit) in OUTCOMES.items():
+        attributes: dict[str, Any] = {"long_name": meaning} | ({"units": unit} if unit else {})
+        if name in words:
+            attributes |= _flags(words[name], dtype)
+        if name == "verdict" and reasons:
+            attributes["evidence"] = reasons
+        dims = ("run", "species") if name == "conservation_species" else ("run",)
+        found[name] = Variable(np.ascontiguousarray(batch.arrays[name], dtype), dims, attributes)
+    return found
+
+
+def _flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
+    """Attributes that say what codes mean."""
+    return {"flag_values": np.arange(len(words), dtype=dtype), "flag_meanings": " ".join(words)}
+
+
+# -- and back -------------------------------------------------------------------------------------
+
+
+def restored_part(found: Contents) -> Batch:
+    """The runs that a file holds.
 
     Raises
     ------
@@ -153,147 +167,101 @@ def restore(found: Contents) -> SavedRun:
         raise LayoutError(SCENARIO, "does not match the hash stored beside it")
     if CONFIG in found.texts:
         facts[CONFIG] = found.texts[CONFIG]
+    lone = facts.pop(PART, None) is None
+    first = facts.pop(FIRST_RUN, "0" if lone else "")
+    if not first.isdecimal():
+        raise LayoutError("run", "does not say which runs these are")
+    swept = _swept_keys(facts.pop(SWEPT, "[]" if lone else ""))
+    names = [name for name in (*QUANTITIES, *OUTCOMES) if name != GATING or name in found.variables]
+    arrays = {name: numbers(found, name) for name in names}
     runs = len(numbers(found, "run"))
-    if runs != 1:
-        raise LayoutError("run", f"holds {runs} runs where one is expected")
-    nothing: dict[str, Any] = dict.fromkeys(("time", *ARRAYS), np.empty(0))
-    nothing[GATING] = np.empty((len(numbers(found, "time")), 0))
-    empty = Trajectory(scenario_in(resolved), **nothing)
-    trajectory = replace(
-        empty,
-        time=numbers(found, "time"),
-        **{name: numbers(found, name)[0] for name in ARRAYS if name != GATING or empty.labels["gate"]},
-        status=_word(found, "status", STATUSES),
-        end_time=float(numbers(found, "end_time")[0]),
-        culprit=_word(found, "culprit", ("", *empty.structure.states), first=-1),
-        provenance=facts,
+    arrays.setdefault(GATING, np.empty((runs, len(numbers(found, "time")), 0)))
+    coordinates = {key: numbers(found, key) for key in swept}
+    batch = Batch(scenario_in(resolved), numbers(found, "time"), arrays, coordinates, runs, int(first), facts)
+    _require_form(found.variables, batch)
+    for name, words in (("status", STATUSES), ("verdict", WORDS), ("culprit", batch.model.structure.states)):
+        least = -1 if name == "culprit" else 0
+        wrong = batch.arrays[name][(batch.arrays[name] < least) | (batch.arrays[name] >= len(words))]
+        if len(wrong):
+            raise LayoutError(name, f"has the unknown code {wrong[0]}")
+    return batch
+
+
+def restored_run(found: Contents) -> SavedRun:
+    """The run that a file holds, with what the file says of it.
+
+    Raises
+    ------
+    LayoutError
+        When something is missing, too much, or does not fit the rest.
+    """
+    batch = restored_part(found)
+    if batch.runs != 1:
+        raise LayoutError("run", f"holds {batch.runs} runs where one is expected")
+    arrays = {name: values[0] for name, values in batch.arrays.items()}
+    culprit = int(arrays["culprit"])
+    of_states: dict[str, Any] = {name: arrays[name] for name in ARRANGED}
+    trajectory = Trajectory(
+        batch.scenario,
+        batch.time,
+        **of_states,
+        status=STATUSES[arrays["status"]],
+        end_time=float(arrays["end_time"]),
+        culprit=batch.model.structure.states[culprit] if culprit >= 0 else "",
+        provenance=batch.provenance,
     )
-    species = numbers(found, "conservation_species")[0]
-    drifts = [
-        float(numbers(found, "conservation_charge")[0]),
-        *map(_finite, np.atleast_1d(species).tolist()),
-    ]
-    drift = dict(zip(("charge", *empty.labels["species"]), drifts, strict=False))
-    verdict = _word(found, "verdict", WORDS)
-    evidence = json.loads(found.variables["verdict"].attributes.get("evidence", "{}"))
-    if not isinstance(evidence, dict):
+    drifts = (arrays["conservation_charge"], *np.atleast_1d(arrays["conservation_species"]))
+    names = ("charge", *batch.labels["species"])
+    drift = {name: float(d) if math.isfinite(d) else None for name, d in zip(names, drifts, strict=True)}
+    reasons = json.loads(found.variables["verdict"].attributes.get("evidence", "{}"))
+    if not isinstance(reasons, dict):
         raise LayoutError("verdict", "has evidence of another kind")
-    saved = SavedRun(trajectory, verdict, evidence, drift, resolved)
-    _compare(found.variables, saved)
-    return saved
+    _require_derived(found.variables, trajectory)
+    _require_plausible(trajectory)
+    return SavedRun(trajectory, WORDS[arrays["verdict"]], reasons, drift, found.texts[SCENARIO])
 
 
-def _compare(found: Mapping[str, Variable], saved: SavedRun) -> None:
-    """Raise unless the variables are those that this run would be stored as."""
+def _swept_keys(text: str) -> list[str]:
+    """The swept keys that a part lists."""
     try:
-        expected = _variables(saved)
+        keys = json.loads(text)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise LayoutError("run", "does not say what was swept")
+    return keys
+
+
+def _require_form(variables: Mapping[str, Variable], batch: Batch) -> None:
+    """Raise unless the variables have the names, labels, dimensions and types that these runs would be stored with."""
+    try:
+        expected = _variables(batch)
     except (ValueError, IndexError, KeyError) as error:
         raise LayoutError("variables", "have dimensions that do not fit the scenario") from error
-    for name in sorted(found.keys() ^ expected.keys()):
+    for name in sorted(variables.keys() ^ expected.keys()):
         raise LayoutError(name, "is missing" if name in expected else "does not belong into such a file")
+    sizes = {"run": batch.runs, "time": len(batch.time)} | {dim: len(labels) for dim, labels in batch.labels.items()}
     for name, wanted in expected.items():
-        got = found[name]
+        got = variables[name]
         if isinstance(wanted.values, tuple) or isinstance(got.values, tuple):
             if got.values != wanted.values or got.dims != wanted.dims:
                 raise LayoutError(name, "does not match the scenario in the file")
-        elif got.dims != wanted.dims or got.values.shape != wanted.values.shape:
+        elif got.dims != wanted.dims or got.values.shape != tuple(sizes[dim] for dim in wanted.dims):
             raise LayoutError(name, f"does not have the dimensions {', '.join(wanted.dims)} of its scenario")
         elif got.values.dtype != wanted.values.dtype:
             raise LayoutError(name, f"has numbers of type {got.values.dtype}, not {wanted.values.dtype}")
-        elif not np.allclose(got.values, wanted.values, rtol=DERIVED_AGREES, atol=0.0, equal_nan=True):
-            raise LayoutError(name, "does not follow from the states in the file")
-    _require_plausible(saved.trajectory)
+    if np.any(variables["run"].values != expected["run"].values):
+        raise LayoutError("run", "does not match the scenario in the file")
 
 
-def _variables(saved: SavedRun) -> dict[str, Variable]:
-    """The variables of a run; coordinates first."""
-    result = saved.trajectory
-    found = {
-        "run": Variable(np.zeros(1, INDEX), ("run",), {"long_name": "run"}),
-        "time": Variable(result.time.astype(FLOAT), ("time",), {"long_name": "time", "units": "s"}),
-    }
-    for dim in ("membrane", "compartment", "species", *(("gate",) if result.labels["gate"] else ())):
-        found[dim] = Variable(result.labels[dim], (dim,), {"long_name": dim})
+def _require_derived(variables: Mapping[str, Variable], trajectory: Trajectory) -> None:
+    """Raise unless potentials and concentrations follow from the states beside them."""
     with np.errstate(all="ignore"):
-        for name, quantity in result.fields().items():
-            about = {"long_name": quantity.meaning, "units": quantity.unit}
-            found[name] = Variable(quantity.values[None].astype(FLOAT), ("run", *quantity.dims), about)
-
-    def outcome(name: str, value: Any, dtype: np.dtype, long_name: str, **about: Any) -> None:
-        dims = ("run", "species") if isinstance(value, list) else ("run",)
-        found[name] = Variable(np.array([value], dtype), dims, {"long_name": long_name, **about})
-
-    states = result.structure.states
-    culprit = states.index(result.culprit) if result.culprit else -1
-    drifts = [np.nan if (d := saved.drift[s]) is None else d for s in result.labels["species"]]
-    evidence = json.dumps(saved.evidence, ensure_ascii=False, allow_nan=False)
-    charge = np.nan if saved.drift["charge"] is None else saved.drift["charge"]
-    relative = "largest drift relative to the sum of magnitudes"
-    outcome("status", STATUSES.index(result.status), CODE, "how the run ended", **flags(STATUSES, CODE))
-    outcome("verdict", WORDS.index(saved.verdict), CODE, "kind of rest", **flags(WORDS, CODE), evidence=evidence)
-    outcome("end_time", result.end_time, FLOAT, "time reached", units="s")
-    outcome("culprit", culprit, INDEX, "state that made the run fail, -1 if none did", **flags(states, INDEX))
-    outcome("conservation_charge", charge, FLOAT, f"{relative}: charge", units="1")
-    outcome(
-        "conservation_species",
-        drifts,
-        FLOAT,
-        f"{relative}: amount, NaN if the system is open to it",
-        units="1",
-    )
-    return found
-
-
-def flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
-    """Attributes that say what codes mean."""
-    return {"flag_values": np.arange(len(words), dtype=dtype), "flag_meanings": " ".join(words)}
-
-
-def _evidence(verdict: Verdict) -> dict[str, Any]:
-    """A verdict's reasons, fit for JSON: None for what is not a finite number."""
-    return {
-        "sentence": verdict.sentence,
-        "distance": _finite(verdict.distance),
-        "time_to_rest": _finite(verdict.time_to_rest),
-        "dissipation": _finite(verdict.dissipation),
-        "atp_rate": _finite(verdict.atp_rate),
-        "eigenvalues": [[_finite(float(v.real)), _finite(float(v.imag))] for v in verdict.eigenvalues],
-        "species": {m: dict(words) for m, words in verdict.species.items()},
-        "affinity": {label: _finite(value) for label, value in verdict.affinity.items()},
-        "isolated": list(verdict.isolated),
-        "left_out": list(verdict.left_out),
-        "oscillation": None if verdict.oscillation is None else _plain(asdict(verdict.oscillation)),
-        "run_away": None if verdict.run_away is None else _plain(asdict(verdict.run_away)),
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and words in mappings, fit for JSON."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    return _finite(value) if isinstance(value, float) else value
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def numbers(found: Contents, name: str) -> np.ndarray:
-    """The numbers of a variable, of which there must be some."""
-    variable = found.variables.get(name)
-    if variable is None:
-        raise LayoutError(name, "is missing")
-    if isinstance(variable.values, tuple) or not variable.values.size:
-        raise LayoutError(name, "has no numbers")
-    return variable.values
-
-
-def _word(found: Contents, name: str, words: Sequence[str], first: int = 0) -> str:
-    """The word that a stored code stands for."""
-    place = int(numbers(found, name).flat[0]) - first
-    if not 0 <= place < len(words):
-        raise LayoutError(name, f"has the unknown code {place + first}")
-    return words[place]
+        derived = {"concentration": trajectory.concentration, "potential": trajectory.potential}
+    for name, field in derived.items():
+        stored = np.asarray(variables[name].values)[0]
+        if not np.allclose(stored, field.values, rtol=DERIVED_AGREES, atol=0.0, equal_nan=True):
+            raise LayoutError(name, "does not follow from the states in the file")
 
 
 def scenario_in(resolved: str) -> Scenario:

@@ -17,6 +17,7 @@ INK, MUTED, FAINT, PAPER = "#1a1a1a", "#606060", "#dddddd", "#ffffff"
 # Okabe & Ito 2008; their yellow is left out, it cannot be read as a line on white.
 BLACK, ORANGE, SKY, GREEN = INK, "#e69f00", "#56b4e9", "#009e73"
 BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#808080"
+VIOLET, BROWN, SAND = "#7a5195", "#8c6d1f", "#e9dcc0"
 
 SOLID: Any = (0, ())
 DASHED: Any = (0, (6, 2))
@@ -56,8 +57,8 @@ SPECIES = {
     "glucose": Look(ORANGE, LONG),
     "hco3": Look(SKY, DASH_DOT_DOT),
     "h": Look(GREY, SPARSE),
-    "mg": Look("#7a5195", DASH_DASH_DOT),
-    "atp": Look("#8c6d1f", SOLID),
+    "mg": Look(VIOLET, DASH_DASH_DOT),
+    "atp": Look(BROWN, SOLID),
 }
 
 THEME: Any = {

@@ -17,17 +17,31 @@ from matplotlib.patches import Patch
 from simulator.kernel.status import STATUSES
 from simulator.physics.notation import Scale, count, pretty_number, readable
 from simulator.report.figures.bins import INTERVALS, Bins, agreed, binned
-from simulator.report.figures.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, theme, tint
+from simulator.report.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SAND,
+    SKY,
+    VERMILION,
+    VIOLET,
+    theme,
+    tint,
+)
 from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.runs.batch import Batch
 from simulator.verdict.words import HEADLINES
 
 #: Colours of verdicts and of statuses, in the order of their codes.
 VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY)
-STATUS_COLORS = (tint(GREEN, 0.6), ORANGE, VERMILION, PURPLE, BLUE, SKY, "#7a5195", GREY)
+STATUS_COLORS = (tint(GREEN, 0.6), ORANGE, VERMILION, PURPLE, BLUE, SKY, VIOLET, GREY)
 
 #: Where runs that share a cell of a map do not agree.
-MIXED = "#e9dcc0"
+MIXED = SAND
 
 #: Quantiles of the bands, widest first.
 BAND_QUANTILES = ((0.05, 0.95, 0.75), (0.25, 0.75, 0.45))

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.scenario.complaints import Complaint
+from simulator.scenario.records import LONGEST_TITLE
 
 #: New values by dotted path: text with a unit, or SI numbers.
 Overrides = Mapping[str, str | float]
-
-#: Longest title of a scenario.
-LONGEST = 100
 
 
 def twins_in(data: Any) -> tuple[dict[str, Overrides], list[Complaint]]:
@@ -39,4 +37,4 @@ def twins_in(data: Any) -> tuple[dict[str, Overrides], list[Complaint]]:
 def twin_title(title: str, changes: Overrides, name: str = "") -> str:
     """Title of a twin: its name, or which values it changes."""
     what = name.replace("_", " ") or f"other {' and '.join(path.rpartition('.')[2] for path in changes)}"
-    return f"{title}, {what}"[:LONGEST]
+    return f"{title}, {what}"[:LONGEST_TITLE]

@@ -44,10 +44,7 @@ def validated(data: Any) -> tuple[Scenario | None, list[Complaint]]:
 
 def complaints_of(error: ValidationError) -> list[Complaint]:
     """What a validation error holds."""
-    return [
-        Complaint(e["loc"], e["ctx"]["problem"], e["ctx"]["expected"], e["ctx"]["hint"])
-        for e in error.errors(include_url=False)
-    ]
+    return [Complaint.of(e["loc"], e["ctx"]) for e in error.errors(include_url=False)]
 
 
 def _patch(data: Any, complaint: Complaint) -> None:
@@ -58,7 +55,7 @@ def _patch(data: Any, complaint: Complaint) -> None:
         except (KeyError, IndexError, TypeError):
             return
     if isinstance(data, dict):
-        if complaint.problem.startswith("unknown key"):
+        if complaint.unknown_key:
             data.pop(last, None)
         else:
             data[last] = UNREADABLE

@@ -1,0 +1,63 @@
+"""What a command is given to run: a scenario or a data file, with ``--set`` applied and its numbers checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.errors import UsageError
+
+if TYPE_CHECKING:
+    from simulator.scenario.yaml.reader import Loaded
+
+Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path; repeatable.")
+]
+
+
+def read_source(path: Path, overrides: list[str] | None) -> Loaded:
+    """A scenario from YAML or from a data file, with ``--set`` applied and its numbers checked."""
+    from simulator.scenario.yaml.reader import from_resolved, read_config
+    from simulator.storage.datafile import SUFFIXES
+
+    if path.suffix in SUFFIXES:
+        from simulator.storage.store import stored_scenario
+
+        if overrides:
+            raise UsageError("--set does not go with a data file, which repeats its own run", "start from its YAML")
+        loaded = from_resolved(stored_scenario(path))
+    else:
+        loaded = read_config(path, assignments(overrides))
+    return _with_numbers_checked(loaded)
+
+
+def _with_numbers_checked(loaded: Loaded) -> Loaded:
+    """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
+    from simulator.errors import ModelError
+    from simulator.model.admissibility import inadmissible
+    from simulator.model.model import Model
+    from simulator.scenario.yaml.issues import ConfigError
+
+    model = Model.of(loaded.scenario)
+    try:
+        model.initial_state()
+    except ModelError as error:
+        raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
+    remarks = model.remarks() | inadmissible(model)
+    more = tuple(loaded.issue(key, problem) for key, problem in remarks.items())
+    return replace(loaded, warnings=(*loaded.warnings, *more))
+
+
+def assignments(overrides: list[str] | None) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a mapping."""
+    found: dict[str, str] = {}
+    for text in overrides or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {text!r} is not KEY=VALUE", "for example --set run.duration='2 h'")
+        found[key.strip()] = value.strip()
+    return found
