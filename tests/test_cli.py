@@ -208,7 +208,8 @@ def test_contradicting_potential_and_composition_is_refused_with_both_values(tmp
 
 
 @pytest.mark.parametrize(
-    ("raised", "code"), [(KeyboardInterrupt, 130), (Stopped(143, "terminated"), 143), (ZeroDivisionError, 1)]
+    ("raised", "code"),
+    [(KeyboardInterrupt, 130), (Stopped(143, "terminated", "it goes on"), 143), (ZeroDivisionError, 1)],
 )
 def test_being_stopped_and_bugs_have_codes_of_their_own(monkeypatch, capsys, raised, code):
     def fail():

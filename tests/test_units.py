@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.physics.constants import FARADAY
-from simulator.physics.units import DISPLAY, UNITS, QuantityError, format_quantity, parse_quantity
+from simulator.physics.notation import DISPLAY, format_quantity
+from simulator.physics.units import UNITS, QuantityError, parse_quantity
 
 REGISTRY = pint.UnitRegistry()
 

@@ -25,7 +25,7 @@ def run(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File, or directory for several.")] = None,
     overrides: Overrides = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all processors).")
+        int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all processors it may use).")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     as_json: Json = False,

@@ -7,28 +7,47 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
-#: Powers of ten that have a prefix worth reading.
-PREFIXES = {-24: "y", -21: "z", -18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M"}
+from simulator.physics.units import unit_size
 
-#: Unit that carries the prefix and what follows it, by SI unit, with the SI size of the unprefixed unit.
-UNITS = {
-    "V": ("V", "", 1.0),
-    "mol/m^3": ("M", "", 1.0e3),
-    "m^3": ("L", "", 1.0e-3),
-    "mol": ("mol", "", 1.0),
-    "mol/s": ("mol", "/s", 1.0),
-    "mol/m^2/s": ("mol", "/m^2/s", 1.0),
-    "A": ("A", "", 1.0),
-    "A/m^2": ("A", "/m^2", 1.0),
-    "C": ("C", "", 1.0),
-    "W": ("W", "", 1.0),
-    "J": ("J", "", 1.0),
-    "J/mol": ("J", "/mol", 1.0),
+
+def _prefixed(prefixes: str, unit: str) -> tuple[str, ...]:
+    """A unit with each of the prefixes, a blank standing for none."""
+    return tuple(f"{prefix.strip()}{unit}" for prefix in prefixes)
+
+
+#: Units that values are written in, by SI unit, from small to large: the largest that a value reaches reads best.
+#: Where there is one only, everybody thinks in it whatever the size; a cell's M are mM.
+DISPLAY = {
+    "V": ("mV", "V"),
+    "mol/m^3": _prefixed("yzafpnum", "M"),
+    "m/s": ("m/s",),  # as tables of permeabilities are printed
+    "mol/m^2/s": _prefixed("yzafpnum k", "mol/m^2/s"),
+    "A/m^2": _prefixed("yzafpnum k", "A/m^2"),
+    "S/m^2": _prefixed("yzafpnum k", "S/m^2"),
+    "F/m^2": ("uF/cm^2",),
+    "m": ("nm", "um", "mm", "m"),
+    "m^2": ("um^2", "mm^2", "cm^2", "m^2"),
+    "m^3": _prefixed("yzafpnum ", "L"),
+    "mol": _prefixed("yzafpnum k", "mol"),
+    "mol/s": _prefixed("yzafpnum k", "mol/s"),
+    "A": _prefixed("yzafpnum k", "A"),
+    "C": _prefixed("yzafpnum k", "C"),
+    "S": _prefixed("yzafpnum k", "S"),
+    "W": _prefixed("yzafpnum kM", "W"),
+    "J": _prefixed("yzafpnum kM", "J"),
+    "J/mol": ("kJ/mol",),
 }
 
-#: Units that do not change with the size of the value: everybody thinks of these in one unit.
-CUSTOMARY = {"V": -3, "J/mol": 3}
+#: What zero is written in where that is not the SI unit itself.
+ZERO = {"V": "mV", "mol/m^3": "mM", "m^3": "L"}
+
+#: What a scenario's own numbers of a unit are written in, whatever their size.
+WRITTEN = {"mol/m^2/s": "umol/m^2/s"}
+
+#: Units of time that a scenario's own numbers are written in, from small to large.
+WRITTEN_TIMES = ("us", "ms", "s", "min", "h", "d")
 
 #: Longest span [s] that is drawn in each unit of time.
 TIME_UNITS = (
@@ -83,20 +102,53 @@ def readable(largest: float, unit: str) -> Scale:
     unit : str
         SI unit, e.g. ``"mol/m^2/s"``.
     """
-    if unit not in UNITS:
-        return Scale(1.0, unit)
-    name, rest, size = UNITS[unit]
-    if unit in CUSTOMARY:
-        exponent = CUSTOMARY[unit]
-    elif not math.isfinite(largest) or largest == 0.0:
-        exponent = -3 if unit == "mol/m^3" else 0
+    scales = _scales(unit)
+    # A margin keeps 999.99 and its neighbours in one unit.
+    reached = [scale for scale in scales if abs(largest) * 1.0001 >= scale.size]
+    if reached and math.isfinite(largest):
+        return reached[-1]
+    return next((scale for scale in scales if scale.text == ZERO.get(unit, unit)), scales[-1])
+
+
+@cache
+def _scales(unit: str) -> tuple[Scale, ...]:
+    """The units that an SI unit is written in, from small to large."""
+    if unit not in DISPLAY:
+        return (Scale(1.0, unit),)
+    return tuple(Scale(unit_size(text, unit), text) for text in DISPLAY[unit])
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """A scenario's own value [SI] with its unit, six significant digits, as one would write it: ``"4.19 pL"``.
+
+    Parameters
+    ----------
+    value : float
+        Value in SI.
+    unit : str
+        Its SI unit, ``"1"`` for a plain number.
+    """
+    if unit == "1":
+        return f"{value:.6g}"
+    if unit in WRITTEN:
+        scale = Scale(unit_size(WRITTEN[unit], unit), WRITTEN[unit])
+    elif unit == "s":
+        scale = _written_time(value)
     else:
-        # A margin below 1 keeps 999.99 and its neighbours in one unit.
-        exponent = 3 * math.floor(math.log10(abs(largest) / size * 1.0001) / 3.0)
-        exponent = min(exponent, 6) if exponent >= -24 else 0
-    if unit == "mol/m^3":
-        exponent = min(exponent, -3)  # a cell's M are mM
-    return Scale(size * 10.0**exponent, f"{PREFIXES[exponent]}{name}{rest}")
+        scale = readable(value, unit)
+    return f"{value / scale.size:.6g} {scale.text}"
+
+
+def _written_time(seconds: float) -> Scale:
+    """100000 s reads better than 1.15741 d, and 2 h better than 7200 s: the shortest text, the largest unit."""
+    if not math.isfinite(seconds) or seconds == 0.0:
+        return Scale(1.0, "s")
+    scales = [Scale(unit_size(text, "s"), text) for text in WRITTEN_TIMES]
+    reached = [scale for scale in scales if abs(seconds) >= scale.size * (1.0 - 1.0e-9)] or scales[:1]
+    if reached[-1].size < 1.0:
+        return reached[-1]
+    whole = [scale for scale in reached if scale.size >= 1.0]
+    return min(whole, key=lambda scale: (len(f"{seconds / scale.size:.6g}"), -scale.size))
 
 
 def time_scale(span: float) -> Scale:

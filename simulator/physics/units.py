@@ -1,4 +1,4 @@
-"""Quantities as text: ``"145 mM"`` to SI at the border, and back for people to read.
+"""Quantities as text: ``"145 mM"`` to SI at the border (and back: :mod:`simulator.physics.notation`).
 
 Everything behind this border is SI. The table below is the complete list of accepted units. Arithmetic
 is exact (rational) up to one final rounding, so ``1 uF/cm^2`` and ``0.01 F/m^2`` are the same bits.
@@ -22,17 +22,20 @@ __all__ = [
     "QuantityError",
     "alternatives",
     "describe",
-    "format_quantity",
     "parse_quantity",
     "read_any_quantity",
     "si_unit",
     "unit_dimension",
+    "unit_size",
 ]
 
 #: Exponents of (metre, kilogram, second, ampere, kelvin, mole).
 Dimension = tuple[int, int, int, int, int, int]
 
 PREFIXES = {
+    "y": Fraction(1, 10**24),
+    "z": Fraction(1, 10**21),
+    "a": Fraction(1, 10**18),
     "f": Fraction(1, 10**15),
     "p": Fraction(1, 10**12),
     "n": Fraction(1, 10**9),
@@ -63,17 +66,17 @@ UNITS = {
     "h": Unit(Fraction(3600), (0, 0, 1, 0, 0, 0)),
     "d": Unit(Fraction(86400), (0, 0, 1, 0, 0, 0)),
     "day": Unit(Fraction(86400), (0, 0, 1, 0, 0, 0)),
-    "L": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "fpnumcd"),
-    "l": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "fpnumcd"),
-    "mol": Unit(Fraction(1), (0, 0, 0, 0, 0, 1), "fpnumk"),
-    "M": Unit(Fraction(1000), (-3, 0, 0, 0, 0, 1), "fpnum"),
+    "L": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "yzafpnumcd"),
+    "l": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "yzafpnumcd"),
+    "mol": Unit(Fraction(1), (0, 0, 0, 0, 0, 1), "yzafpnumk"),
+    "M": Unit(Fraction(1000), (-3, 0, 0, 0, 0, 1), "yzafpnum"),
     "V": Unit(Fraction(1), (2, 1, -3, -1, 0, 0), "pnumkM"),
-    "A": Unit(Fraction(1), (0, 0, 0, 1, 0, 0), "fpnumk"),
-    "C": Unit(Fraction(1), (0, 0, 1, 1, 0, 0), "fpnumk"),
+    "A": Unit(Fraction(1), (0, 0, 0, 1, 0, 0), "yzafpnumk"),
+    "C": Unit(Fraction(1), (0, 0, 1, 1, 0, 0), "yzafpnumk"),
     "F": Unit(Fraction(1), (-2, -1, 4, 2, 0, 0), "fpnum"),
-    "S": Unit(Fraction(1), (-2, -1, 3, 2, 0, 0), "fpnumk"),
-    "J": Unit(Fraction(1), (2, 1, -2, 0, 0, 0), "fpnumkM"),
-    "W": Unit(Fraction(1), (2, 1, -3, 0, 0, 0), "fpnumk"),
+    "S": Unit(Fraction(1), (-2, -1, 3, 2, 0, 0), "yzafpnumk"),
+    "J": Unit(Fraction(1), (2, 1, -2, 0, 0, 0), "yzafpnumkM"),
+    "W": Unit(Fraction(1), (2, 1, -3, 0, 0, 0), "yzafpnumkM"),
     "K": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), "m"),
     "degC": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), offset=Fraction(repr(ZERO_CELSIUS))),
 }
@@ -103,26 +106,6 @@ DIMENSION_WORDS = {
     "W": ("a power", "pW"),
     "J": ("an energy", "pJ"),
     "1": ("a plain number", ""),
-}
-
-#: Units offered when a value is printed; the first one also prints zero.
-DISPLAY = {
-    "V": ("mV", "uV", "nV", "V", "kV"),
-    "mol/m^3": ("mM", "M", "uM", "nM", "pM"),
-    "m/s": ("m/s",),  # as tables of permeabilities are printed
-    "mol/m^2/s": ("umol/m^2/s",),
-    "S/m^2": ("S/m^2", "mS/m^2", "uS/m^2", "nS/m^2"),
-    "F/m^2": ("uF/cm^2",),
-    "m": ("um", "m", "mm", "nm"),
-    "m^2": ("um^2", "m^2", "cm^2", "mm^2"),
-    "m^3": ("pL", "L", "mL", "uL", "nL", "fL"),
-    "s": ("s", "us", "ms", "min", "h", "d"),
-    "J/mol": ("kJ/mol", "J/mol"),
-    "mol": ("fmol", "mol", "mmol", "umol", "nmol", "pmol"),
-    "mol/s": ("fmol/s", "mol/s", "mmol/s", "umol/s", "nmol/s", "pmol/s"),
-    "A/m^2": ("A/m^2", "mA/m^2", "uA/m^2"),
-    "C": ("pC", "C", "mC", "uC", "nC", "fC"),
-    "W": ("pW", "W", "mW", "uW", "nW", "fW"),
 }
 
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
@@ -214,35 +197,9 @@ def si_unit(dimension: Dimension) -> str:
     return ("*".join(above) or "1") + "".join(below)
 
 
-def format_quantity(value: float, unit: str) -> str:
-    """Print an SI value with a readable prefix.
-
-    Parameters
-    ----------
-    value : float
-        Value in SI.
-    unit : str
-        Its SI unit, ``"1"`` for a plain number.
-
-    Returns
-    -------
-    str
-        E.g. ``"4.19 pL"``; six significant digits.
-    """
-    if unit == "1":
-        return f"{value:.6g}"
-    choices = DISPLAY.get(unit, (unit,))
-    if value == 0.0 or not math.isfinite(value):
-        return f"{value:g} {choices[0]}"
-    one = _read_unit(unit, unit)[0]
-    sized = [(float(_read_unit(choice, unit)[0] / one), choice) for choice in choices]
-    fitting = [(size, choice) for size, choice in sized if abs(value) / size >= 1.0 - 1e-9] or [min(sized)]
-    if unit == "s" and abs(value) >= 1.0:  # 100000 s reads better than 1.15741 d, 2 h better than 7200 s
-        whole = [(size, choice) for size, choice in fitting if size >= 1.0]
-        size, choice = min(whole, key=lambda item: (len(f"{value / item[0]:.6g}"), -item[0]))
-    else:
-        size, choice = max(fitting)
-    return f"{value / size:.6g} {choice}"
+def unit_size(text: str, unit: str) -> float:
+    """Size of a unit such as ``"mM"`` in the SI unit of the same dimension, such as ``"mol/m^3"``."""
+    return float(_read_unit(text, unit)[0] / _read_unit(unit, unit)[0])
 
 
 def describe(unit: str) -> str:

@@ -108,9 +108,9 @@ def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = N
 
 
 def usable_threads() -> int:
-    """Threads that can run at once here: as many as the process may use processors, by affinity and by its container."""
+    """Threads that can run at once here: the processors that the process may use, by affinity and by its container."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(usable, math.ceil(_container_limit())))
+    return max(1, math.ceil(min(usable, _container_limit())))
 
 
 def _container_limit() -> float:

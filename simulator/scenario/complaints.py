@@ -38,7 +38,9 @@ class Complaint:
     @classmethod
     def of(cls, location: tuple[str | int, ...], context: Mapping[str, Any]) -> Complaint:
         """A complaint as pydantic carries it (see :func:`complaint_error`)."""
-        return cls(location, context["problem"], context["expected"], context["hint"], context["unknown_key"])
+        return cls(
+            location, context["problem"], context["expected"], context["hint"], context.get("unknown_key", False)
+        )
 
     def __str__(self) -> str:
         wanted = f"expected {self.expected}" if self.expected else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.physics.units import format_quantity
+from simulator.physics.notation import format_quantity
 from simulator.scenario.quantity import Measured, Quantity, quantity_of
 from simulator.scenario.records import Record
 

@@ -10,14 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from simulator.errors import kind_of, shown, suggestion
-from simulator.physics.units import (
-    DIMENSION_WORDS,
-    QuantityError,
-    alternatives,
-    describe,
-    format_quantity,
-    parse_quantity,
-)
+from simulator.physics.notation import format_quantity
+from simulator.physics.units import DIMENSION_WORDS, QuantityError, alternatives, describe, parse_quantity
 from simulator.scenario.complaints import complaint_error
 
 __all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.physics.units import format_quantity
+from simulator.physics.notation import format_quantity
 from simulator.scenario.scenario import Scenario
 
 __all__ = ["json_schema"]

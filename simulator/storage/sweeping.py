@@ -52,7 +52,7 @@ def run_sweep(
     folder : Folder
         What :func:`planned` gave.
     threads : int, optional
-        Threads to compute with; by default one for each processor.
+        Threads to compute with; by default as many as can run at once here.
     overwrite : bool
         Whether a batch of something else may be replaced.
     announce : callable

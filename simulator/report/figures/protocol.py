@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from simulator.physics.notation import pretty_unit
-from simulator.physics.units import format_quantity
+from simulator.physics.notation import format_quantity, pretty_unit
 from simulator.report.figures.panels import panel_size
 from simulator.report.figures.style import MUTED
 from simulator.report.figures.time_axis import TimeAxis

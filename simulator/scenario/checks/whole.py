@@ -8,7 +8,8 @@ from typing import Any
 from simulator.errors import shown, suggestion
 from simulator.mechanisms import CLAMP
 from simulator.physics.constants import SPECIES_CHARGE
-from simulator.physics.units import QuantityError, format_quantity
+from simulator.physics.notation import format_quantity
+from simulator.physics.units import QuantityError
 from simulator.scenario.checks import mechanisms as mechanism_checks
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
