@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
+from simulator.report.columns import WIDTH
 from simulator.report.comparison import compare
-from simulator.report.text import UNITS, WIDTH, comparison_text, info_text, run_json, run_record, run_text, summary_rows
+from simulator.report.records import UNITS, run_json, run_record
+from simulator.report.text import comparison_text, info_text, run_text, summary_rows
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.verdict import classify

@@ -166,7 +166,8 @@ def info(
 
         print(batch_info_text(found))
         return
-    from simulator.report.text import info_record, info_text
+    from simulator.report.records import info_record
+    from simulator.report.text import info_text
 
     if as_json:
         print(json.dumps(info_record(found, str(file), ledger), indent=1, allow_nan=False))

@@ -60,7 +60,7 @@ def run(
         lines = map(_plan_text, plans)
         print(json.dumps({"planned": plans}, indent=1) if as_json else "\n".join(lines))
     elif as_json:
-        from simulator.report.text import run_json
+        from simulator.report.records import run_json
 
         print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
     return 3 if any(_failed(record) for record in records) else 0
@@ -72,7 +72,8 @@ def steady(
     as_json: Json = False,
 ) -> int:
     """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
-    from simulator.report.text import UNITS, steady_record, steady_text
+    from simulator.report.records import UNITS, steady_record
+    from simulator.report.text import steady_text
     from simulator.verdict.steady import NoSteadyState, steady_states
 
     records: list[dict[str, Any]] = []
@@ -195,7 +196,8 @@ def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Tra
 
 def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, Any]:
     """Print a run's result for a person, and return its record."""
-    from simulator.report.text import run_record, run_text
+    from simulator.report.records import run_record
+    from simulator.report.text import run_text
     from simulator.verdict.verdict import beyond_stall, classify
 
     verdict = classify(trajectory)

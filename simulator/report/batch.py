@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.physics.notation import duration, with_unit
+from simulator.report.columns import beside, definitions
 from simulator.report.crosstable import cross_tabulated
-from simulator.report.text import beside, definitions
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import differences
 from simulator.trajectory.arrangement import QUANTITIES

@@ -1,100 +1,27 @@
-"""Runs and comparisons as text for a terminal and as records for programs.
-
-Text is plain ASCII within :data:`WIDTH` columns, the same in a terminal, a pipe and a file.
-"""
+"""Runs, rest points and comparisons as text for a terminal."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
+from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
-from simulator.report.energy import account_record, atp_rows, ledger_record, ledger_rows
+from simulator.report.energy import atp_rows, ledger_rows
 from simulator.trajectory.account import account
 from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger
 from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.evidence import evidence, fit_for_json, pairs
 from simulator.verdict.steady import SteadyState
 from simulator.verdict.verdict import Verdict, classify
 
-#: Widest line of any text made here.
-WIDTH = 100
-
-#: Units of the numbers in records.
-UNITS = {
-    "time": "s",
-    "potential": "V",
-    "concentration": "mol/m^3",
-    "volume": "m^3",
-    "atp_rate": "mol/s",
-    "dissipation": "W",
-    "ledger": "J, W",
-    "conservation": "1",
-    "elapsed": "s",
-}
-
 _IRREVERSIBLE = "* an irreversible law: it has a net flux only, counted here along its direction"
 _NEUTRAL = "-  a neutral species has no Nernst potential: no voltage can balance its gradient"
-
-
-def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> dict[str, Any]:
-    """The state of a run at its last saved time, for ``run --json``.
-
-    Parameters
-    ----------
-    trajectory : Trajectory
-        The run.
-    verdict : Verdict
-        Its verdict.
-    file : str, optional
-        Where it is saved.
-
-    Returns
-    -------
-    dict
-        Plain Python values, SI (:data:`UNITS`); None stands for what is not finite.
-    """
-    end = snapshot(trajectory)
-    kept = conservation(trajectory)
-    record = {
-        "name": trajectory.scenario.name,
-        "file": file,
-        "status": trajectory.status,
-        "verdict": verdict.word,
-        "time": end.time,
-        "potential": end.potential,
-        "concentration": end.concentration,
-        "volume": end.volume,
-        "species_verdict": verdict.species,
-        "atp_rate": verdict.atp_rate,
-        "dissipation": verdict.dissipation,
-        "open": trajectory.structure.open,
-        "conservation": {"charge": kept.charge} | dict(kept.species),
-        "evidence": evidence(verdict),
-        "ledger": ledger_record(ledger(trajectory)),
-    }
-    found = fit_for_json(record)
-    assert isinstance(found, dict)
-    return found
-
-
-def steady_record(found: SteadyState) -> dict[str, Any]:
-    """A rest point for ``steady --json``: the record of a run, with eigenvalues, residual and route."""
-    extra = {
-        "eigenvalues": pairs(found.verdict.eigenvalues),
-        "stable": found.verdict.stable,
-        "residual": found.residual,
-        "route": found.route,
-    }
-    return run_record(found.trajectory, found.verdict) | extra
 
 
 def steady_text(found: SteadyState) -> str:
@@ -104,11 +31,6 @@ def steady_text(found: SteadyState) -> str:
     rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s")]
     rows += [("stability", "stable" if found.verdict.stable else "unstable"), ("route", found.route)]
     return "\n".join([found.trajectory.scenario.name, *definitions(rows)])
-
-
-def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
-    """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
-    return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
 
 
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
@@ -165,17 +87,9 @@ def info_text(trajectory: Trajectory, energies: bool = False) -> str:
     return "\n".join(lines)
 
 
-def info_record(trajectory: Trajectory, file: str, energies: bool = False) -> dict[str, Any]:
-    """The document of ``info --json``: the record of a run, with the energies of all of it if asked."""
-    record = {"units": UNITS} | run_record(trajectory, classify(trajectory), file)
-    if energies:
-        record["account"] = fit_for_json(account_record(account(trajectory)))
-    return record
-
-
 def _energies(trajectory: Trajectory) -> list[str]:
     found = account(trajectory)
-    return _table([*ledger_rows(ledger(trajectory), found)]) + definitions(atp_rows(found))
+    return table([*ledger_rows(ledger(trajectory), found)]) + definitions(atp_rows(found))
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -278,7 +192,7 @@ def _species_table(end: Snapshot, membrane: str) -> list[str]:
         flux = [unit.write(x) for x in _without_rounding(fluxes[s.species])] if s.species in fluxes else ["-"] * 3
         concentrations = [plain_number(s.inside, 5), plain_number(s.outside, 5)]
         rows.append([s.species, *concentrations, _mv(s.nernst), _mv(s.driving_force), s.direction, *flux])
-    lines = _table([header, units, *rows])
+    lines = table([header, units, *rows])
     return lines + ([f"  {_NEUTRAL}"] if any(_is_neutral(s) for s in species) else [])
 
 
@@ -303,9 +217,9 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
         names = ["", ""] if p.mechanism == named else [p.mechanism, laws[p.mechanism]]
         rows.append([*names, p.species, *fluxes, unit.write(net), *ends])
         named = p.mechanism
-    lines = _table([header, units, *rows])
+    lines = table([header, units, *rows])
     if max(map(len, lines)) > WIDTH:  # long names: the law is what can be spared, the scenario has it
-        lines = _table([row[:1] + row[2:] for row in (header, units, *rows)])
+        lines = table([row[:1] + row[2:] for row in (header, units, *rows)])
     return lines + ([f"  {_IRREVERSIBLE}"] if any(not p.reversible for p in paths) else [])
 
 
@@ -323,59 +237,6 @@ def _without_rounding(fluxes: tuple[float, float, float]) -> tuple[float, float,
     """Fluxes with a net one that is only rounding written as the zero it stands for."""
     influx, efflux, net = fluxes
     return influx, efflux, 0.0 if abs(net) <= 1.0e-9 * max(influx, efflux) else net
-
-
-# -- layout ---------------------------------------------------------------------------------------
-
-
-def definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Label and text, the texts aligned and wrapped."""
-    import textwrap
-
-    lines = []
-    for label, text in rows:
-        wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
-        lines.append(f"  {label:<19} {wrapped[0]}")
-        lines += [f"  {'':<20}{more}" for more in wrapped[1:]]
-    return lines
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they need; the first to the left, numbers to the right."""
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    text = [all(not _looks_like_number(cell) for cell in column[2:]) for column in columns]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(w) if left else cell.rjust(w) for cell, w, left in zip(row, widths, text, strict=True)]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines
-
-
-def _looks_like_number(cell: str) -> bool:
-    return cell[:1].isdigit() or (cell[:1] == "-" and len(cell) > 1)
-
-
-def beside(label: str, a: str, b: str) -> list[str]:
-    """A label and two texts in three columns, each wrapped into its own."""
-    import textwrap
-    from itertools import zip_longest
-
-    narrow = (WIDTH - 40) // 2 - 1
-    indent = label[: len(label) - len(label.lstrip())]
-    cells = [indent + part for part in _path_lines(label.strip(), 38 - len(indent))]
-    rows = zip_longest(cells, textwrap.wrap(a, narrow), textwrap.wrap(b, narrow), fillvalue="")
-    return [f"{left:<40} {middle:<{narrow}} {right}".rstrip() for left, middle, right in rows]
-
-
-def _path_lines(text: str, width: int) -> list[str]:
-    """A dotted path broken at its dots, so that its parts can still be read."""
-    lines = [""]
-    for part in re.findall(r"[^.]*\.?", text):
-        if lines[-1] and len(lines[-1] + part) > width:
-            lines.append("  ")
-        lines[-1] += part
-    return lines
 
 
 def _common_scale(row: Row, rows: Sequence[Row]) -> Scale:

@@ -22,17 +22,16 @@ from simulator.kernel.status import STATUSES
 from simulator.model.structure import structure_of
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario
-from simulator.storage.atomic import StorageError, place, storage_error
+from simulator.storage.atomic import place, storage_error
 from simulator.storage.contents import Contents
 from simulator.storage.datafile import DataFileError
 from simulator.storage.hdf5 import opened, sealed, unsealed
 from simulator.storage.identity import how_it_differs, resolved_text, run_hash
 from simulator.storage.image import Image
-from simulator.storage.layout import CONFIG, PART, part_contents, restored_part, scenario_in
-from simulator.storage.lock import locked
+from simulator.storage.layout import PART, part_contents, restored_part, scenario_in
 from simulator.verdict.words import WORDS
 
-__all__ = ["Folder", "read_batch", "write_batch"]
+__all__ = ["Folder"]
 
 MANIFEST = "manifest.json"
 FORMAT, FORMAT_VERSION = "ionflux batch", 1
@@ -272,77 +271,6 @@ class Folder:
         for number in self.finished():
             if np.any(self.variable(number, "status")):
                 yield from self.part(number).failures()
-
-
-class StoredArrays(Mapping[str, np.ndarray]):
-    """Variables of a batch on disk, each read, all parts together, when it is asked for."""
-
-    def __init__(self, folder: Folder, example: Mapping[str, np.ndarray]) -> None:
-        self.folder, self.names = folder, tuple(example)
-        # What has no numbers is in no file.
-        self.nothing = {n: np.empty((folder.runs, *v.shape[1:])) for n, v in example.items() if not v.size}
-        self._last: tuple[str, np.ndarray] | None = None
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self.names:
-            raise KeyError(name)
-        if self._last is None or self._last[0] != name:
-            self._last = None  # one at a time: each may be as large as memory allows
-            self._last = name, np.concatenate(list(self.by_part(name)))
-        return self._last[1]
-
-    def by_part(self, name: str) -> Iterator[np.ndarray]:
-        """One variable, part by part."""
-        if name in self.nothing:
-            return iter((self.nothing[name],))
-        return (self.folder.variable(number, name) for number in range(self.folder.parts))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-def read_batch(path: Path) -> Batch:
-    """A batch from its directory; arrays are read when they are asked for.
-
-    Raises
-    ------
-    DataFileError
-        When it is not one, or not complete.
-    """
-    folder = Folder.existing(path)
-    if folder is None:
-        raise DataFileError(path, "is a directory without a batch in it")
-    folder.require_complete()
-    first = folder.part(0)
-    arrays, coordinates = StoredArrays(folder, first.arrays), StoredArrays(folder, first.coordinates)
-    facts = {**first.provenance, CONFIG: folder.config_text}
-    return Batch(folder.scenario, first.time, arrays, coordinates, folder.runs, provenance=facts)
-
-
-def write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: bool = False) -> Path:
-    """Save a batch as a directory of parts.
-
-    Raises
-    ------
-    StorageError
-        When it cannot be stored, or something is there already.
-    """
-    if path.exists() and not overwrite:
-        raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
-    run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
-    text = config_text or batch.provenance.get(CONFIG, "")
-    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text, batch.provenance.get("kernel_hash", ""))
-    folder.refuse_other(overwrite)
-    folder.make()
-    with locked(path):
-        folder.begin(overwrite)
-        for number in range(folder.parts):
-            part = batch.part(*folder.span(number))
-            folder.store_part(number, *folder.packed_part(number, part))
-    return path
 
 
 def _ours(name: str) -> bool:

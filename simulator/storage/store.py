@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
 
 from simulator.errors import UsageError
 from simulator.runs.batch import Batch
 from simulator.scenario.scenario import Scenario
-from simulator.storage.atomic import place, refuse_existing
-from simulator.storage.folder import read_batch, write_batch
+from simulator.storage.atomic import StorageError, place, refuse_existing
+from simulator.storage.datafile import DataFileError
+from simulator.storage.folder import Folder
 from simulator.storage.hdf5 import opened, packed
 from simulator.storage.identity import how_it_differs
-from simulator.storage.layout import PART, SavedRun, restored_part, restored_run, run_contents
+from simulator.storage.layout import CONFIG, PART, SavedRun, restored_part, restored_run, run_contents
+from simulator.storage.lock import locked
 from simulator.trajectory.trajectory import Trajectory
 
 __all__ = ["describe", "finished_run", "read", "stored_scenario", "write"]
@@ -43,7 +48,7 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
     """
     path = Path(path)
     if isinstance(result, Batch):
-        return write_batch(result, path, config_text=config_text, overwrite=overwrite)
+        return _write_batch(result, path, config_text=config_text, overwrite=overwrite)
     refuse_existing(path, overwrite)
     place(path, packed(run_contents(result, config_text)), overwrite)
     return path
@@ -62,7 +67,7 @@ def read(path: str | Path) -> Trajectory | Batch:
     """
     path = Path(path)
     if path.is_dir():
-        return read_batch(path)
+        return _read_batch(path)
     with opened(path) as source:
         found = source.contents()
         result = restored_part(found) if PART in found.facts else restored_run(found).trajectory
@@ -109,3 +114,77 @@ def finished_run(path: Path, scenario: Scenario) -> Trajectory | None:
     if difference:
         raise UsageError(f"{path} exists and holds another run; {difference}", "--overwrite replaces it")
     return found
+
+
+# -- batches --------------------------------------------------------------------------------------
+
+
+def _read_batch(path: Path) -> Batch:
+    """A batch from its directory; arrays are read when they are asked for.
+
+    Raises
+    ------
+    DataFileError
+        When it is not one, or not complete.
+    """
+    folder = Folder.existing(path)
+    if folder is None:
+        raise DataFileError(path, "is a directory without a batch in it")
+    folder.require_complete()
+    first = folder.part(0)
+    arrays, coordinates = StoredArrays(folder, first.arrays), StoredArrays(folder, first.coordinates)
+    facts = {**first.provenance, CONFIG: folder.config_text}
+    return Batch(folder.scenario, first.time, arrays, coordinates, folder.runs, provenance=facts)
+
+
+def _write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: bool = False) -> Path:
+    """Save a batch as a directory of parts.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be stored, or something is there already.
+    """
+    if path.exists() and not overwrite:
+        raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
+    run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
+    text = config_text or batch.provenance.get(CONFIG, "")
+    folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text, batch.provenance.get("kernel_hash", ""))
+    folder.refuse_other(overwrite)
+    folder.make()
+    with locked(path):
+        folder.begin(overwrite)
+        for number in range(folder.parts):
+            part = batch.part(*folder.span(number))
+            folder.store_part(number, *folder.packed_part(number, part))
+    return path
+
+
+class StoredArrays(Mapping[str, np.ndarray]):
+    """Variables of a batch on disk, each read, all parts together, when it is asked for."""
+
+    def __init__(self, folder: Folder, example: Mapping[str, np.ndarray]) -> None:
+        self.folder, self.names = folder, tuple(example)
+        # What has no numbers is in no file.
+        self.nothing = {n: np.empty((folder.runs, *v.shape[1:])) for n, v in example.items() if not v.size}
+        self._last: tuple[str, np.ndarray] | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if self._last is None or self._last[0] != name:
+            self._last = None  # one at a time: each may be as large as memory allows
+            self._last = name, np.concatenate(list(self.by_part(name)))
+        return self._last[1]
+
+    def by_part(self, name: str) -> Iterator[np.ndarray]:
+        """One variable, part by part."""
+        if name in self.nothing:
+            return iter((self.nothing[name],))
+        return (self.folder.variable(number, name) for number in range(self.folder.parts))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)

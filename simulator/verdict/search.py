@@ -1,0 +1,275 @@
+"""A bounded search for rest points with the conserved totals of an initial state.
+
+A cell may have several rest points. Newton's method starts from the initial state, from states with the same totals in
+which like charges have changed places or the potential is gone (a cell that has run down), and once more with the rest
+points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
+doi:10.1137/140984798). Far from rest a start is first carried on by pseudo-transient continuation: implicit Euler steps
+that grow as fast as the state allows. The same leads down from an unstable point, which lies between others, to either
+side. Where all of that fails the kernel's own L-stable steps follow, over times that grow until they dwarf every time
+constant. What is reported is always a Newton solution, with its residual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, permutations
+
+import numpy as np
+
+from simulator.kernel import load_arrays, load_program
+from simulator.model.model import Model
+from simulator.model.names import amount
+from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
+
+__all__ = ["TRANSIENTS", "Search"]
+
+#: Newton steps before giving up, and the scaled length at which a solution has been found.
+ITERATIONS = 40
+FOUND = 1.0e-13
+GOOD_ENOUGH = 1.0e-9
+
+#: Newton steps of a search for further rest points, and their least scaled distance from each other.
+FURTHER_ITERATIONS, DISTINCT = 25, 1.0e-6
+
+#: Part of what can change places with another species of the same charge that does in the other starts, and how
+#: many of those there are.
+EXCHANGED, STARTS = 0.9, 2
+
+#: First and longest step [s] of implicit Euler towards rest, their number, and the largest scaled change of one.
+FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.8
+
+#: Thermal voltages by which a search that met an unstable point starts lower.
+LOWERED = 1.2
+
+#: Thermal voltages by which some starts are higher.
+DEPOLARISED = 2.0
+
+#: Thermal voltages by which a search leaves an unstable point to either side.
+BESIDE = 0.5
+
+#: Largest factor by which one Newton step may change an amount or a volume.
+LARGEST_FACTOR = 4.0
+
+#: A volume this many times the initial one is beyond any cell: the search has run away, not arrived.
+LARGEST_SWELLING = 1.0e3
+
+#: Times [s] of pseudo-transient continuation, one after the other.
+TRANSIENTS = (1.0e3, 1.0e5, 1.0e7, 1.0e9)
+
+
+class Search:
+    """A bounded search for rest points with the totals of an initial state."""
+
+    def __init__(self, model: Model, parameters: np.ndarray, state: np.ndarray):
+        self.model, self.parameters, self.state = model, parameters, state
+        self.equations, self.scales = load_arrays(model.structure), model.scales()
+        self.volumes = self._volumes(state)
+        self.found: list[tuple[np.ndarray, str]] = []
+        self.positive, self.bounded = model.structure.places("amount", "volume"), model.structure.places("gate")
+
+    def everywhere(self) -> None:
+        """Newton's method from the initial state and from others, then with what was found divided out."""
+        first = self._newton(self.state, ITERATIONS)
+        if self._passive(self.state):
+            # The least free energy for given totals is one point, and a cell that has run down is close to it.
+            self._keep(first, "newton")
+            self._look(self._depolarised(), 1)
+            if self.found and self._stable(self.found[0][0]) and self._passive(self.found[0][0]):
+                return
+        if first is None or not self._stable(first):
+            self._relax()
+        self._keep(first, "newton")
+        self._look(chain(self._depolarised(), self._exchanged()), 2)
+        if self.found:
+            self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+        self._go_down_from_saddles()
+        self.found.sort(key=lambda item: not self._stable(item[0]))
+
+    def _look(self, starts: Iterable[np.ndarray], enough: int) -> None:
+        """Newton's method from one start after another until so many rest points are known."""
+        for start in starts if len(self.found) < enough else ():
+            self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+            if len(self.found) >= enough:
+                return
+
+    def _passive(self, state: np.ndarray) -> bool:
+        """Whether every mechanism only runs downhill, but for pumps that stand still, and there is one bath at most.
+
+        Between two baths something may flow for ever.
+        """
+        structure = self.model.structure
+        with np.errstate(all="ignore"):  # affinities of what is absent
+            rates = self.equations.rates(state, self.parameters)
+        downhill = all(
+            use.mechanism.reversible if not use.mechanism.atp else rates[f"{membrane.name}.{use.label}.net"] == 0.0
+            for membrane, use in structure.uses
+        )
+        return downhill and not structure.open and sum(c.volume == "bath" for c in structure.compartments) <= 1
+
+    def _relax(self) -> None:
+        """Look for the stable point that the initial state relaxes to; a little lower, excitable cells are quiet."""
+        for start in (self._shifted(self.state, -LOWERED), self.state):
+            solution = self._newton(self._relaxed(start), ITERATIONS)
+            self._keep(solution, "pseudo-transient, newton")
+            if solution is not None and self._stable(solution):
+                return
+
+    def _go_down_from_saddles(self) -> None:
+        """An unstable point lies between others: down either side of it."""
+        for saddle in [state for state, _ in self.found if not self._stable(state)]:
+            for side in (-BESIDE, BESIDE):
+                solution = self._newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
+                self._keep(solution, "pseudo-transient, newton")
+
+    def _depolarised(self) -> Iterator[np.ndarray]:
+        """What a cell is like that has run down, its ions exchanged and its potential gone; then without exchange."""
+        starts = [*self._exchanged()[:1], self.state]
+        return (self._relaxed(self._shifted(state, DEPOLARISED)) for state in starts)
+
+    def _stable(self, state: np.ndarray) -> bool:
+        jacobian = linearised(self.equations, state, self.parameters)[1]
+        return bool(np.all(eigenvalues(self.equations, jacobian).real < 0.0))
+
+    def _shifted(self, state: np.ndarray, voltages: float) -> np.ndarray:
+        """A state with every charge or potential of its own shifted by so many thermal voltages."""
+        names, kinds, step = self.equations.STATES, self.model.structure.states_of, np.zeros(len(state))
+        for i, name in enumerate(names):
+            if name in self.equations.DEPENDENT and name in kinds["charge"]:
+                weights = self.equations.DEPENDENT[name]
+                if not weights:  # no ion can come or go
+                    continue
+                most = max(weights, key=lambda s: state[names.index(s)])
+                step[names.index(most)] += voltages * self.scales[i] / weights[most]
+            elif name in (*kinds["charge"], *kinds["potential"]):
+                step[i] = voltages * self.scales[i]
+        let_follow(self.equations, step)
+        return state + step
+
+    def _relaxed(self, state: np.ndarray) -> np.ndarray:
+        """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
+        step = FIRST_RELAXATION
+        basis = list(self.equations.BASIS)
+        mass = np.diag(np.array(self.equations.DIFFERENTIAL, dtype=float))
+        # A potential that solves an equation jumps however short the step.
+        counted = np.ones(len(state), dtype=bool)
+        counted[basis] = self.equations.DIFFERENTIAL
+        for _ in range(RELAXATIONS):
+            rate, jacobian = linearised(self.equations, state, self.parameters)
+            size = np.maximum(np.abs(state), self.scales)
+            matrix = (mass / step - jacobian) * size[basis]
+            if not np.all(np.isfinite(matrix)):
+                return state
+            change = np.zeros(len(state))
+            try:
+                change[basis] = np.linalg.solve(matrix, rate) * size[basis]
+            except np.linalg.LinAlgError:
+                return state
+            let_follow(self.equations, change)
+            moved = float(np.max((np.abs(change) / size)[counted], initial=0.0))
+            if moved > LARGEST_RELAXATION:
+                step /= 4.0
+                continue
+            state = state + change
+            if np.any(self.bounded):
+                state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
+            step *= 4.0 if moved < 0.25 * LARGEST_RELAXATION else 1.5
+            if step > LONGEST_RELAXATION:
+                return state
+        return state
+
+    def continued(self, announce: Callable[[str], None]) -> None:
+        """Newton's method after ever longer pseudo-transients."""
+        program = load_program(self.model.structure, announce)
+        state = self.state
+        for time in TRANSIENTS:
+            end = np.array([time])
+            run = program.integrate(
+                state[None], self.parameters[None], self.scales[None], end, end, rtol=1e-4, max_steps=20_000
+            )
+            if run.status[0] != 0:
+                return
+            state = run.final[0]
+            self._keep(self._newton(state, ITERATIONS), "pseudo-transient, newton")
+            if self.found:
+                return
+
+    def _keep(self, solution: np.ndarray | None, route: str) -> None:
+        """Note a rest point that is not known yet."""
+        if solution is not None and all(self._apart(solution, known) > DISTINCT for known, _ in self.found):
+            self.found.append((solution, route))
+
+    def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
+        size = np.maximum(np.maximum(np.abs(one), np.abs(other)), self.scales)
+        return float(np.max(np.abs(one - other) / size, initial=0.0))
+
+    def _exchanged(self) -> list[np.ndarray]:
+        """States with the same totals and charges, where like charges have changed places."""
+        structure, names = self.model.structure, self.model.structure.states
+        charges = dict(structure.charges)
+        basis = {names[i] for i in self.equations.BASIS}
+        found: list[tuple[float, np.ndarray]] = []
+        for c in structure.compartments:
+            free = [s for s in c.states if amount(c.name, s) in basis]
+            for less, more in permutations(free, 2):
+                if charges[less] != charges[more] or not charges[less]:
+                    continue
+                step = np.zeros(len(names))
+                step[names.index(amount(c.name, less))], step[names.index(amount(c.name, more))] = -1.0, 1.0
+                let_follow(self.equations, step)
+                falling = self.positive & (step < 0.0)
+                moved = EXCHANGED * float(np.min(self.state[falling] / -step[falling]))
+                found.append((moved, self.state + moved * step))
+        return [state for _, state in sorted(found, key=lambda item: -item[0])[:STARTS]]
+
+    def _newton(self, state: np.ndarray, iterations: int, deflated: bool = False) -> np.ndarray | None:
+        """Damped Newton iteration; None if it does not arrive, or runs away beyond the largest volumes."""
+        length = np.inf
+        for _ in range(iterations):
+            size = np.maximum(np.abs(state), self.scales)
+            step, _ = newton_step(self.equations, state, self.parameters, size)
+            if not np.all(np.isfinite(step)):
+                return None
+            if deflated:
+                step = step / self._deflation(state, step, size)
+            state = state + self._damping(state, step) * step
+            if np.any(self.bounded):
+                state[self.bounded] = np.clip(state[self.bounded], 0.0, 1.0)
+            if self._swollen(state):
+                return None
+            previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
+            if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
+                return state if np.all(state[self.positive] >= 0.0) else None
+        return None
+
+    def _swollen(self, state: np.ndarray) -> bool:
+        """Whether a volume is beyond any cell's."""
+        if not len(self.volumes):
+            return False
+        return bool((self._volumes(state) > LARGEST_SWELLING * self.volumes).any())
+
+    def _volumes(self, state: np.ndarray) -> np.ndarray:
+        """Volumes [m3] that can change: states of their own, or what follows from the contents."""
+        own = state[self.model.structure.places("volume")]
+        if not self.equations.OSMOTIC:
+            return own
+        derived = self.equations.quantities(state, self.parameters)
+        return np.array([*own, *(derived[name] for name in self.equations.OSMOTIC)])
+
+    def _damping(self, state: np.ndarray, step: np.ndarray) -> float:
+        """Part of a step that changes no amount too much, and no potential by more than its scale."""
+        positive, others = self.positive, ~(self.positive | self.bounded)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            growth = np.abs(step[positive]) / np.maximum(state[positive], self.scales[positive])
+        slower = (1.0 - 1.0 / LARGEST_FACTOR) / growth[growth > 0.0]
+        return float(min([1.0, *slower, *(self.scales[others] / np.maximum(np.abs(step[others]), 1e-300))]))
+
+    def _deflation(self, state: np.ndarray, step: np.ndarray, size: np.ndarray) -> float:
+        """Factor by which Newton's step shrinks, or turns, when known rest points are divided out."""
+        slope = 0.0
+        for known, _ in self.found:
+            away = (state - known) / size
+            square = max(float(away @ away), 1e-300)
+            # ln of 1/|x|^2 + 1 along the step
+            slope += -2.0 * float(away @ (step / size)) / square / (1.0 + square)
+        factor = 1.0 - slope
+        return factor if abs(factor) > 1e-6 else 1e-6
