@@ -11,7 +11,7 @@ from simulator.kernel.statements import numeric_form
 from simulator.mechanisms import Parameter, library
 from simulator.model.equations import Equations
 from simulator.model.names import ATP_ENERGY, amount, charge, concentration, parameter_name, voltage, volume
-from simulator.model.structure import CompartmentStructure, MechanismUse, MembraneStructure, Structure
+from simulator.model.structure import CompartmentStructure, Mechanism, MembraneStructure, Structure
 from simulator.physics.constants import FARADAY, SPECIES_CHARGE
 from simulator.physics.special import bern_slope, bern_value
 
@@ -22,10 +22,10 @@ CHOICES = {"ion": ("k", "ca", "cl"), "species": ("glucose", "k"), None: (None,)}
 CASES = [(name, chosen) for name in LAWS for chosen in CHOICES[library()[name].chooses]]
 
 
-def use_of(label: str, name: str, chosen: str | None) -> MechanismUse:
+def use_of(label: str, name: str, chosen: str | None) -> Mechanism:
     """A law in its place; partners are named after their key, and the complex after its ion too."""
     partners = tuple(f"{chosen}_complex" if key == "complex" else key for key in library()[name].partners)
-    return MechanismUse(label, name, chosen, partners)
+    return Mechanism(label, name, chosen, partners)
 
 
 def charge_number(species: str) -> int:
@@ -39,9 +39,9 @@ def structure(name: str, chosen: str | None) -> Structure:
     return structure_of([use_of("m", name, chosen)])
 
 
-def structure_of(uses: list[MechanismUse]) -> Structure:
+def structure_of(mechanisms: list[Mechanism]) -> Structure:
     """One cell in a bath with these mechanisms on its membrane."""
-    species = tuple(dict.fromkeys(s for use in uses for s in use.species))
+    species = tuple(dict.fromkeys(s for mechanism in mechanisms for s in mechanism.species))
     return Structure(
         "capacitive",
         tuple((s, charge_number(s)) for s in species),
@@ -49,7 +49,7 @@ def structure_of(uses: list[MechanismUse]) -> Structure:
             CompartmentStructure("bath", "bath", "ground", species, ()),
             CompartmentStructure("cell", "given", "free", species, species),
         ),
-        (MembraneStructure("plasma", "cell", "bath", "given", "fixed", tuple(uses)),),
+        (MembraneStructure("plasma", "cell", "bath", "given", "fixed", tuple(mechanisms)),),
     )
 
 
@@ -176,8 +176,8 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
 
 def test_array_functions_and_compiled_kernel_agree_on_every_law():
     """One kernel holds all laws; each is tried with the first parameter (its size) of all others at zero."""
-    uses = [use_of(name, name, CHOICES[library()[name].chooses][-1]) for name in LAWS]
-    source = KernelSource(Equations(structure_of(uses)))
+    mechanisms = [use_of(name, name, CHOICES[library()[name].chooses][-1]) for name in LAWS]
+    source = KernelSource(Equations(structure_of(mechanisms)))
     arrays, kernel = {}, {}
     exec(source.arrays(), arrays)
     exec(source.kernel().partition("@inlined\ndef factor")[0], kernel)

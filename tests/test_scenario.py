@@ -136,21 +136,21 @@ def test_a_mechanism_tells_its_law_its_species_and_its_numbers():
 
 @pytest.mark.parametrize("law", library())
 def test_every_law_of_the_library_can_be_used(law):
-    mechanism = library()[law]
-    entry = {"law": law} | {p.name: 1e-3 for p in mechanism.parameters}
-    chosen = {"ion": "k", "species": "glucose", None: None}[mechanism.chooses]
-    if mechanism.chooses:
-        entry[mechanism.chooses] = chosen
-    partners = ("mg", "ca")[: len(mechanism.partners)]
-    entry |= dict(zip(mechanism.partners, partners, strict=True))
+    declared = library()[law]
+    entry = {"law": law} | {p.name: 1e-3 for p in declared.parameters}
+    chosen = {"ion": "k", "species": "glucose", None: None}[declared.chooses]
+    if declared.chooses:
+        entry[declared.chooses] = chosen
+    partners = ("mg", "ca")[: len(declared.partners)]
+    entry |= dict(zip(declared.partners, partners, strict=True))
     listed = {
         f"compartments__{side}__concentrations__{s}": 1.0
-        for s in mechanism.stoichiometry(chosen, partners)
+        for s in declared.stoichiometry(chosen, partners)
         for side in ("cell", "bath")
     }
     scenario = Scenario.model_validate(changed(membranes__plasma__mechanisms={"it": entry}, **listed))
-    assert scenario.membranes["plasma"].mechanisms["it"].values() == {p.name: 1e-3 for p in mechanism.parameters}
-    required = next((p.name for p in mechanism.parameters if p.default is None), mechanism.chooses)
+    assert scenario.membranes["plasma"].mechanisms["it"].values() == {p.name: 1e-3 for p in declared.parameters}
+    required = next((p.name for p in declared.parameters if p.default is None), declared.chooses)
     del entry[required]
     found = complaints(changed(membranes__plasma__mechanisms={"it": entry}, **listed))
     assert any("is missing" in text for text in found.values())

@@ -41,18 +41,18 @@ def mechanisms(
 ) -> None:
     """List the mechanism library, or describe one of it."""
     from simulator.mechanisms import library
-    from simulator.report.equations import WRITTEN, channel_text, custom_text, mechanism_text
+    from simulator.report.equations import WRITTEN, channel_text, custom_text, law_text
 
     found = library()
     written = {"channel": channel_text, "custom": custom_text}
     if name is None and full:
-        texts = [mechanism_text(mechanism) for mechanism in found.values()]
+        texts = [law_text(law) for law in found.values()]
         print("\n\n".join([*texts, *(text() for text in written.values())]))
     elif name is None:
-        for law, title in ({law: mechanism.title for law, mechanism in found.items()} | WRITTEN).items():
-            print(f"{law:<24} {title}")
+        for key, title in ({key: law.title for key, law in found.items()} | WRITTEN).items():
+            print(f"{key:<24} {title}")
     elif name in found:
-        print(mechanism_text(found[name]))
+        print(law_text(found[name]))
     elif name in written:
         print(written[name]())
     else:

@@ -80,7 +80,7 @@ def sources(rooms: tuple[str, ...]) -> tuple[str, ...]:
 
 def _laws(structure: Structure) -> tuple[str, ...]:
     """Source files of the laws that a structure uses."""
-    used = {use.law for _, use in structure.uses if use.form is None}
+    used = {mechanism.law_name for _, mechanism in structure.mechanisms if mechanism.form is None}
     return tuple(f"{LAWS}/{law}.py" for law in sorted(used))
 
 

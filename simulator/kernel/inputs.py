@@ -107,8 +107,8 @@ def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
     equations, numbers = load_arrays(model.structure), model.values if values is None else values
     parameters = model.parameters(values)
     started = {
-        name: f"membranes.{m.name}.mechanisms.{use.owner}.gates.{gate.name}.start"
-        for name, (m, use, gate) in model.structure.gates.items()
+        name: f"membranes.{m.name}.mechanisms.{mechanism.owner}.gates.{gate.name}.start"
+        for name, (m, mechanism, gate) in model.structure.gates.items()
     }
     axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
     state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()

@@ -5,13 +5,13 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from simulator.mechanisms import laws
-from simulator.mechanisms.base import CHOSEN, CLAMP, Gate, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, CLAMP, Gate, Law, Parameter
 
-__all__ = ["CHOSEN", "CLAMP", "Gate", "Mechanism", "Parameter", "library"]
+__all__ = ["CHOSEN", "CLAMP", "Gate", "Law", "Parameter", "library"]
 
 
 @cache
-def library() -> dict[str, Mechanism]:
-    """All mechanisms by name, in alphabetical order: every module of :mod:`simulator.mechanisms.laws` declares one."""
+def library() -> dict[str, Law]:
+    """All laws by name, in alphabetical order: every module of :mod:`simulator.mechanisms.laws` declares one."""
     names = sorted(module.name for module in iter_modules(laws.__path__))
-    return {name: import_module(f"{laws.__name__}.{name}").MECHANISM for name in names}
+    return {name: import_module(f"{laws.__name__}.{name}").LAW for name in names}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simulator.mechanisms import Gate, Mechanism, Parameter, library
+from simulator.mechanisms import Gate, Law, Parameter, library
 from simulator.mechanisms.gating import FORMS, bell, temperature_factor
 
 __all__ = ["BELL", "HOW_OPEN", "ChannelForm", "GateForm", "RateForm"]
@@ -89,9 +89,9 @@ class ChannelForm:
     warmed: bool
 
     @property
-    def mechanism(self) -> Mechanism:
+    def law(self) -> Law:
         """The mechanism that these make."""
-        return _mechanism(self)
+        return _law(self)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _Rate:
 
 
 @lru_cache(maxsize=256)
-def _mechanism(form: ChannelForm) -> Mechanism:
+def _law(form: ChannelForm) -> Law:
     leak = library()[HOW_OPEN[form.how_open]]
     open_per_ion = next(p for p in leak.parameters if p.name == form.how_open)
     share = f"share_{form.ion}"
@@ -130,7 +130,7 @@ def _mechanism(form: ChannelForm) -> Mechanism:
             ready = ready * names[gate.name] ** gate.power
         return leak.rate(**{form.how_open: ready}, **{a: names[a] for a in others})
 
-    return Mechanism(
+    return Law(
         title=f"Gated channel, {form.how_open}",
         parameters=tuple(parameters),
         moves=leak.moves,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from simulator.mechanisms import Gate, Mechanism, Parameter
+from simulator.mechanisms import Gate, Law, Parameter
 from simulator.mechanisms.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
 from simulator.physics.units import DIMENSION_WORDS, unit_dimension
 
@@ -77,14 +77,14 @@ class CustomForm:
     open: bool
 
     @property
-    def mechanism(self) -> Mechanism:
+    def law(self) -> Law:
         """The mechanism that these make."""
-        return _mechanism(self)
+        return _law(self)
 
 
 @lru_cache(maxsize=256)
-def _mechanism(form: CustomForm) -> Mechanism:
-    return Mechanism(
+def _law(form: CustomForm) -> Law:
+    return Law(
         title="Custom law",
         parameters=tuple(Parameter(n, unit, "parameter", path=f"parameters.{n}") for n, unit in form.parameters),
         moves=dict(form.moves),

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from simulator.mechanisms import Mechanism
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms import Law
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure
@@ -28,14 +28,14 @@ def inadmissible(model: Model) -> dict[str, str]:
     found: dict[str, str] = {}
     state = _Start(model)
     for m in model.structure.membranes:
-        for use in m.mechanisms:
-            law = use.mechanism
+        for mechanism in m.mechanisms:
+            law = mechanism.law
             if law.reversible or law.external or law.open:
                 continue
-            key = f"membranes.{m.name}.mechanisms.{use.owner}"
-            problem = " and ".join(state.problems(m, use, law))
+            key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
+            problem = " and ".join(state.problems(m, mechanism, law))
             if problem:
-                found[key] = f"{use.label} {problem}"
+                found[key] = f"{mechanism.label} {problem}"
     return found
 
 
@@ -58,17 +58,17 @@ class _Start:
             return float(given)
         return float(given * self.contents.volume(compartment) / self.contents.balanced_volume(compartment))
 
-    def problems(self, m: MembraneStructure, use: MechanismUse, law: Mechanism) -> Iterator[str]:
+    def problems(self, m: MembraneStructure, mechanism: Mechanism, law: Law) -> Iterator[str]:
         """What is wrong with an irreversible law, as clauses."""
-        moved = use.moves
+        moved = mechanism.moves
         sides = {s: (self.concentration(m.inside, s), self.concentration(m.outside, s)) for s in moved}
         v = self.potential[m.name]
-        if not law.atp and self._rate(m, use, law, self._balanced(moved, sides, v)) != 0.0:
+        if not law.atp and self._rate(m, mechanism, law, self._balanced(moved, sides, v)) != 0.0:
             yield (
                 "is passive and irreversible: it breaks detailed balance, for it still runs where nothing drives it, "
                 "so no equilibrium exists (state the forward rate and let it be reversible)"
             )
-        rate = self._rate(m, use, law, sides)
+        rate = self._rate(m, mechanism, law, sides)
         forces = (
             n * electrochemical_difference(*sides[s], self.charges[s], v / self.thermal) for s, n in moved.items()
         )
@@ -90,17 +90,17 @@ class _Start:
         return {s: (sides[s][1] * math.exp(-self.charges[s] * v / self.thermal), sides[s][1]) for s in moved}
 
     def _rate(
-        self, m: MembraneStructure, use: MechanismUse, law: Mechanism, sides: Mapping[str, tuple[float, float]]
+        self, m: MembraneStructure, mechanism: Mechanism, law: Law, sides: Mapping[str, tuple[float, float]]
     ) -> float:
         """A law's net turnover; 0 where it asks for what is not known at the start."""
         known: dict[str, float] = {"rt_over_f": self.thermal, "faraday": FARADAY, "v": self.potential[m.name]}
-        if use.chosen is not None:
-            known["z"] = self.charges[use.chosen]
-            known["c_i"], known["c_o"] = sides[use.chosen]
+        if mechanism.chosen is not None:
+            known["z"] = self.charges[mechanism.chosen]
+            known["c_i"], known["c_o"] = sides[mechanism.chosen]
         for i, side in enumerate((m.inside, m.outside)):
             for s in self.model.structure.compartment(side).species:
                 known[f"{s}_{'io'[i]}"] = sides[s][i] if s in sides else self.concentration(side, s)
-        key = f"membranes.{m.name}.mechanisms.{use.owner}"
+        key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
         known |= {p.name: self.model.values[f"{key}.{p.key}"] for p in law.parameters}
         if not all(name in known for name in law.arguments):
             return 0.0

@@ -17,8 +17,8 @@ from functools import cached_property
 
 import sympy as sp
 
-from simulator.mechanisms.base import Rate, arguments
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms.law import Rate, arguments
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import (
     ATP_ENERGY,
     CLOCK,
@@ -189,18 +189,22 @@ class Equations:
     @cached_property
     def turnovers(self) -> dict[tuple[str, str], Turnover]:
         """Rates and affinity of each mechanism, by membrane and label."""
-        return {(m.name, use.label): self._turnover(m, use) for m in self.structure.membranes for use in m.mechanisms}
+        return {
+            (m.name, mechanism.label): self._turnover(m, mechanism)
+            for m in self.structure.membranes
+            for mechanism in m.mechanisms
+        }
 
-    def _turnover(self, m: MembraneStructure, use: MechanismUse) -> Turnover:
-        law, inside, outside = use.mechanism, use.moves, use.moves_outside
-        charge_moved = self.structure.charge_moved(use)
-        forward = self._value(law.rate, m, use)
+    def _turnover(self, m: MembraneStructure, mechanism: Mechanism) -> Turnover:
+        law, inside, outside = mechanism.law, mechanism.moves, mechanism.moves_outside
+        charge_moved = self.structure.charge_moved(mechanism)
+        forward = self._value(law.rate, m, mechanism)
         electric = charge_moved * self.symbol(voltage(m.name)) / self.symbol(THERMAL_VOLTAGE)
-        ratios = self._concentration_powers(m, use)
+        ratios = self._concentration_powers(m, mechanism)
         uphill = electric + sum(n * sp.log(ratio) for ratio, n in ratios)
         fold = sp.Mul(*(ratio**n for ratio, n in ratios)) * sp.exp(electric)
         if law.equilibrium is not None:
-            constant = self._value(law.equilibrium, m, use)
+            constant = self._value(law.equilibrium, m, mechanism)
             uphill, fold = uphill - sp.log(constant), fold / constant
         affinity = -uphill - law.atp * self.symbol(ATP_ENERGY)
         if not law.reversible:
@@ -213,37 +217,37 @@ class Equations:
             forward - backward if net is None else net, forward, backward, affinity, inside, outside, charge_moved
         )
 
-    def _concentration_powers(self, m: MembraneStructure, use: MechanismUse) -> list[tuple[sp.Expr, int]]:
+    def _concentration_powers(self, m: MembraneStructure, mechanism: Mechanism) -> list[tuple[sp.Expr, int]]:
         """Concentrations, or their ratios inside to outside, whose powers make up the affinity."""
         found: list[tuple[sp.Expr, int]] = []
-        for s in use.species:
+        for s in mechanism.species:
             inside, outside = (self.symbol(concentration(c, s)) for c in (m.inside, m.outside))
-            n, other = use.moves.get(s, 0), use.moves_outside.get(s, 0)
+            n, other = mechanism.moves.get(s, 0), mechanism.moves_outside.get(s, 0)
             found += (
                 [(inside / outside, n)] if other == -n else [(c, k) for c, k in ((inside, n), (outside, other)) if k]
             )
         return found
 
-    def _value(self, rate: Rate, m: MembraneStructure, use: MechanismUse) -> sp.Expr:
+    def _value(self, rate: Rate, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """A rate of a mechanism or of its gates in the equations' own names."""
-        return sp.sympify(rate(**{name: self._argument(name, m, use) for name in arguments(rate)}))
+        return sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
 
-    def _argument(self, name: str, m: MembraneStructure, use: MechanismUse) -> sp.Expr:
+    def _argument(self, name: str, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """The expression that a rate law's argument stands for."""
         if name == "faraday":
             return FARADAY_SYMBOL
         if name == "z":
-            return sp.Integer(self.charges[str(use.chosen)])
+            return sp.Integer(self.charges[str(mechanism.chosen)])
         if name == "temperature":
             return self.symbol(THERMAL_VOLTAGE) * FARADAY_SYMBOL / sp.Float(GAS_CONSTANT)
-        return self.symbol(argument_name(name, m, use))
+        return self.symbol(argument_name(name, m, mechanism))
 
     @cached_property
     def gate_changes(self) -> dict[str, sp.Expr]:
         """Rate of change [1/s] of each gate that is a state."""
         return {
-            name: gate.change(self.symbol(name), lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
-            for name, (m, use, gate) in self.structure.gates.items()
+            name: gate.change(self.symbol(name), lambda rate, m=m, mechanism=mechanism: self._value(rate, m, mechanism))  # type: ignore[misc]
+            for name, (m, mechanism, gate) in self.structure.gates.items()
             if not gate.at_once
         }
 
@@ -251,17 +255,17 @@ class Equations:
     def gate_rests(self) -> dict[str, sp.Expr]:
         """Where each gate stands still while all else stays as it is."""
         return {
-            name: gate.resting(lambda rate, m=m, use=use: self._value(rate, m, use))  # type: ignore[misc]
-            for name, (m, use, gate) in self.structure.gates.items()
+            name: gate.resting(lambda rate, m=m, mechanism=mechanism: self._value(rate, m, mechanism))  # type: ignore[misc]
+            for name, (m, mechanism, gate) in self.structure.gates.items()
         }
 
     @cached_property
     def derivative(self) -> dict[str, sp.Expr]:
         """Right-hand side by state; for an electroneutral potential the net inward current over F."""
         rates = {
-            f"{m.name}.{use.label}": self.symbol(area(m.name)) * self.turnovers[m.name, use.label].net
+            f"{m.name}.{mechanism.label}": self.symbol(area(m.name)) * self.turnovers[m.name, mechanism.label].net
             for m in self.structure.membranes
-            for use in m.mechanisms
+            for mechanism in m.mechanisms
         } | self.water_flows
         rates |= self.gate_changes | {CLOCK: sp.Integer(1)}
         found = {}
@@ -329,8 +333,8 @@ class Equations:
 
         for m in self.structure.membranes:
             for c, sign in ((m.inside, 1), (m.outside, -1)):
-                for use in m.mechanisms:
-                    turnover, column = self.turnovers[m.name, use.label], f"{m.name}.{use.label}"
+                for mechanism in m.mechanisms:
+                    turnover, column = self.turnovers[m.name, mechanism.label], f"{m.name}.{mechanism.label}"
                     for s, n in (turnover.stoichiometry if sign > 0 else turnover.outside).items():
                         count(amount(c, s), column, n)
                     for electric in (charge(c), potential(c)):
@@ -355,16 +359,16 @@ def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
     return None
 
 
-def argument_name(argument: str, m: MembraneStructure, use: MechanismUse) -> str:
-    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.base`.
+def argument_name(argument: str, m: MembraneStructure, mechanism: Mechanism) -> str:
+    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.law`.
 
     Numbers that belong to no state and no parameter (``z``, ``faraday``, ``temperature``) keep their name.
     """
-    mechanism = use.mechanism
-    if any(p.name == argument for p in mechanism.parameters):
-        return parameter_name(m.name, use.owner, argument)
-    if any(g.name == argument for g in mechanism.gates):
-        return gate_name(m.name, use.owner, argument)
+    law = mechanism.law
+    if any(p.name == argument for p in law.parameters):
+        return parameter_name(m.name, mechanism.owner, argument)
+    if any(g.name == argument for g in law.gates):
+        return gate_name(m.name, mechanism.owner, argument)
     if argument in ("z", "faraday", "temperature", THERMAL_VOLTAGE):
         return argument
     if argument in ("v", "area", "time"):
@@ -375,6 +379,6 @@ def argument_name(argument: str, m: MembraneStructure, use: MechanismUse) -> str
     compartment = {"i": m.inside, "o": m.outside}[side]
     if what == "volume":
         return volume(compartment)
-    if what in mechanism.partners:
-        what = use.partners[mechanism.partners.index(what)]
-    return concentration(compartment, str(use.chosen) if what == "c" else what)
+    if what in law.partners:
+        what = mechanism.partners[law.partners.index(what)]
+    return concentration(compartment, str(mechanism.chosen) if what == "c" else what)

@@ -58,14 +58,16 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
         found[capacitance(m.name)] = values[f"{key}.capacitance"]
         if m.water == "finite":
             found[water_permeability(m.name)] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
-        for use in m.mechanisms:
-            if use.label == CLAMP:
+        for mechanism in m.mechanisms:
+            if mechanism.label == CLAMP:
                 gain, command = clamps.get(m.name, (0.0, 0.0))
                 given = {"conductance": gain, "command": command}
             else:
-                given = {p.name: values[f"{key}.mechanisms.{use.owner}.{p.key}"] for p in use.mechanism.parameters}
+                given = {
+                    p.name: values[f"{key}.mechanisms.{mechanism.owner}.{p.key}"] for p in mechanism.law.parameters
+                }
             for name, value in given.items():
-                found[parameter_name(m.name, use.owner, name)] = value
+                found[parameter_name(m.name, mechanism.owner, name)] = value
     return stacked([found[name] for name in structure.parameters])
 
 

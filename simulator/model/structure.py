@@ -15,8 +15,8 @@ import numpy as np
 
 from simulator.errors import ModelError
 from simulator.mechanisms import CLAMP, Gate
-from simulator.mechanisms.base import arguments
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms.law import arguments
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import (
     ATP_ENERGY,
     CLOCK,
@@ -64,7 +64,7 @@ class MembraneStructure:
     outside: str
     area: str
     water: str
-    mechanisms: tuple[MechanismUse, ...]
+    mechanisms: tuple[Mechanism, ...]
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,18 @@ class Structure:
         return next(c for c in self.compartments if c.name == name)
 
     @cached_property
-    def uses(self) -> tuple[tuple[MembraneStructure, MechanismUse], ...]:
+    def mechanisms(self) -> tuple[tuple[MembraneStructure, Mechanism], ...]:
         """Every mechanism with its membrane, in order."""
-        return tuple((m, use) for m in self.membranes for use in m.mechanisms)
+        return tuple((m, mechanism) for m in self.membranes for mechanism in m.mechanisms)
 
     @cached_property
-    def gates(self) -> dict[str, tuple[MembraneStructure, MechanismUse, Gate]]:
+    def gates(self) -> dict[str, tuple[MembraneStructure, Mechanism, Gate]]:
         """Every gate by name, with where it is; mechanisms of one channel share theirs."""
-        return {gate_name(m.name, use.owner, g.name): (m, use, g) for m, use in self.uses for g in use.mechanism.gates}
+        return {
+            gate_name(m.name, mechanism.owner, g.name): (m, mechanism, g)
+            for m, mechanism in self.mechanisms
+            for g in mechanism.law.gates
+        }
 
     @cached_property
     def gate_states(self) -> tuple[str, ...]:
@@ -98,17 +102,20 @@ class Structure:
     @cached_property
     def open(self) -> bool:
         """Whether some law moves charge or mass otherwise than it says, so that nothing need be conserved."""
-        return any(use.mechanism.open or self.charge_moved(use) != self.charge_carried(use) for _, use in self.uses)
+        return any(
+            mechanism.law.open or self.charge_moved(mechanism) != self.charge_carried(mechanism)
+            for _, mechanism in self.mechanisms
+        )
 
-    def charge_carried(self, use: MechanismUse) -> int:
+    def charge_carried(self, mechanism: Mechanism) -> int:
         """Charges of the molecules that enter the inside per turnover."""
         charges = dict(self.charges)
-        return sum(n * charges[s] for s, n in use.moves.items())
+        return sum(n * charges[s] for s, n in mechanism.moves.items())
 
-    def charge_moved(self, use: MechanismUse) -> int:
+    def charge_moved(self, mechanism: Mechanism) -> int:
         """Charges that are booked as entering the inside per turnover."""
-        declared = use.mechanism.charge
-        return self.charge_carried(use) if declared is None else declared
+        declared = mechanism.law.charge
+        return self.charge_carried(mechanism) if declared is None else declared
 
     @cached_property
     def states_of(self) -> dict[str, tuple[str, ...]]:
@@ -120,7 +127,7 @@ class Structure:
             "charge": () if electroneutral else tuple(map(charge, free)),
             "potential": tuple(map(potential, free)) if electroneutral else (),
             "gate": self.gate_states,
-            "clock": (CLOCK,) if any("time" in needs(use) for _, use in self.uses) else (),
+            "clock": (CLOCK,) if any("time" in needs(mechanism) for _, mechanism in self.mechanisms) else (),
             "volume": tuple(volume(c.name) for c in self.compartments if c.volume == "state"),
         }
 
@@ -147,7 +154,11 @@ class Structure:
     def signed(self) -> frozenset[str]:
         """Names of what may be negative; amounts, concentrations, volumes, areas and the like never are."""
         electric = [*self.states_of["charge"], *self.states_of["potential"], *(voltage(m.name) for m in self.membranes)]
-        own = [parameter_name(m.name, use.owner, p.name) for m, use in self.uses for p in use.mechanism.parameters]
+        own = [
+            parameter_name(m.name, mechanism.owner, p.name)
+            for m, mechanism in self.mechanisms
+            for p in mechanism.law.parameters
+        ]
         return frozenset((*electric, *own, *self.gates, ATP_ENERGY))
 
     @cached_property
@@ -157,7 +168,7 @@ class Structure:
 
     def _parameters(self) -> Iterator[str]:
         yield THERMAL_VOLTAGE
-        if any(use.mechanism.atp for _, use in self.uses):
+        if any(mechanism.law.atp for _, mechanism in self.mechanisms):
             yield ATP_ENERGY
         for c in self.compartments:
             if c.volume == "bath":
@@ -177,9 +188,9 @@ class Structure:
             yield capacitance(m.name)
             if m.water == "finite":
                 yield water_permeability(m.name)
-            for use in m.mechanisms:
-                for parameter in use.mechanism.parameters:
-                    yield parameter_name(m.name, use.owner, parameter.name)
+            for mechanism in m.mechanisms:
+                for parameter in mechanism.law.parameters:
+                    yield parameter_name(m.name, mechanism.owner, parameter.name)
 
     @cached_property
     def osmotic_groups(self) -> tuple[tuple[str, ...], ...]:
@@ -197,10 +208,10 @@ class Structure:
         )
 
 
-def needs(use: MechanismUse) -> set[str]:
+def needs(mechanism: Mechanism) -> set[str]:
     """Everything that a mechanism's rate and its gates' rates are functions of."""
-    found = set(use.mechanism.arguments)
-    for gate in use.mechanism.gates:
+    found = set(mechanism.law.arguments)
+    for gate in mechanism.law.gates:
         for rate in (gate.opening, gate.closing, gate.steady, gate.time_constant):
             found |= set(arguments(rate)) if rate is not None else set()
     return found
@@ -214,9 +225,9 @@ def structure_of(scenario: Scenario) -> Structure:
             clamped |= {name: clamp.carrier for name, clamp in event.clamp.items()}
     membranes = []
     for name, m in scenario.membranes.items():
-        mechanisms = [use for label, entry in m.mechanisms.items() for use in entry.uses(label)]
+        mechanisms = [mechanism for label, entry in m.mechanisms.items() for mechanism in entry.mechanisms(label)]
         if name in clamped:
-            mechanisms.append(MechanismUse(CLAMP, CLAMP, clamped[name]))
+            mechanisms.append(Mechanism(CLAMP, CLAMP, clamped[name]))
         water = m.water if isinstance(m.water, str) else "finite"
         membranes.append(MembraneStructure(name, m.inside, m.outside, "given", water, tuple(mechanisms)))
     names = list(scenario.compartments)
@@ -230,8 +241,8 @@ def structure_of(scenario: Scenario) -> Structure:
             s
             for m in membranes
             if name in (m.inside, m.outside)
-            for use in m.mechanisms
-            for s in (use.moves if name == m.inside else use.moves_outside)
+            for mechanism in m.mechanisms
+            for s in (mechanism.moves if name == m.inside else mechanism.moves_outside)
         }
         species = tuple(c.concentrations)
         wet = [m for m in membranes if m.water == "finite" and name in (m.inside, m.outside)]
@@ -258,10 +269,12 @@ def _check_names(structure: Structure) -> None:
     """Raise ModelError where labels run together into one name of two things, as ``a`` ``b_c`` and ``a_b`` ``c`` do."""
     places: list[tuple[str, tuple[str, ...]]]
     places = [(amount(c.name, s), ("compartments", c.name, s)) for c in structure.compartments for s in c.species]
-    for m, use in structure.uses:
-        where = ("membranes", m.name, "mechanisms", use.owner)
-        places += [(parameter_name(m.name, use.owner, p.name), (*where, p.name)) for p in use.mechanism.parameters]
-        places += [(gate_name(m.name, use.owner, g.name), (*where, g.name)) for g in use.mechanism.gates]
+    for m, mechanism in structure.mechanisms:
+        where = ("membranes", m.name, "mechanisms", mechanism.owner)
+        places += [
+            (parameter_name(m.name, mechanism.owner, p.name), (*where, p.name)) for p in mechanism.law.parameters
+        ]
+        places += [(gate_name(m.name, mechanism.owner, g.name), (*where, g.name)) for g in mechanism.law.gates]
     seen: dict[str, tuple[str, ...]] = {}
     for name, place in places:
         if seen.setdefault(name, place) != place:

@@ -7,13 +7,13 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.mechanisms import Mechanism, library
-from simulator.mechanisms.base import arguments as parameters_of
+from simulator.mechanisms import Law, library
 from simulator.mechanisms.channel import BELL, HOW_OPEN
 from simulator.mechanisms.custom_law import NAMES
 from simulator.mechanisms.expressions import FUNCTIONS
 from simulator.mechanisms.gating import FORMS, bell
 from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
+from simulator.mechanisms.law import arguments as parameters_of
 from simulator.model.equations import Equations
 from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
@@ -48,34 +48,30 @@ def equations_text(structure: Structure) -> str:
     return "\n".join(lines)
 
 
-def mechanism_text(mechanism: Mechanism) -> str:
-    """Everything about one mechanism: law, stoichiometry, parameters, source."""
-    arguments = {name: sp.Symbol(name, positive=True) for name in mechanism.arguments}
-    kind = "forward rate" if mechanism.reversible else "net rate (irreversible)"
-    moves = ", ".join(
-        f"{n:+d} {mechanism.chooses if s == '*' else s.removeprefix('*')}" for s, n in mechanism.moves.items()
-    )
-    extra = (f"; {mechanism.atp} ATP" if mechanism.atp else "") + (
-        "; electroneutral" if mechanism.electroneutral else ""
-    )
+def law_text(law: Law) -> str:
+    """Everything about one law: rate, stoichiometry, parameters, source."""
+    arguments = {name: sp.Symbol(name, positive=True) for name in law.arguments}
+    kind = "forward rate" if law.reversible else "net rate (irreversible)"
+    moves = ", ".join(f"{n:+d} {law.chooses if s == '*' else s.removeprefix('*')}" for s, n in law.moves.items())
+    extra = (f"; {law.atp} ATP" if law.atp else "") + ("; electroneutral" if law.electroneutral else "")
     lines = [
-        f"{mechanism.name}: {mechanism.title}",
-        f"  {kind} [mol/m2/s] = {_text(mechanism.rate(**arguments))}",
+        f"{law.name}: {law.title}",
+        f"  {kind} [mol/m2/s] = {_text(law.rate(**arguments))}",
         f"  per turnover, into the inside: {moves}{extra}",
     ]
-    if mechanism.outside == {}:
+    if law.outside == {}:
         lines.append("  a reaction inside: nothing leaves the outside")
-    if mechanism.equilibrium is not None:
-        constants = {name: sp.Symbol(name, positive=True) for name in parameters_of(mechanism.equilibrium)}
-        lines.append(f"  at rest the products over the reactants are {_text(mechanism.equilibrium(**constants))}")
-    if mechanism.chooses:
-        lines.append(f"  {mechanism.chooses}: the {mechanism.chooses} it moves")
-    lines += [f"  {key}: the species that is the {key}" for key in mechanism.partners]
-    for p in mechanism.parameters:
+    if law.equilibrium is not None:
+        constants = {name: sp.Symbol(name, positive=True) for name in parameters_of(law.equilibrium)}
+        lines.append(f"  at rest the products over the reactants are {_text(law.equilibrium(**constants))}")
+    if law.chooses:
+        lines.append(f"  {law.chooses}: the {law.chooses} it moves")
+    lines += [f"  {key}: the species that is the {key}" for key in law.partners]
+    for p in law.parameters:
         bound = f", at least {p.minimum:g}" if p.minimum > float("-inf") else ", positive" if p.positive else ""
         default = f", default {p.default:g}" if p.default is not None else ""
         lines.append(f"  {p.name} [{p.unit}]: {p.meaning}{bound}{default}")
-    return "\n".join([*lines, f"  source: {mechanism.source}"])
+    return "\n".join([*lines, f"  source: {law.source}"])
 
 
 def channel_text() -> str:

@@ -201,7 +201,12 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
     paths = [p for p in end.paths if p.membrane == membrane]
     unit = readable(max((max(p.influx, p.efflux) for p in paths), default=0.0), "mol/m^2/s")
     current = readable(max((abs(x) for x in end.current.values() if math.isfinite(x)), default=0.0), "A")
-    laws = {use.label: use.law for m in trajectory.structure.membranes if m.name == membrane for use in m.mechanisms}
+    laws = {
+        mechanism.label: mechanism.law_name
+        for m in trajectory.structure.membranes
+        if m.name == membrane
+        for mechanism in m.mechanisms
+    }
     header = ["mechanism", "law", "species", "influx", "efflux", "net", "stops at", "current"]
     units = ["", "", "", *[unit.text] * 3, "mV", current.text]
     rows, named = [], ""

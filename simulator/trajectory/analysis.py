@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.mechanisms import Mechanism
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms import Law
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import THERMAL_VOLTAGE, area, voltage
 from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import FARADAY
@@ -104,9 +104,9 @@ class Analysis:
         return self._field(values, "mechanism", "mol/m^2/s", "net turnover")
 
     @property
-    def mechanisms(self) -> list[tuple[MembraneStructure, MechanismUse, Mechanism]]:
+    def mechanisms(self) -> list[tuple[MembraneStructure, Mechanism, Law]]:
         """Membrane, use and law of each mechanism, in the order of the ``mechanism`` labels."""
-        return [(m, use, use.mechanism) for m, use in self.trajectory.structure.uses]
+        return [(m, mechanism, mechanism.law) for m, mechanism in self.trajectory.structure.mechanisms]
 
     @cached_property
     def influx(self) -> Field:
@@ -123,8 +123,8 @@ class Analysis:
 
     def _one_way(self, along: str, against: str, meaning: str) -> Field:
         values = self._empty("mechanism", "species")
-        for i, (_, use, law) in enumerate(self.mechanisms):
-            for s, n in use.moves.items() if law.reversible else ():
+        for i, (_, mechanism, law) in enumerate(self.mechanisms):
+            for s, n in mechanism.moves.items() if law.reversible else ():
                 label = self.trajectory.labels["mechanism"][i]
                 values[:, i, self._species(s)] = abs(n) * self._rates[f"{label}.{along if n > 0 else against}"]
         return self._field(values, "mechanism species", "mol/m^2/s", meaning)
@@ -133,15 +133,15 @@ class Analysis:
     def net_flux(self) -> Field:
         """Net fluxes into the inside [mol/m2/s], shape (times, mechanisms, species)."""
         values = self._empty("mechanism", "species")
-        for i, (_, use, _) in enumerate(self.mechanisms):
-            for s, n in use.moves.items():
+        for i, (_, mechanism, _) in enumerate(self.mechanisms):
+            for s, n in mechanism.moves.items():
                 values[:, i, self._species(s)] = n * self.turnover.values[:, i]
         return self._field(values, "mechanism species", "mol/m^2/s", "net flux into the inside")
 
     @cached_property
     def charge_per_turnover(self) -> np.ndarray:
         """Charges that enter the inside per turnover, shape (mechanisms,)."""
-        return np.array([self.trajectory.structure.charge_moved(use) for _, use, _ in self.mechanisms])
+        return np.array([self.trajectory.structure.charge_moved(mechanism) for _, mechanism, _ in self.mechanisms])
 
     @cached_property
     def current(self) -> Field:
@@ -266,9 +266,9 @@ class Analysis:
         with np.errstate(all="ignore"):
             rates = t.equations.rates(t.states[at], t.parameters[at], {voltage(membrane): potentials})
         total = np.zeros(len(potentials))
-        for (m, use, _), q in zip(self.mechanisms, self.charge_per_turnover, strict=True):
-            if m.name == membrane and use.label in labels:
-                total = total + current_density(q, rates[f"{membrane}.{use.label}.net"])
+        for (m, mechanism, _), q in zip(self.mechanisms, self.charge_per_turnover, strict=True):
+            if m.name == membrane and mechanism.label in labels:
+                total = total + current_density(q, rates[f"{membrane}.{mechanism.label}.net"])
         return total
 
     def zero_current_potential(self, membrane: str, labels: Sequence[str], at: int = -1) -> float:

@@ -46,7 +46,7 @@ def dimension_labels(structure: Structure) -> dict[str, tuple[str, ...]]:
         "compartment": tuple(c.name for c in structure.compartments),
         "membrane": tuple(m.name for m in structure.membranes),
         "species": tuple(s for s, _ in structure.charges),
-        "gate": tuple(f"{m.name}.{use.owner}.{gate.name}" for m, use, gate in gates),
+        "gate": tuple(f"{m.name}.{mechanism.owner}.{gate.name}" for m, mechanism, gate in gates),
     }
 
 

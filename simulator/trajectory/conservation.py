@@ -88,9 +88,14 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
                 magnitude += np.abs(held)
         drift = _drift(excess, magnitude)
         charge = np.maximum(charge, drift)
-    if any(use.mechanism.open for _, use in structure.uses):
+    if any(mechanism.law.open for _, mechanism in structure.mechanisms):
         charge[:] = np.nan
-    made = {s for _, use in structure.uses if use.mechanism.open or not use.conserves_species for s in use.species}
+    made = {
+        s
+        for _, mechanism in structure.mechanisms
+        if mechanism.law.open or not mechanism.conserves_species
+        for s in mechanism.species
+    }
     for j, (s, _) in enumerate(structure.charges):
         for group in closed_groups(structure, s) if s not in made else ():
             amounts = [arrays["amount"][:, :, names.index(c), j] for c in group]
@@ -102,7 +107,11 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
     """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
-    movers = [(m.inside, m.outside) for m in structure.membranes if any(species in use.species for use in m.mechanisms)]
+    movers = [
+        (m.inside, m.outside)
+        for m in structure.membranes
+        if any(species in mechanism.species for mechanism in m.mechanisms)
+    ]
     joined = connected([c.name for c in structure.compartments], movers)
     baths = {c.name for c in structure.compartments if c.volume == "bath"}
     return tuple(group for group in joined if len(group) > 1 and not baths & set(group))

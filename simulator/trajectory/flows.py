@@ -68,12 +68,12 @@ class Flows:
         with np.errstate(all="ignore"):
             rates = equations.rates(states, parameters)
             probed = equations.rates(np.maximum(states, traces), np.maximum(parameters, in_baths))
-        uses = {f"{m.name}.{use.label}": use for m, use in structure.uses}
+        mechanisms = {f"{m.name}.{mechanism.label}": mechanism for m, mechanism in structure.mechanisms}
         return cls(
-            {label: _traffic(rates, label) for label in uses},
-            {label: _traffic(probed, label) for label in uses},
-            {label: np.asarray(rates[f"{label}.affinity"]) for label in uses},
-            frozenset(label for label, use in uses.items() if use.mechanism.external),
+            {label: _traffic(rates, label) for label in mechanisms},
+            {label: _traffic(probed, label) for label in mechanisms},
+            {label: np.asarray(rates[f"{label}.affinity"]) for label in mechanisms},
+            frozenset(label for label, mechanism in mechanisms.items() if mechanism.law.external),
             *_water(structure, states, parameters),
         )
 

@@ -140,8 +140,8 @@ class _Books:
         """Amounts that enter each compartment [mol/s], baths included, shape (times, compartments, species)."""
         t = self.trajectory
         flow = np.zeros((len(t.time), len(t.labels["compartment"]), len(t.labels["species"])))
-        for i, (m, use, _) in enumerate(self.analysis.mechanisms):
-            for side, moves in ((m.inside, use.moves), (m.outside, use.moves_outside)):
+        for i, (m, mechanism, _) in enumerate(self.analysis.mechanisms):
+            for side, moves in ((m.inside, mechanism.moves), (m.outside, mechanism.moves_outside)):
                 for s, n in moves.items():
                     flow[:, self.place[side], self.species[s]] += n * self.analysis.whole_turnover[:, i]
         return flow
@@ -157,9 +157,9 @@ class _Books:
         if reactions:
             numbers, constants = np.zeros((len(reactions), len(self.species))), []
             for row, i in enumerate(reactions):
-                m, use, _ = self.analysis.mechanisms[i]
+                m, mechanism, _ = self.analysis.mechanisms[i]
                 logarithm = self.analysis.affinity.values[:, i] / self.rt
-                for side, moves in ((m.inside, use.moves), (m.outside, use.moves_outside)):
+                for side, moves in ((m.inside, mechanism.moves), (m.outside, mechanism.moves_outside)):
                     for s, n in moves.items():
                         numbers[row, self.species[s]] += n
                         logarithm = logarithm + n * np.log(t.concentration.sel(compartment=side, species=s))
@@ -221,8 +221,8 @@ class _Books:
     def _efficiency(self) -> dict[str, np.ndarray]:
         t, found = self.trajectory, {}
         charges = dict(self.structure.charges)
-        for i, (m, use, law) in enumerate(self.analysis.mechanisms):
-            moved = use.moves
+        for i, (m, mechanism, law) in enumerate(self.analysis.mechanisms):
+            moved = mechanism.moves
             if law.equilibrium is not None or law.external or len(moved) + bool(law.atp) < 2:
                 continue
             turnover = self.analysis.whole_turnover[:, i]

@@ -188,12 +188,12 @@ def _species(
 
 def _paths(analysis: Analysis) -> Iterator[Path]:
     species = analysis.trajectory.labels["species"]
-    for i, (m, use, law) in enumerate(analysis.mechanisms):
-        for s in use.moves:
+    for i, (m, mechanism, law) in enumerate(analysis.mechanisms):
+        for s in mechanism.moves:
             j = species.index(s)
             net = float(analysis.net_flux.values[0, i, j])
             if law.reversible:
                 one_way = analysis.influx.values[0, i, j], analysis.efflux.values[0, i, j]
             else:
                 one_way = max(net, 0.0), max(-net, 0.0)
-            yield Path(m.name, use.label, s, float(one_way[0]), float(one_way[1]), net, law.reversible)
+            yield Path(m.name, mechanism.label, s, float(one_way[0]), float(one_way[1]), net, law.reversible)

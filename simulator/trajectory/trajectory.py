@@ -100,7 +100,7 @@ class Trajectory:
     @cached_property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Labels of each dimension but time."""
-        mechanisms = tuple(f"{m.name}.{use.label}" for m, use in self.structure.uses)
+        mechanisms = tuple(f"{m.name}.{mechanism.label}" for m, mechanism in self.structure.mechanisms)
         return dimension_labels(self.structure) | {"mechanism": mechanisms}
 
     # -- quantities -------------------------------------------------------------------------------

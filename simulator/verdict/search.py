@@ -101,8 +101,10 @@ class Search:
         with np.errstate(all="ignore"):  # affinities of what is absent
             rates = self.equations.rates(state, self.parameters)
         downhill = all(
-            use.mechanism.reversible if not use.mechanism.atp else rates[f"{membrane.name}.{use.label}.net"] == 0.0
-            for membrane, use in structure.uses
+            mechanism.law.reversible
+            if not mechanism.law.atp
+            else rates[f"{membrane.name}.{mechanism.label}.net"] == 0.0
+            for membrane, mechanism in structure.mechanisms
         )
         return downhill and not structure.open and sum(c.volume == "bath" for c in structure.compartments) <= 1
 

@@ -182,7 +182,7 @@ def classify(trajectory: Trajectory) -> Verdict:
 
 def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
     """Mechanisms that use ATP at the end of a run against their own free energy."""
-    users = {f"{m.name}.{use.label}" for m, use in trajectory.structure.uses if use.mechanism.atp}
+    users = {f"{m.name}.{mechanism.label}" for m, mechanism in trajectory.structure.mechanisms if mechanism.law.atp}
     return [label for label, affinity in verdict.affinity.items() if label in users and affinity < -EQUILIBRIUM]
 
 
@@ -197,7 +197,7 @@ def _species_words(
         for s, z in structure.charges:
             if not all(s in structure.compartment(side).species for side in (m.inside, m.outside)):
                 continue
-            movers = [u for u in m.mechanisms if s in u.species and not u.mechanism.external]
+            movers = [u for u in m.mechanisms if s in u.species and not u.law.external]
             if not any(flows.possible[f"{m.name}.{u.label}"] for u in movers):
                 words[s] = "isolated"
             elif not at_rest:
@@ -215,9 +215,9 @@ def _species_words(
 def _left_out(structure: Structure, flows: Flows) -> tuple[str, ...]:
     fixed = [f"{c.name} (fixed)" for c in structure.compartments if c.volume == "bath"]
     clamped = [
-        f"{m.name} ({use.mechanism.title.lower()})"
-        for m, use in structure.uses
-        if use.mechanism.external and flows.traffic[f"{m.name}.{use.label}"]
+        f"{m.name} ({mechanism.law.title.lower()})"
+        for m, mechanism in structure.mechanisms
+        if mechanism.law.external and flows.traffic[f"{m.name}.{mechanism.label}"]
     ]
     return (*fixed, *clamped)
 

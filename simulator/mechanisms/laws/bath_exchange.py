@@ -1,6 +1,6 @@
 """Diffusion of any species between a small space and a bath beyond, as between a cleft and the blood."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -9,7 +9,7 @@ def forward(rate, c_o, z, v, rt_over_f):
     return rate * c_o * exp(-z * v / (2 * rt_over_f))
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Diffusion exchange with a bath",
     parameters=(Parameter("rate", "m/s", "rate constant of the exchange [1/s] times volume over area", minimum=0.0),),
     moves={CHOSEN: 1},

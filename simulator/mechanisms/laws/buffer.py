@@ -1,6 +1,6 @@
 """Buffering of one ion by one molecule inside: ``ion + buffer <-> complex``."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def forward(on_rate, c_i, buffer_i, volume_i, area):
@@ -13,7 +13,7 @@ def equilibrium(dissociation):
     return 1 / dissociation
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Buffer, 1 : 1, inside",
     parameters=(
         Parameter("on_rate", "m^3/mol/s", "rate constant of binding", minimum=0.0),

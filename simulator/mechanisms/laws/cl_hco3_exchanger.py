@@ -1,6 +1,6 @@
 """Cl/HCO3 exchanger (AE): one chloride against one bicarbonate."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import antiport
 
 
@@ -9,7 +9,7 @@ def forward(max_rate, k_cl, k_hco3, cl_i, cl_o, hco3_i, hco3_o):
     return max_rate * antiport(cl_o / k_cl, hco3_i / k_hco3, cl_i / k_cl, hco3_o / k_hco3)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Cl/HCO3 exchanger, 1 Cl : 1 HCO3",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "rate at which all loaded carriers would cross", minimum=0.0),

@@ -1,6 +1,6 @@
 """Passive diffusion of an uncharged solute across the membrane."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def forward(permeability, c_o):
@@ -8,7 +8,7 @@ def forward(permeability, c_o):
     return permeability * c_o
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Passive diffusion of a neutral solute",
     parameters=(Parameter("permeability", "m/s", "permeability of the membrane to the solute", minimum=0.0),),
     moves={CHOSEN: 1},

@@ -3,7 +3,7 @@
 Put it on a membrane whose inside is the glia and whose outside is the cleft.
 """
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import sigmoid
 
 
@@ -12,7 +12,7 @@ def net(max_rate, k_mid, k_slope, k_o):
     return max_rate * sigmoid((k_o - k_mid) / k_slope)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Glial K uptake, sigmoid, with Cl",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest uptake per membrane area", minimum=0.0),

@@ -1,6 +1,6 @@
 """Facilitated diffusion of an uncharged solute by a carrier (GLUT)."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def forward(max_rate, k_half, c_i, c_o):
@@ -11,7 +11,7 @@ def forward(max_rate, k_half, c_i, c_o):
     return max_rate * k_half * c_o / ((k_half + c_o) * (k_half + c_i))
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="GLUT, carrier of a neutral solute",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest net flux, into a compartment without the solute", minimum=0.0),

@@ -1,6 +1,6 @@
 """H pump of plants and fungi (P-type H-ATPase): one proton out for each ATP."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -13,7 +13,7 @@ def forward(max_rate, k_h, h_i, v, rt_over_f):
     return max_rate * loaded / (1 + loaded)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="H pump, 1 H : 1 ATP",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),

@@ -1,6 +1,6 @@
 """K-Cl cotransporter KCC2 with a flux proportional to E_K - E_Cl."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import bern, log
 
 
@@ -9,7 +9,7 @@ def forward(conductance, k_i, k_o, cl_i, cl_o, rt_over_f, faraday):
     return conductance * rt_over_f / faraday * bern(log(k_i * cl_i / (k_o * cl_o)))
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="KCC2, ohmic",
     parameters=(Parameter("conductance", "S/m^2", "flux per difference of E_K and E_Cl, times F", minimum=0.0),),
     moves={"k": 1, "cl": 1},

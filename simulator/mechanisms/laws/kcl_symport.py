@@ -1,6 +1,6 @@
 """K-Cl cotransport by mass action: KCC2 and its relatives."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def forward(rate, k_o, cl_o):
@@ -8,7 +8,7 @@ def forward(rate, k_o, cl_o):
     return rate * k_o * cl_o
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="K-Cl symport (KCC), mass action",
     parameters=(Parameter("rate", "m^4/mol/s", "rate constant per membrane area", minimum=0.0),),
     moves={"k": 1, "cl": 1},

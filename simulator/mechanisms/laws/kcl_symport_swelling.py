@@ -1,6 +1,6 @@
 """K-Cl cotransport that swelling opens: regulatory volume decrease."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import sigmoid
 
 
@@ -9,7 +9,7 @@ def forward(rate, volume_mid, volume_slope, volume_i, k_o, cl_o):
     return rate * sigmoid((volume_i - volume_mid) / volume_slope) * k_o * cl_o
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="K-Cl symport opened by swelling",
     parameters=(
         Parameter("rate", "m^4/mol/s", "rate constant per membrane area when fully open", minimum=0.0),

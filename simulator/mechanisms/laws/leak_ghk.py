@@ -1,6 +1,6 @@
 """Leak of one species by the Goldman-Hodgkin-Katz flux equation."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 from simulator.physics.special import bern
 
 
@@ -9,7 +9,7 @@ def forward(permeability, c_o, z, v, rt_over_f):
     return permeability * c_o * bern(z * v / rt_over_f)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Leak, Goldman-Hodgkin-Katz flux",
     parameters=(Parameter("permeability", "m/s", "permeability of the membrane to the ion", minimum=0.0),),
     moves={CHOSEN: 1},

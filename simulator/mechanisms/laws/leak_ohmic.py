@@ -1,6 +1,6 @@
 """Leak of one ion with a constant conductance: current ``g (V - E)``."""
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 from simulator.physics.special import bern, log
 
 
@@ -10,7 +10,7 @@ def forward(conductance, c_i, c_o, z, v, rt_over_f, faraday):
     return conductance * rt_over_f / (z**2 * faraday) * bern(x)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Leak, ohmic",
     parameters=(Parameter("conductance", "S/m^2", "conductance of the membrane to the ion", minimum=0.0),),
     moves={CHOSEN: 1},

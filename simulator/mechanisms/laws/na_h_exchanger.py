@@ -1,6 +1,6 @@
 """Na/H exchanger (NHE): one Na against one proton."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import antiport
 
 
@@ -9,7 +9,7 @@ def forward(max_rate, k_na, k_h, na_i, na_o, h_i, h_o):
     return max_rate * antiport(na_o / k_na, h_i / k_h, na_i / k_na, h_o / k_h)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/H exchanger, 1 Na : 1 H",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "rate at which all loaded carriers would cross", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na/K pump running at a constant rate, whatever the concentrations."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def net(rate):
@@ -8,7 +8,7 @@ def net(rate):
     return rate
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, constant rate",
     parameters=(
         Parameter("rate", "mol/m^2/s", "turnover, or its pump current in A/m^2 (one charge each)", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na/K pump driven by the cube of the Na ratio across the membrane."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def net(max_rate, na_i, na_o):
@@ -8,7 +8,7 @@ def net(max_rate, na_i, na_o):
     return max_rate * (na_i / na_o) ** 3
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, cubic in the Na ratio",
     parameters=(Parameter("max_rate", "mol/m^2/s", "turnover at equal Na, or its pump current in A/m^2", minimum=0.0),),
     moves={"na": -3, "k": 2},

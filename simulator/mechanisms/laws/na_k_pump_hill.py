@@ -1,6 +1,6 @@
 """Na/K pump saturating with Na inside (three sites) and K outside (two sites)."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def net(max_rate, k_na, k_k, na_i, k_o):
@@ -8,7 +8,7 @@ def net(max_rate, k_na, k_k, na_i, k_o):
     return max_rate * (na_i / (na_i + k_na)) ** 3 * (k_o / (k_o + k_k)) ** 2
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, three Na and two K sites",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na/K pump proportional to Na inside."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def net(rate, na_i):
@@ -8,7 +8,7 @@ def net(rate, na_i):
     return rate * na_i
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, linear in Na inside",
     parameters=(Parameter("rate", "m/s", "turnover per Na inside", minimum=0.0),),
     moves={"na": -3, "k": 2},

@@ -1,6 +1,6 @@
 """Na/K pump that slows with hyperpolarisation, as in the Luo-Rudy family of heart cells."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -16,7 +16,7 @@ def net(max_rate, k_na, k_k, na_scale, na_i, na_o, k_o, v, rt_over_f):
     return max_rate * voltage_factor * saturation / (1 + saturation) * k_o / (k_o + k_k)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, voltage-dependent (Luo-Rudy)",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),

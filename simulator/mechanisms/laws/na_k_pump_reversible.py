@@ -1,6 +1,6 @@
 """Na/K pump that stalls, and runs backwards, where its free energy says so."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def forward(max_rate, k_na_i, k_k_i, k_na_o, k_k_o, na_i, k_i, na_o, k_o):
@@ -14,7 +14,7 @@ def forward(max_rate, k_na_i, k_k_i, k_na_o, k_k_o, na_i, k_i, na_o, k_o):
     return max_rate * (na_i / k_na_i) ** 3 / inside * (k_o / k_k_o) ** 2 / outside
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, reversible",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na/K pump as a product of two sigmoids, of Na inside and K outside."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import sigmoid
 
 
@@ -9,7 +9,7 @@ def net(max_rate, na_mid, na_slope, k_mid, k_slope, na_i, k_o):
     return max_rate * sigmoid((na_i - na_mid) / na_slope) * sigmoid((k_o - k_mid) / k_slope)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/K pump, two-sided sigmoid",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na-Cl cotransport by mass action (NCC)."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def forward(rate, na_o, cl_o):
@@ -8,7 +8,7 @@ def forward(rate, na_o, cl_o):
     return rate * na_o * cl_o
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na-Cl symport, mass action",
     parameters=(Parameter("rate", "m^4/mol/s", "rate constant per membrane area", minimum=0.0),),
     moves={"na": 1, "cl": 1},

@@ -1,6 +1,6 @@
 """Na-HCO3 cotransport NBCe1: two bicarbonates with each Na, one negative charge inward."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -9,7 +9,7 @@ def forward(rate, na_o, hco3_o, v, rt_over_f):
     return rate * na_o * hco3_o**2 * exp(v / (2 * rt_over_f))
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="NBCe1, 1 Na : 2 HCO3",
     parameters=(Parameter("rate", "m^7/mol^2/s", "rate constant per membrane area", minimum=0.0),),
     moves={"na": 1, "hco3": 2},

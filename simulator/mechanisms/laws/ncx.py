@@ -1,6 +1,6 @@
 """Na/Ca exchanger: three Na against one Ca, one charge per turnover."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -9,7 +9,7 @@ def forward(rate, na_o, ca_i, v, rt_over_f):
     return rate * na_o**3 * ca_i * exp(-v / (2 * rt_over_f))
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Na/Ca exchanger, 3 Na : 1 Ca",
     parameters=(Parameter("rate", "m^10/mol^3/s", "rate constant per membrane area", minimum=0.0),),
     moves={"na": 3, "ca": -1},

@@ -1,6 +1,6 @@
 """Na-K-2Cl cotransporter NKCC1 by mass action."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def forward(rate, na_o, k_o, cl_o):
@@ -8,7 +8,7 @@ def forward(rate, na_o, k_o, cl_o):
     return rate * na_o * k_o * cl_o**2
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="NKCC1, mass action",
     parameters=(Parameter("rate", "m^10/mol^3/s", "rate constant per membrane area", minimum=0.0),),
     moves={"na": 1, "k": 1, "cl": 2},

@@ -5,7 +5,7 @@ for each Ca (Thomas 2009); but free protons are a thousand times fewer than the 
 the buffers that supply them they would be a fiction.
 """
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 
 
 def forward(max_rate, k_ca, ca_i):
@@ -13,7 +13,7 @@ def forward(max_rate, k_ca, ca_i):
     return max_rate * ca_i**2 / (ca_i**2 + k_ca**2)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Ca pump PMCA, 1 Ca : 1 ATP",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover: Ca per area and time", minimum=0.0),

@@ -1,6 +1,6 @@
 """Na-coupled glucose uptake SGLT1: two Na with each glucose."""
 
-from simulator.mechanisms.base import Mechanism, Parameter
+from simulator.mechanisms.law import Law, Parameter
 from simulator.physics.special import exp
 
 
@@ -9,7 +9,7 @@ def forward(rate, na_o, glucose_o, v, rt_over_f):
     return rate * na_o**2 * glucose_o * exp(-v / rt_over_f)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="SGLT1, 2 Na : 1 glucose",
     parameters=(Parameter("rate", "m^7/mol^2/s", "rate constant per membrane area", minimum=0.0),),
     moves={"na": 2, "glucose": 1},

@@ -4,7 +4,7 @@ A protocol switches it on and off; the ion that carries it is booked on both sid
 amounts agree.
 """
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def net(current, z, faraday):
@@ -12,7 +12,7 @@ def net(current, z, faraday):
     return current / (z * faraday)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Stimulus current",
     parameters=(Parameter("current", "A/m^2", "current density into the cell", default=0.0),),
     moves={CHOSEN: 1},

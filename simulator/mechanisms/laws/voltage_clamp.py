@@ -4,7 +4,7 @@ Protocol events ``clamp`` and ``release`` switch it on and off. A finite conduct
 an ordinary mechanism: the ion that carries its current is booked, so charge and amounts agree.
 """
 
-from simulator.mechanisms.base import CHOSEN, Mechanism, Parameter
+from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def net(conductance, command, z, v, faraday):
@@ -12,7 +12,7 @@ def net(conductance, command, z, v, faraday):
     return conductance * (command - v) / (z * faraday)
 
 
-MECHANISM = Mechanism(
+LAW = Law(
     title="Voltage clamp",
     parameters=(
         Parameter("conductance", "S/m^2", "gain of the amplifier; 0 is off", minimum=0.0),

@@ -126,12 +126,12 @@ def _fluxes(analysis: Analysis) -> list[Panel]:
         for s, z in t.structure.charges:
             series: list[Series] = []
             idle = []
-            for (owner, use, law), label in zip(analysis.mechanisms, t.labels["mechanism"], strict=True):
-                if owner.name != m.name or s not in use.moves:
+            for (owner, mechanism, law), label in zip(analysis.mechanisms, t.labels["mechanism"], strict=True):
+                if owner.name != m.name or s not in mechanism.moves:
                     continue
-                found = _one_way(analysis, label, s, law.reversible, use.label, looks[label], len(series))
+                found = _one_way(analysis, label, s, law.reversible, mechanism.label, looks[label], len(series))
                 series += found
-                idle += [] if found else [f"{use.label}: nothing flows"]
+                idle += [] if found else [f"{mechanism.label}: nothing flows"]
             if series or idle:
                 title = _at(analysis, m, f"One-way fluxes of {species_name(s, z)}")
                 panels.append(Panel(title, tuple(series), "mol/m^2/s", "Flux", from_zero=True, notes=tuple(idle)))
@@ -170,12 +170,14 @@ def _currents(analysis: Analysis) -> list[Panel]:
     panels = []
     for i, m in enumerate(t.structure.membranes):
         here = [
-            (j, use, label)
-            for j, ((owner, use, _), label) in enumerate(zip(analysis.mechanisms, t.labels["mechanism"], strict=True))
+            (j, mechanism, label)
+            for j, ((owner, mechanism, _), label) in enumerate(
+                zip(analysis.mechanisms, t.labels["mechanism"], strict=True)
+            )
             if owner.name == m.name and analysis.charge_per_turnover[j]
         ]
         values = analysis.current.values * analysis.area.values[:, i, None]
-        series = [Series(use.label.replace("_", " "), values[:, j], looks[label]) for j, use, label in here]
+        series = [Series(mechanism.label.replace("_", " "), values[:, j], looks[label]) for j, mechanism, label in here]
         if len(series) > 1:
             series.append(Series("sum", _total(values[:, [j for j, _, _ in here]]), MAIN))
         title = _at(analysis, m, "Currents, positive outward")
@@ -189,10 +191,10 @@ def _energy(analysis: Analysis) -> list[Panel]:
     looks = mechanism_looks(t)
     panels = []
     for m in t.structure.membranes:
-        labels = [f"{m.name}.{use.label}" for use in m.mechanisms]
+        labels = [f"{m.name}.{mechanism.label}" for mechanism in m.mechanisms]
         series = tuple(
-            Series(use.label.replace("_", " "), analysis.dissipation.sel(mechanism=label), looks[label])
-            for use, label in zip(m.mechanisms, labels, strict=True)
+            Series(mechanism.label.replace("_", " "), analysis.dissipation.sel(mechanism=label), looks[label])
+            for mechanism, label in zip(m.mechanisms, labels, strict=True)
         )
         panels.append(Panel(_at(analysis, m, "Dissipation of each mechanism"), series, "W", "Power", signed=True))
     atp = Series("ATP", _total(analysis.atp_rate.values), MAIN)
@@ -259,7 +261,9 @@ def _iv(analysis: Analysis) -> list[Panel]:
     panels = []
     for m in t.structure.membranes:
         owned = zip(analysis.mechanisms, analysis.charge_per_turnover, strict=True)
-        labels = [use.label for (owner, use, law), q in owned if owner.name == m.name and q and not law.external]
+        labels = [
+            mechanism.label for (owner, mechanism, law), q in owned if owner.name == m.name and q and not law.external
+        ]
         series = [
             Series(
                 label.replace("_", " "),

@@ -111,16 +111,16 @@ def species_looks(species: Iterable[str]) -> dict[str, Look]:
 
 
 def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
-    """Looks by ``membrane.mechanism``: on each membrane, the first leak of a species looks like that species."""
+    """Looks by ``membrane.law``: on each membrane, the first leak of a species looks like that species."""
     species = species_looks(trajectory.labels["species"])
     found: dict[str, Look] = {}
     for m in trajectory.structure.membranes:
         here: dict[str, Look] = {}
-        for use in m.mechanisms:
-            moved = list(use.moves)
+        for mechanism in m.mechanisms:
+            moved = list(mechanism.moves)
             if len(moved) == 1 and species[moved[0]] not in here.values():
-                here[use.label] = species[moved[0]]
-        others = [use.label for use in m.mechanisms if use.label not in here]
+                here[mechanism.label] = species[moved[0]]
+        others = [mechanism.label for mechanism in m.mechanisms if mechanism.label not in here]
         # Black is for totals, so a pump is purple rather than black.
         here |= dict(zip(others, _unused([MAIN, *here.values()], len(others)), strict=True))
         found |= {f"{m.name}.{label}": look for label, look in here.items()}

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from simulator.errors import suggestion
-from simulator.mechanisms import CHOSEN, Mechanism
+from simulator.mechanisms import CHOSEN, Law
 from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.scenario.complaints import Complaint
 
@@ -28,12 +28,12 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
     taken: dict[str, str] = {}
     for label, entry in membrane.mechanisms.items():
         where = (*at, "mechanisms", label)
-        for use in entry.uses(label):
-            other = taken.setdefault(use.label, label)
+        for mechanism in entry.mechanisms(label):
+            other = taken.setdefault(mechanism.label, label)
             if other != label:
-                problem = f"the channel `{other}` makes a mechanism called `{use.label}` for one of its ions"
+                problem = f"the channel `{other}` makes a mechanism called `{mechanism.label}` for one of its ions"
                 yield Complaint(where, problem, "another label")
-            yield from _species(draft, where, membrane, entry, use)
+            yield from _species(draft, where, membrane, entry, mechanism)
         if entry.law == "custom":
             yield from _expressions(draft, where, membrane, cast("CustomEntry", entry))
         else:
@@ -44,11 +44,13 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
 def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """What is allowed but hardly meant."""
     for label, entry in membrane.mechanisms.items():
-        for use in entry.uses(label):
-            charges = {s: draft.charge_of(s) or 0 for s in use.species}
-            inside, outside = (sum(n * charges[s] for s, n in m.items()) for m in (use.moves, use.moves_outside))
-            moved = inside if use.mechanism.charge is None else use.mechanism.charge
-            if (moved != inside or outside != -inside) and not use.mechanism.open:
+        for mechanism in entry.mechanisms(label):
+            charges = {s: draft.charge_of(s) or 0 for s in mechanism.species}
+            inside, outside = (
+                sum(n * charges[s] for s, n in m.items()) for m in (mechanism.moves, mechanism.moves_outside)
+            )
+            moved = inside if mechanism.law.charge is None else mechanism.law.charge
+            if (moved != inside or outside != -inside) and not mechanism.law.open:
                 problem = (
                     f"a turnover moves {moved:+d} charges, and its molecules carry {inside:+d} in, {outside:+d} out"
                 )
@@ -56,29 +58,29 @@ def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complai
                 yield Complaint((*at, "mechanisms", label), problem, "", hint)
 
 
-def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, use: MechanismUse) -> Iterator[Complaint]:
-    chosen, mechanism = use.chosen, use.mechanism
-    for species in use.species:
-        where = _place(at, entry, use, species)
+def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, mechanism: Mechanism) -> Iterator[Complaint]:
+    chosen, law = mechanism.chosen, mechanism.law
+    for species in mechanism.species:
+        where = _place(at, entry, mechanism, species)
         charge = draft.charge_of(species)
         if charge is None:
             known = list(dict.fromkeys([*draft.charges(), *SPECIES_CHARGE, *draft.species]))
             hint = suggestion(species, known) or f"declare it under species: {{{species}: {{charge: 1}}}}"
             yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
             continue
-        if species == chosen and mechanism.chooses == "ion" and charge == 0:
+        if species == chosen and law.chooses == "ion" and charge == 0:
             problem = f"`{species}` has charge 0, and {entry.law} moves ions"
             yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
             continue
-        if species == chosen and _ignores_voltage(mechanism) and charge != 0:
+        if species == chosen and _ignores_voltage(law) and charge != 0:
             problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
             yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
             continue
-        for side, moved in ((membrane.inside, use.moves), (membrane.outside, use.moves_outside)):
+        for side, moved in ((membrane.inside, mechanism.moves), (membrane.outside, mechanism.moves_outside)):
             compartment = draft.compartments.get(side)
             if compartment is None or species not in moved:
                 continue
-            if mechanism.takes_logarithm and compartment.concentrations.get(species) == 0.0:
+            if law.takes_logarithm and compartment.concentrations.get(species) == 0.0:
                 problem = f"{entry.law} takes the logarithm of concentrations, and `{side}` has no `{species}`"
                 hint = "give a trace, e.g. 1 nM, or use a law that allows none, e.g. leak_ghk"
                 yield Complaint(where, problem, f"some `{species}` on both sides", hint)
@@ -88,20 +90,20 @@ def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, use: Me
                 yield Complaint(where, problem, "the species on both sides", hint)
 
 
-def _ignores_voltage(mechanism: Mechanism) -> bool:
+def _ignores_voltage(law: Law) -> bool:
     """Whether a law for any one species crosses a membrane without heeding its potential."""
-    return mechanism.chooses == "species" and mechanism.moves.get(CHOSEN) == 1 and "v" not in mechanism.arguments
+    return law.chooses == "species" and law.moves.get(CHOSEN) == 1 and "v" not in law.arguments
 
 
-def _place(at: Location, entry: Any, use: MechanismUse, species: str) -> Location:
+def _place(at: Location, entry: Any, mechanism: Mechanism, species: str) -> Location:
     """The key that names a species."""
     if entry.law == "channel":
         return (*at, "ions", species)
     if entry.law == "custom":
         return (*at, "moves" if species in entry.moves else "moves_outside", species)
-    if species in use.partners:
-        return (*at, use.mechanism.partners[use.partners.index(species)])
-    return (*at, str(use.mechanism.chooses)) if species == use.chosen else (*at, "law")
+    if species in mechanism.partners:
+        return (*at, mechanism.law.partners[mechanism.partners.index(species)])
+    return (*at, str(mechanism.law.chooses)) if species == mechanism.chosen else (*at, "law")
 
 
 def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:

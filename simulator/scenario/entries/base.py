@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from simulator.mechanisms import Mechanism, Parameter, library
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms import Law, Parameter, library
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Record
 
@@ -20,24 +20,24 @@ class MechanismEntry(Record):
     law: str
 
     @property
-    def mechanism(self) -> Mechanism:
+    def library_law(self) -> Law:
         """The law itself, of entries that name one of the library."""
         return library()[self.law]
 
     @property
     def chosen(self) -> str | None:
         """The species the scenario chose for the law, None if the law names all its species."""
-        key = self.mechanism.chooses
+        key = self.library_law.chooses
         return str(getattr(self, key)) if key else None
 
     def values(self) -> dict[str, float]:
         """The parameters of a library's law by name [SI]."""
-        return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.mechanism.parameters}
+        return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.library_law.parameters}
 
-    def uses(self, label: str) -> tuple[MechanismUse, ...]:
+    def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
         """The mechanisms that the entry makes, without their numbers."""
-        partners = tuple(str(getattr(self, key)) for key in self.mechanism.partners)
-        return (MechanismUse(label, self.law, self.chosen, partners),)
+        partners = tuple(str(getattr(self, key)) for key in self.library_law.partners)
+        return (Mechanism(label, self.law, self.chosen, partners),)
 
 
 def field_of(parameter: Parameter) -> Any:

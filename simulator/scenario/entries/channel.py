@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
 from simulator.mechanisms.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
 from simulator.mechanisms.gating import FORMS
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
 from simulator.scenario.quantity import Quantity
@@ -176,13 +176,12 @@ class ChannelEntry(MechanismEntry):
         """The ion, of a channel that passes one."""
         return next(iter(self.ions)) if len(self.ions) == 1 else None
 
-    def uses(self, label: str) -> tuple[MechanismUse, ...]:
+    def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
         """One mechanism for each ion; they share gates and numbers."""
         how = next(how for how in HOW_OPEN if getattr(self, how) is not None)
         gates = tuple(gate.form(name) for name, gate in self.gates.items())
         forms = [ChannelForm(how, ion, gates, self.q10 is not None) for ion in self.ions]
         names = [label] if len(forms) == 1 else [f"{label}_{form.ion}" for form in forms]
         return tuple(
-            MechanismUse(name, self.law, form.ion, form=form, entry=label)
-            for name, form in zip(names, forms, strict=True)
+            Mechanism(name, self.law, form.ion, form=form, entry=label) for name, form in zip(names, forms, strict=True)
         )

@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from simulator.errors import kind_of
 from simulator.mechanisms.custom_law import ROLES, CustomForm, WrittenGate
-from simulator.mechanisms.use import MechanismUse
+from simulator.mechanisms.mechanism import Mechanism
 from simulator.physics.units import QuantityError, read_any_quantity
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.entries.base import MechanismEntry
@@ -101,7 +101,7 @@ class CustomEntry(MechanismEntry):
         """A law of one's own names its species itself."""
         return None
 
-    def uses(self, label: str) -> tuple[MechanismUse, ...]:
+    def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
         """The one mechanism that this is."""
         form = CustomForm(
             rate=self.rate,
@@ -116,4 +116,4 @@ class CustomEntry(MechanismEntry):
             charge=self.charge,
             open=self.open,
         )
-        return (MechanismUse(label, self.law, None, form=form),)
+        return (Mechanism(label, self.law, None, form=form),)

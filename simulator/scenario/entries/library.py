@@ -48,14 +48,14 @@ def _record(law: str) -> type[MechanismEntry]:
         from simulator.scenario.entries.custom import CustomEntry
 
         return CustomEntry
-    mechanism = library()[law]
-    fields: dict[str, Any] = {"law": (Literal[law], Field(description=mechanism.title))}
-    if mechanism.chooses is not None:
-        fields[mechanism.chooses] = (Label, Field(description=_CHOICES[mechanism.chooses]))
-    fields |= {key: (Label, Field(description=f"species that is the {key}")) for key in mechanism.partners}
-    fields |= {parameter.name: field_of(parameter) for parameter in mechanism.parameters}
+    found = library()[law]
+    fields: dict[str, Any] = {"law": (Literal[law], Field(description=found.title))}
+    if found.chooses is not None:
+        fields[found.chooses] = (Label, Field(description=_CHOICES[found.chooses]))
+    fields |= {key: (Label, Field(description=f"species that is the {key}")) for key in found.partners}
+    fields |= {parameter.name: field_of(parameter) for parameter in found.parameters}
     title = law.title().replace("_", "")
-    return create_model(title, __base__=LibraryEntry, __doc__=mechanism.title, **fields)
+    return create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
 
 
 class _ByLaw:

@@ -1,6 +1,6 @@
-"""What a transport mechanism is: one scalar rate law plus one stoichiometry.
+"""What a transport law is: one scalar rate plus one stoichiometry.
 
-A mechanism file declares one :class:`Mechanism` called ``MECHANISM``. Its rate law is a plain Python
+A law's file declares one :class:`Law` called ``LAW``. Its rate is a plain Python
 function whose *argument names* say what it needs, and which works on SymPy symbols, numbers, arrays
 and quantities with units alike:
 
@@ -125,7 +125,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Mechanism:
+class Law:
     """A transport mechanism across one membrane.
 
     Parameters

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.mechanisms import Mechanism, library
+from simulator.mechanisms import Law, library
 from simulator.mechanisms.channel import ChannelForm
 from simulator.mechanisms.custom_law import CustomForm
 
-__all__ = ["MechanismUse"]
+__all__ = ["Mechanism"]
 
 
 @dataclass(frozen=True)
-class MechanismUse:
+class Mechanism:
     """A law on a membrane, with the species it is applied to.
 
     Parameters
     ----------
     label : str
         Its name on the membrane.
-    law : str
+    law_name : str
         Name of its law.
     chosen : str or None
         Species the scenario chose for the law.
@@ -33,16 +33,16 @@ class MechanismUse:
     """
 
     label: str
-    law: str
+    law_name: str
     chosen: str | None
     partners: tuple[str, ...] = ()
     form: ChannelForm | CustomForm | None = None
     entry: str = ""
 
     @property
-    def mechanism(self) -> Mechanism:
+    def law(self) -> Law:
         """The law itself."""
-        return library()[self.law] if self.form is None else self.form.mechanism
+        return library()[self.law_name] if self.form is None else self.form.law
 
     @property
     def owner(self) -> str:
@@ -52,12 +52,12 @@ class MechanismUse:
     @property
     def moves(self) -> dict[str, int]:
         """Molecules of each species that enter the inside per turnover."""
-        return self.mechanism.stoichiometry(self.chosen, self.partners)
+        return self.law.stoichiometry(self.chosen, self.partners)
 
     @property
     def moves_outside(self) -> dict[str, int]:
         """Molecules of each species that enter the outside per turnover."""
-        return self.mechanism.outside_stoichiometry(self.chosen, self.partners)
+        return self.law.outside_stoichiometry(self.chosen, self.partners)
 
     @property
     def species(self) -> tuple[str, ...]:
