@@ -109,6 +109,7 @@ def _arrive(cell, at, counts, task):
     for j in range(counts.parameters):
         cell[at.parameters + j * LANES] = task.events[run, event, 1 + j]
     cell[at.events] = event + 1
+    cell[at.attempts] = 0.0  # the limit is one between events, so a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
 

@@ -39,7 +39,7 @@ class Integration:
     culprit : ndarray of int, shape (runs,)
         Index of the state that made a run fail, -1 if none did.
     attempts : ndarray of int, shape (runs,)
-        Attempted steps.
+        Attempted steps since the last event.
     """
 
     saved: np.ndarray
@@ -114,7 +114,7 @@ class Program:
         rtol : float
             Relative tolerance of the error per step.
         max_steps : int
-            Attempted steps after which a run is given up.
+            Attempted steps between two events after which a run is given up.
         stopped : callable
             Asked every few milliseconds whether to give up; runs that are not finished are cancelled then.
         """

@@ -31,7 +31,7 @@ STATUSES = tuple(status.word for status in Status)
 
 SENTENCES = {
     Status.OK: "finished",
-    Status.MAX_STEPS: "gave up: the step limit (run.max_steps) was reached",
+    Status.MAX_STEPS: "gave up: the step limit between events (run.max_steps) was reached",
     Status.STEP_TOO_SMALL: "gave up: the error tolerance needs steps smaller than time can resolve",
     Status.NONFINITE: "a rate became infinite or undefined",
     Status.NEGATIVE_AMOUNT: "an amount would become negative",

@@ -61,7 +61,26 @@ TIME_UNITS = (
 SECONDS = {"us": 1.0e-6, "ms": 1.0e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
-_CHEMICAL = {"hco3": "HCO3", "atp": "ATP", "glucose": "glucose"}
+
+#: Species of several atoms as people write them, with the sign of a single charge.
+FORMULAS = {
+    "hco3": "HCO3-",
+    "co2": "CO2",
+    "o2": "O2",
+    "no": "NO",
+    "h2o": "H2O",
+    "h2co3": "H2CO3",
+    "nh3": "NH3",
+    "nh4": "NH4+",
+    "po4": "PO4",
+    "hpo4": "HPO4",
+    "h2po4": "H2PO4-",
+    "so4": "SO4",
+    "oh": "OH-",
+    "atp": "ATP",
+    "adp": "ADP",
+    "gaba": "GABA",
+}
 
 
 @dataclass(frozen=True)
@@ -227,7 +246,12 @@ def nernst_name(species: str, charge: int = 1) -> str:
     return rf"$E_{{\mathrm{{{_bare(species, charge).replace('_', chr(92) + '_')}}}}}$"
 
 
+def species_text(species: str) -> str:
+    """A species in plain text, e.g. ``Na``, ``HCO3-``, ``glucose``; ions of one element without their charge."""
+    return FORMULAS.get(species) or (species.capitalize() if len(species) <= 2 else species)
+
+
 def _bare(species: str, charge: int) -> str:
-    if species in _CHEMICAL:
-        return _CHEMICAL[species]
+    if species in FORMULAS:
+        return FORMULAS[species].rstrip("+-")
     return species.capitalize() if charge and len(species) <= 2 else species

@@ -15,6 +15,7 @@ from simulator.model.model import Model
 from simulator.runs.batch import kept_times, scenario_of
 from simulator.runs.design import Design
 from simulator.runs.outcome import Outcome
+from simulator.scenario.parts import SetEvent
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import concentrations, membrane_potentials
@@ -52,6 +53,11 @@ class Job:
     def times(self) -> np.ndarray:
         """Times [s] that the kernel saves."""
         return save_times(self.scenario.run)
+
+    @property
+    def _pulses(self) -> bool:
+        """Whether the protocol has pulse trains."""
+        return any(isinstance(event, SetEvent) and event.times is not None for event in self.scenario.protocol)
 
     @property
     def kept_times(self) -> np.ndarray:
@@ -101,7 +107,9 @@ class Job:
         place = np.minimum(outcome.last, outcome.parameters.shape[1] - 1)
         ends, parameters = outcome.result.saved[runs, outcome.last], outcome.parameters[runs, place]
         verdict = np.full(len(runs), UNDECIDED, dtype=np.int8)
-        verdict[fine] = plain_verdicts(self.model.structure, ends[fine], parameters[fine], outcome.inputs.scale[fine])
+        if not self._pulses:  # what is paced at its end is not judged by its last state alone
+            scale = outcome.inputs.scale[fine]
+            verdict[fine] = plain_verdicts(self.model.structure, ends[fine], parameters[fine], scale)
         for i in np.flatnonzero(verdict == UNDECIDED).tolist():
             if stopped():
                 return None

@@ -21,7 +21,7 @@ __all__ = ["UNDECIDED", "plain_verdicts"]
 #: What stands in the place of a word's code where none was found.
 UNDECIDED = -1
 
-STEADY, BALANCED = WORDS.index("steady_state"), WORDS.index("equilibrium")
+STEADY, BALANCED, INERT = map(WORDS.index, ("steady_state", "equilibrium", "inert"))
 
 
 def plain_verdicts(structure: Structure, states: np.ndarray, parameters: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -47,4 +47,5 @@ def plain_verdicts(structure: Structure, states: np.ndarray, parameters: np.ndar
     found[plain & unbalanced(flows, margin=DOUBT)] = STEADY
     # A law that breaks conservation by declaration never rests in equilibrium.
     found[plain & ~unbalanced(flows, margin=1.0 / DOUBT)] = STEADY if structure.open else BALANCED
+    found[~flows.open_paths] = INERT
     return found

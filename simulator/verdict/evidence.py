@@ -28,6 +28,7 @@ def evidence(verdict: Verdict) -> dict[str, Any]:
             "left_out": list(verdict.left_out),
             "oscillation": None if verdict.oscillation is None else asdict(verdict.oscillation),
             "run_away": None if verdict.run_away is None else asdict(verdict.run_away),
+            "entrainment": None if verdict.entrainment is None else asdict(verdict.entrainment),
         }
     )
     assert isinstance(found, dict)

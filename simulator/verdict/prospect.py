@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from simulator.model.names import amount, concentration, voltage, volume
-from simulator.physics.notation import duration
+from simulator.physics.notation import duration, format_quantity
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.spikes import most_spikes
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.cycle import Cycle
 from simulator.verdict.lookahead import look_ahead
+from simulator.verdict.pacing import pacing, repetition
 
 #: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
 BEGUN = 0.1
+
+#: Largest scaled change of any state during a period that is still no answer to the stimulus.
+SMALLEST_SWING = 1.0e-6
+
+#: Relative drift per hour that is worth a word.
+WORTH_SAYING = 1.0e-3
+
+ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,41 @@ class Oscillation:
     potential: Mapping[str, float]
     concentration: Mapping[str, Mapping[str, float]]
     distance: float
+
+
+@dataclass(frozen=True)
+class Entrainment:
+    """A run that follows its stimulus.
+
+    Parameters
+    ----------
+    stimulus, period : float
+        Periods [s] of the stimulus and of the run; the latter is the longer one in alternans or a block.
+    beats : int
+        Periods of the stimulus in one of the run.
+    spikes : int
+        Spikes in one period of the run, of the membrane that has most.
+    potential : mapping of str to float
+        Peak-to-peak amplitude of each membrane potential [V].
+    concentration : mapping
+        Peak-to-peak amplitude of each concentration [mol/m3], by compartment and species.
+    distance : float
+        Largest scaled difference from one period to the next.
+    drifting : str
+        The volume or amount that drifts fastest under the beats, in words.
+    drift : float
+        Rate at which it does, relative to its size [1/s].
+    """
+
+    stimulus: float
+    period: float
+    beats: int
+    spikes: int
+    potential: Mapping[str, float]
+    concentration: Mapping[str, Mapping[str, float]]
+    distance: float
+    drifting: str
+    drift: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +116,51 @@ class Prospect:
     time_to_rest: float = np.nan
     oscillation: Oscillation | None = None
     run_away: RunAway | None = None
+    entrainment: Entrainment | None = None
+
+
+def paced_prospect(trajectory: Trajectory) -> Prospect | None:
+    """The word for a run whose pulses would go on at its end; None for one without, or where they change nothing."""
+    model, state, parameters = trajectory.model, trajectory.states[-1], trajectory.parameters[-1]
+    paced = pacing(model)
+    if paced is None:
+        return None
+    found = repetition(model, paced, state, parameters)
+    if found is None:
+        return Prospect("not_converged", "not the same from pulse to pulse")
+    sizes = np.maximum(np.abs(found.states[0]), model.scales())
+    if np.max(np.ptp(found.states, axis=0) / sizes) < SMALLEST_SWING:
+        return None
+    swing = _swing(trajectory, found.states, found.parameters)
+    kept = np.where(model.structure.places("amount", "volume"), np.abs(found.drift), 0.0)
+    fastest = int(np.argmax(kept))
+    entrained = Entrainment(
+        stimulus=found.stimulus,
+        period=found.stimulus * found.beats,
+        beats=found.beats,
+        **swing,
+        distance=found.miss,
+        drifting=_in_words(trajectory, model.structure.states[fastest]),
+        drift=float(found.drift[fastest]),
+    )
+    return Prospect("entrained", _paced_clause(entrained), entrainment=entrained)
+
+
+def _paced_clause(found: Entrainment) -> str:
+    parts = [f"period {format_quantity(found.period, 's')}"]
+    if found.beats > 1:
+        parts.append(f"the same at every {ORDINALS[found.beats]} pulse")
+    if found.spikes != 1:
+        parts.append(f"{found.spikes or 'no'} spike{'s' if found.spikes else ''}")
+    parts += _amplitudes(found.potential)
+    hourly = 3600.0 * found.drift
+    slow = f"; the {found.drifting} drifts by {100 * hourly:+.2g} % per hour" if abs(hourly) > WORTH_SAYING else ""
+    return ", ".join(parts) + slow
+
+
+def _amplitudes(potential: Mapping[str, float]) -> list[str]:
+    swings = [f"{1e3 * v:.3g} mV in {m}" for m, v in potential.items() if v > 0.0]
+    return [f"{' and '.join(swings)} from peak to peak"] if swings else []
 
 
 def prospect(trajectory: Trajectory) -> Prospect:
@@ -79,13 +168,14 @@ def prospect(trajectory: Trajectory) -> Prospect:
     state, parameters = trajectory.states[-1], trajectory.parameters[-1]
     future = look_ahead(trajectory.model, state, parameters)
     if future.rest is not None:
-        return Prospect("not_converged", f"{duration(future.time)} still to go", time_to_rest=future.time)
+        return Prospect("not_converged", f"rest is {duration(future.time)} away", time_to_rest=future.time)
     if future.cycle is not None:
-        found = _oscillation(trajectory, future.cycle, state, parameters)
-        parts = [f"{1e3 * v:.3g} mV in {m}" for m, v in found.potential.items() if v > 0.0]
+        states = future.cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
+        swing = _swing(trajectory, states, parameters)
+        found = Oscillation(period=float(future.cycle.period), **swing, distance=future.cycle.distance)
         spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
-        swing = f", {' and '.join(parts)} from peak to peak" if parts else ""
-        return Prospect("oscillation", f"period {duration(found.period)}{spikes}{swing}", oscillation=found)
+        clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
+        return Prospect("oscillation", clause, oscillation=found)
     if future.growth is not None:
         growth = RunAway(_in_words(trajectory, future.growth.quantity), future.growth.rate, future.growth.exponent)
         ahead = f"the {growth.quantity} grows without end"
@@ -110,19 +200,17 @@ def _in_words(trajectory: Trajectory, name: str) -> str:
     return name
 
 
-def _oscillation(trajectory: Trajectory, cycle: Cycle, state: np.ndarray, parameters: np.ndarray) -> Oscillation:
+def _swing(trajectory: Trajectory, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
+    """Spikes, and peak-to-peak amplitudes of potentials and concentrations, over one period."""
     structure = trajectory.structure
-    states = cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
     numbers = named(structure, states, parameters)
     voltages = np.array([np.broadcast_to(numbers[voltage(m.name)], len(states)) for m in structure.membranes]).T
-    return Oscillation(
-        period=float(cycle.period),
-        spikes=len(most_spikes(np.vstack([voltages, voltages[:1]]))),  # once around
-        potential={m.name: float(np.ptp(numbers[voltage(m.name)])) for m in structure.membranes},
-        concentration={
+    return {
+        "spikes": len(most_spikes(np.vstack([voltages, voltages[:1]]))),  # once around
+        "potential": {m.name: float(np.ptp(v)) for m, v in zip(structure.membranes, voltages.T, strict=True)},
+        "concentration": {
             c.name: {s: float(np.ptp(numbers[concentration(c.name, s)])) for s in c.states}
             for c in structure.compartments
             if c.volume != "bath"
         },
-        distance=cycle.distance,
-    )
+    }

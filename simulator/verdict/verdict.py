@@ -19,16 +19,17 @@ import numpy as np
 
 from simulator.model.model import TRACE_CONCENTRATION
 from simulator.model.names import THERMAL_VOLTAGE, concentration, voltage
-from simulator.model.structure import Structure
+from simulator.model.structure import MembraneStructure, Structure
 from simulator.physics.electrochemistry import electrochemical_difference
+from simulator.physics.notation import species_text
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.flows import EMPTY, Flows
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.balance import EQUILIBRIUM, unbalanced
-from simulator.verdict.prospect import Oscillation, Prospect, RunAway, prospect
+from simulator.verdict.prospect import Entrainment, Oscillation, Prospect, RunAway, paced_prospect, prospect
 from simulator.verdict.rest import REST, approach, eigenvalues
-from simulator.verdict.words import HEADLINES
+from simulator.verdict.words import AT_REST, HEADLINES
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Verdict:
         The cycle, where the word is ``oscillation``.
     run_away : RunAway or None
         What grows, where the word is ``run_away``.
+    entrainment : Entrainment or None
+        How the run follows its stimulus, where the word is ``entrained``.
     """
 
     word: str
@@ -79,6 +82,7 @@ class Verdict:
     ahead: str = ""
     oscillation: Oscillation | None = None
     run_away: RunAway | None = None
+    entrainment: Entrainment | None = None
 
     @property
     def stable(self) -> bool:
@@ -107,19 +111,21 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """What a teacher would say, e.g. ``Cl is at equilibrium, K and Na are not``."""
+        if self.word == "inert":
+            return "nothing can move: every path is shut, which proves nothing about equilibrium"
         groups: dict[str, list[str]] = {}
         for membrane, words in self.species.items():
             for s, word in words.items():
-                name = s.capitalize() if len(self.species) == 1 else f"{s.capitalize()} ({membrane})"
+                name = species_text(s) if len(self.species) == 1 else f"{species_text(s)} ({membrane})"
                 groups.setdefault(word, []).append(name)
         isolated = groups.pop("isolated", [])
         at = groups.pop("equilibrium", [])
         rest = [name for names in groups.values() for name in names]
         if self.word == "run_away":
             text = self.ahead[:1].upper() + self.ahead[1:]
-        elif self.word not in ("equilibrium", "steady_state"):
-            text = "a cycle" if self.word == "oscillation" else "not at rest yet"
-            text += f", {self.ahead}" if self.ahead else ""
+        elif self.word not in AT_REST:
+            openings = {"oscillation": "a cycle", "entrained": "follows its stimulus"}
+            text = openings.get(self.word, "still changing") + (f", {self.ahead}" if self.ahead else "")
         elif at and rest:
             text = f"{_listed(at)} at equilibrium, {_listed(rest)} not"
         elif at:
@@ -127,7 +133,7 @@ class Verdict:
         elif rest:
             text = f"{_listed(rest)} not at equilibrium: balanced flows, not balanced forces"
         else:
-            text = "only water moves" if not isolated else "nothing can move"
+            text = "only water moves"
         return text + (f"; {_listed(isolated)} isolated (no open path)" if isolated else "")
 
 
@@ -151,11 +157,12 @@ def classify(trajectory: Trajectory) -> Verdict:
     judged = rest if at_rest else state
     flows = Flows.of(structure, judged, parameters, scales)
     species = _species_words(structure, flows, judged, parameters, at_rest)
-    word = "steady_state" if structure.open or unbalanced(flows) else "equilibrium"
-    coming = Prospect("not_converged")
-    if not at_rest and trajectory.status == "ok":
-        coming = prospect(trajectory)
-    if not at_rest or not flows.open_paths:  # where nothing can move, rest proves nothing
+    word, coming = "steady_state" if structure.open or unbalanced(flows) else "equilibrium", Prospect("inert")
+    if flows.open_paths and trajectory.status == "ok":
+        coming = paced_prospect(trajectory) or (Prospect(word) if at_rest else prospect(trajectory))
+    elif trajectory.status != "ok":
+        coming = Prospect("not_converged")
+    if coming.word != word:
         word = coming.word
         species = {m: {s: w if w == "isolated" else word for s, w in words.items()} for m, words in species.items()}
     end = Analysis(trajectory.moment())
@@ -173,10 +180,11 @@ def classify(trajectory: Trajectory) -> Verdict:
         atp_rate=float(end.total_atp_rate[0]),
         isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
         left_out=_left_out(structure, flows),
-        time_to_rest=0.0 if at_rest else coming.time_to_rest,
+        time_to_rest=0.0 if word in AT_REST else coming.time_to_rest,
         ahead=coming.ahead,
         oscillation=coming.oscillation,
         run_away=coming.run_away,
+        entrainment=coming.entrainment,
     )
 
 
@@ -197,8 +205,7 @@ def _species_words(
         for s, z in structure.charges:
             if not all(s in structure.compartment(side).species for side in (m.inside, m.outside)):
                 continue
-            movers = [u for u in m.mechanisms if s in u.species and not u.law.external]
-            if not any(flows.possible[f"{m.name}.{u.label}"] for u in movers):
+            if not _moves(structure, flows, m, s):
                 words[s] = "isolated"
             elif not at_rest:
                 words[s] = "not_converged"
@@ -212,6 +219,17 @@ def _species_words(
     return found
 
 
+def _moves(structure: Structure, flows: Flows, membrane: MembraneStructure, species: str) -> bool:
+    """Whether a species can cross a membrane, or be made or used up on either side of it; electrodes do not count."""
+    for m, mechanism in structure.mechanisms:
+        reaction = not mechanism.moves_outside and m.inside in (membrane.inside, membrane.outside)
+        here = m is membrane or reaction
+        counts = here and species in mechanism.species and not mechanism.law.external
+        if counts and flows.possible[f"{m.name}.{mechanism.label}"] > 0.0:
+            return True
+    return False
+
+
 def _left_out(structure: Structure, flows: Flows) -> tuple[str, ...]:
     fixed = [f"{c.name} (fixed)" for c in structure.compartments if c.volume == "bath"]
     clamped = [
@@ -222,4 +240,4 @@ def _left_out(structure: Structure, flows: Flows) -> tuple[str, ...]:
     return (*fixed, *clamped)
 
 
-__all__ = ["Oscillation", "RunAway", "Verdict", "beyond_stall", "classify"]
+__all__ = ["Entrainment", "Oscillation", "RunAway", "Verdict", "beyond_stall", "classify"]

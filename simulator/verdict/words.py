@@ -8,8 +8,13 @@ HEADLINES = {
     "steady_state": "Steady state",
     "oscillation": "Oscillation",
     "run_away": "Run-away",
-    "not_converged": "Not at rest yet",
+    "not_converged": "Still changing",
+    "entrained": "Follows its stimulus",
+    "inert": "Nothing can move",
 }
+
+#: The words for a run that has come to rest.
+AT_REST = ("equilibrium", "steady_state")
 
 #: The words by their codes in data files.
 WORDS = tuple(HEADLINES)

@@ -19,6 +19,7 @@ from simulator.physics.notation import Scale, count, pretty_number, readable
 from simulator.report.figures.bins import INTERVALS, Bins, agreed, binned
 from simulator.report.figures.style import (
     BLUE,
+    FAINT,
     GREEN,
     GREY,
     INK,
@@ -37,7 +38,7 @@ from simulator.runs.batch import Batch
 from simulator.verdict.words import HEADLINES
 
 #: Colours of verdicts and of statuses, in the order of their codes.
-VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY)
+VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY, ORANGE, FAINT)
 STATUS_COLORS = (tint(GREEN, 0.6), ORANGE, VERMILION, PURPLE, BLUE, SKY, VIOLET, GREY)
 
 #: Where runs that share a cell of a map do not agree.
