@@ -13,7 +13,7 @@ from simulator.kernel import cache
 from simulator.model.structure import Structure
 
 if TYPE_CHECKING:
-    from simulator.kernel.program import Program
+    from simulator.kernel.program import NothingMoves, Program
 
 __all__ = ["load_arrays", "load_chunk_filter", "load_program", "source_text"]
 
@@ -28,7 +28,7 @@ def load_arrays(structure: Structure) -> ModuleType:
     return cache.load_module(cache.folder(structure) / "arrays.py")
 
 
-def load_program(structure: Structure, announce: Callable[[str], None] = lambda _: None) -> Program:
+def load_program(structure: Structure, announce: Callable[[str], None] = lambda _: None) -> Program | NothingMoves:
     """Compiled kernel of a structure, from the cache if it is there.
 
     Parameters
@@ -38,8 +38,10 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
     announce : callable
         Told in a sentence before something that takes seconds.
     """
-    from simulator.kernel.program import Program
+    from simulator.kernel.program import NothingMoves, Program
 
+    if not structure.states:
+        return NothingMoves()
     if structure not in _PROGRAMS:
         _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
     return _PROGRAMS[structure]

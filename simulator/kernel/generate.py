@@ -52,6 +52,8 @@ from simulator.physics.special import bern_slope, bern_value, choose
 FARADAY = {faraday!r}
 '''
 
+STATELESS = "All compartments of this model are fixed: it has no states, and needs no kernel."
+
 FACTOR = "LU factors of W = M/(h gamma) - J, without pivoting; r is the inverse diagonal."
 SOLVE = "Solution of W k = b."
 
@@ -93,6 +95,8 @@ class KernelSource:
 
     def kernel(self) -> str:
         """Source of the compiled kernel."""
+        if not self.states:
+            return f'"""{STATELESS}"""\n'
         membranes = ", ".join(m.name for m in self.equations.structure.membranes)
         lines = KERNEL_HEADER.format(membranes=membranes, count=len(self.states), faraday=FARADAY).splitlines()
         lines += self._derivative() + self._linearisation()

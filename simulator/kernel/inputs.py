@@ -15,7 +15,7 @@ from simulator.model.protocol import Schedule, schedule
 from simulator.scenario.parts import Run
 
 if TYPE_CHECKING:
-    from simulator.kernel.program import Integration, Program
+    from simulator.kernel.program import Integration, NothingMoves, Program
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Inputs:
         return cls(state, scale, parameters, end, events, model.scenario.run)
 
     def integrated(
-        self, program: Program, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
+        self, program: Program | NothingMoves, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
     ) -> Integration:
         """Integrate all runs, saving at the times [s]; `stopped` is asked now and then whether to give up."""
         return program.integrate(

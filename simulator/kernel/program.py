@@ -139,6 +139,20 @@ class Program:
         )
 
 
+@dataclass(frozen=True)
+class NothingMoves:
+    """What stands in for a kernel where a model has no states, because all its compartments are fixed."""
+
+    def integrate(
+        self, state: np.ndarray, parameters: np.ndarray, scale: np.ndarray, end: np.ndarray, times: np.ndarray, **_: Any
+    ) -> Integration:
+        """Every run as :meth:`Program.integrate` would return it: finished, with no states."""
+        runs = len(state)
+        nothing = np.zeros(runs, dtype=np.int64)
+        saved = np.empty((runs, len(times), 0))
+        return Integration(saved, state.copy(), nothing + Status.OK, end.copy(), nothing - 1, nothing)
+
+
 @contextmanager
 def _garbage_left() -> Iterator[None]:
     """Do without garbage collection: compiling makes millions of objects that are in use until its end."""

@@ -140,6 +140,20 @@ class Structure:
         """Which states are of one of these kinds (see :attr:`states_of`), shape (states,)."""
         return np.repeat([kind in kinds for kind in self.states_of], [*map(len, self.states_of.values())])
 
+    def in_words(self, state: str) -> str:
+        """A state for people, e.g. ``amount of na in cell``, ``potential of cell``, ``gate k_channel.n of plasma``."""
+        for c in self.compartments:
+            words = {charge(c.name): "charge", potential(c.name): "potential", volume(c.name): "volume"}
+            if state in words:
+                return f"{words[state]} of {c.name}"
+            for s in c.states:
+                if state == amount(c.name, s):
+                    return f"amount of {s} in {c.name}"
+        if state in self.gates:
+            m, mechanism, gate = self.gates[state]
+            return f"gate {mechanism.owner}.{gate.name} of {m.name}"
+        return state
+
     @cached_property
     def osmotic_volumes(self) -> tuple[str, ...]:
         """Names of the volumes that follow from the contents at once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from simulator.kernel.status import Status
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
@@ -28,7 +27,7 @@ def steady_text(found: SteadyState) -> str:
     """A rest point, for a terminal."""
     rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
     rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
-    rows += [("residual", f"{found.residual:.1e} 1/s"), ("eigenvalues", f"{rates} 1/s")]
+    rows += [("residual", f"{found.residual:.1e}"), ("eigenvalues", f"{rates} 1/s")]
     rows += [("stability", "stable" if found.verdict.stable else "unstable"), ("route", found.route)]
     return "\n".join([found.trajectory.scenario.name, *definitions(rows)])
 
@@ -173,11 +172,9 @@ def _moved(trajectory: Trajectory, end: Snapshot) -> Iterator[tuple[str, str]]:
 
 
 def _status(trajectory: Trajectory) -> str:
-    status = Status[trajectory.status.upper()]
-    if status is Status.OK:
+    if trajectory.status == "ok":
         return "ok"
-    where = f" in {trajectory.culprit}" if trajectory.culprit else ""
-    return f"{trajectory.status} at {duration(trajectory.end_time)}{where}: {status.sentence}"
+    return f"{trajectory.status} at {duration(trajectory.end_time)}: {trajectory.ending}"
 
 
 def _species_table(end: Snapshot, membrane: str) -> list[str]:

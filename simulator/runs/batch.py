@@ -26,7 +26,7 @@ __all__ = ["Batch", "Failure", "joined", "kept_times", "scenario_of"]
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that failed: its number, status, time reached [s], the state to blame (if one is), and its values."""
+    """A run that failed: its number, status, time reached [s], the state to blame or an empty text, and its values."""
 
     run: int
     status: str
@@ -116,13 +116,14 @@ class Batch:
 
     def failures(self) -> Iterator[Failure]:
         """Each run that failed."""
-        states = self.model.structure.states
+        structure = self.model.structure
         for i in np.flatnonzero(self.arrays["status"]).tolist():
             culprit = int(self.arrays["culprit"][i])
             values = {key: float(column[i]) for key, column in self.coordinates.items()}
             word = STATUSES[self.arrays["status"][i]]
             time = float(self.end_time[i])
-            yield Failure(self.first + i, word, time, states[culprit] if culprit >= 0 else "", values)
+            where = structure.in_words(structure.states[culprit]) if culprit >= 0 else ""
+            yield Failure(self.first + i, word, time, where, values)
 
     # -- quantities -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from simulator.kernel.inputs import Inputs
-from simulator.kernel.program import Program
+from simulator.kernel.program import NothingMoves, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
 from simulator.runs.batch import kept_times, scenario_of
@@ -42,7 +42,7 @@ class Job:
 
     scenario: Scenario
     design: Design
-    program: Program
+    program: Program | NothingMoves
 
     @cached_property
     def model(self) -> Model:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import load_arrays
+from simulator.kernel.status import Status
 from simulator.model.model import Model
 from simulator.model.protocol import schedule
 from simulator.model.structure import Structure
@@ -84,6 +85,15 @@ class Trajectory:
         time = self.time[[at]]
         arrays: dict[str, Any] = {name: values[[at]] for name, values in self._arrays.items()}
         return replace(self, time=time, **arrays)
+
+    @property
+    def ending(self) -> str:
+        """How the run ended, for a person: ``finished``, or what went wrong and with which state."""
+        status, structure = Status[self.status.upper()], self.structure
+        if self.culprit in structure.states_of["potential"] and status in (Status.NONFINITE, Status.STEP_TOO_SMALL):
+            where = structure.in_words(self.culprit)
+            return f"no {where} balances the currents across its membranes (use `formulation: capacitive`)"
+        return status.sentence + (f" ({structure.in_words(self.culprit)})" if self.culprit else "")
 
     # -- labels -----------------------------------------------------------------------------------
 

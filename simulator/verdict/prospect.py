@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.model.names import amount, concentration, voltage, volume
+from simulator.model.names import concentration, voltage
 from simulator.physics.notation import duration, format_quantity
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.spikes import most_spikes
@@ -140,7 +140,7 @@ def paced_prospect(trajectory: Trajectory) -> Prospect | None:
         beats=found.beats,
         **swing,
         distance=found.miss,
-        drifting=_in_words(trajectory, model.structure.states[fastest]),
+        drifting=model.structure.in_words(model.structure.states[fastest]),
         drift=float(found.drift[fastest]),
     )
     return Prospect("entrained", _paced_clause(entrained), entrainment=entrained)
@@ -177,7 +177,9 @@ def prospect(trajectory: Trajectory) -> Prospect:
         clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
         return Prospect("oscillation", clause, oscillation=found)
     if future.growth is not None:
-        growth = RunAway(_in_words(trajectory, future.growth.quantity), future.growth.rate, future.growth.exponent)
+        growth = RunAway(
+            trajectory.structure.in_words(future.growth.quantity), future.growth.rate, future.growth.exponent
+        )
         ahead = f"the {growth.quantity} grows without end"
         since = float(trajectory.time[-1]) - max((e.time for e in trajectory.model.events()), default=0.0)
         if growth.rate * since < BEGUN:
@@ -187,17 +189,6 @@ def prospect(trajectory: Trajectory) -> Prospect:
     if future.failure:
         return Prospect("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
     return Prospect("not_converged", "no rest and no cycle in sight")
-
-
-def _in_words(trajectory: Trajectory, name: str) -> str:
-    """A volume or an amount by the name the equations give it."""
-    for c in trajectory.structure.compartments:
-        if name == volume(c.name):
-            return f"volume of {c.name}"
-        for s in c.species:
-            if name == amount(c.name, s):
-                return f"amount of {s} in {c.name}"
-    return name
 
 
 def _swing(trajectory: Trajectory, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:

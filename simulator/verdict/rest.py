@@ -10,6 +10,12 @@ from types import ModuleType
 
 import numpy as np
 
+from simulator.kernel import load_arrays
+from simulator.model.names import area, capacitance
+from simulator.model.structure import Structure, capacitance_matrix
+from simulator.physics.constants import FARADAY
+from simulator.trajectory.arrangement import named
+
 #: Largest scaled distance to a rest point at which a state counts as at rest.
 REST = 1.0e-6
 
@@ -213,25 +219,43 @@ def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray)
     return rate, jacobian
 
 
-def eigenvalues(equations: ModuleType, jacobian: np.ndarray) -> np.ndarray:
+def eigenvalues(structure: Structure, jacobian: np.ndarray, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
     """Eigenvalues [1/s] among states with the same totals, slowest first; isolated states left out.
 
-    Algebraic potentials are eliminated, and so are the directions that neutrality forbids.
+    An electroneutral model is judged as the limit of the capacitive one that it is: its potentials follow the charge
+    that the ions bring to the membranes' capacitance. Where a potential merely had to solve its equation, a rest point
+    with a negative slope conductance would pass for stable.
+
+    Parameters
+    ----------
+    structure : Structure
+        What decides the equations.
+    jacobian : ndarray, shape (independent states, independent states)
+        As :func:`linearised` gives it.
+    state, parameters : ndarray
+        Where it was taken.
     """
     if not jacobian.size or not np.all(np.isfinite(jacobian)):
         return np.empty(0, dtype=complex)
+    equations = load_arrays(structure)
     moving = np.any(jacobian != 0.0, axis=1)
     differential = np.array(equations.DIFFERENTIAL, dtype=bool)
-    slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential & moving)
+    slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential)
     reduced = jacobian[np.ix_(slow, slow)]
     if len(fast):
-        inner = np.linalg.lstsq(jacobian[np.ix_(fast, fast)], jacobian[np.ix_(fast, slow)], rcond=None)[0]
-        reduced = reduced - jacobian[np.ix_(slow, fast)] @ inner
-        charge = np.array([row[slow] for place, row in _neutrality(equations).items() if moving[place]])
-        allowed = np.linalg.svd(charge)[2][np.linalg.matrix_rank(charge) :].T
-        reduced = allowed.T @ reduced @ allowed
+        charges = FARADAY * np.array([row[slow] for row in _neutrality(equations).values()])
+        reduced = reduced + jacobian[np.ix_(slow, fast)] @ np.linalg.solve(
+            capacitances(structure, state, parameters), charges
+        )
     values = np.linalg.eigvals(reduced).astype(complex)
     return np.asarray(values[np.argsort(np.abs(values))])
+
+
+def capacitances(structure: Structure, state: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Matrix [F] that turns the potentials of the free compartments into their charges, in a state."""
+    numbers = named(structure, state, parameters)
+    size = {m.name: float(numbers[capacitance(m.name)] * numbers[area(m.name)]) for m in structure.membranes}
+    return np.array(capacitance_matrix(structure, size), dtype=float)
 
 
 def _neutrality(equations: ModuleType) -> dict[int, np.ndarray]:

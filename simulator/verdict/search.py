@@ -17,8 +17,8 @@ from itertools import chain, permutations
 import numpy as np
 
 from simulator.kernel import load_arrays, load_program
-from simulator.model.model import Model
 from simulator.model.names import amount
+from simulator.model.structure import Structure
 from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
 
 __all__ = ["TRANSIENTS", "Search"]
@@ -60,16 +60,16 @@ TRANSIENTS = (1.0e3, 1.0e5, 1.0e7, 1.0e9)
 class Search:
     """A bounded search for rest points with the totals of an initial state."""
 
-    def __init__(self, model: Model, parameters: np.ndarray, state: np.ndarray):
-        self.model, self.parameters, self.state = model, parameters, state
-        self.equations, self.scales = load_arrays(model.structure), model.scales()
+    def __init__(self, structure: Structure, parameters: np.ndarray, state: np.ndarray, scales: np.ndarray):
+        self.structure, self.parameters, self.state, self.scales = structure, parameters, state, scales
+        self.equations = load_arrays(structure)
         self.volumes = self._volumes(state)
         self.found: list[tuple[np.ndarray, str]] = []
-        self.positive, self.bounded = model.structure.places("amount", "volume"), model.structure.places("gate")
+        self.positive, self.bounded = structure.places("amount", "volume"), structure.places("gate")
 
     def everywhere(self) -> None:
         """Newton's method from the initial state and from others, then with what was found divided out."""
-        first = self._newton(self.state, ITERATIONS)
+        first = self.newton(self.state, ITERATIONS)
         if self._passive(self.state):
             # The least free energy for given totals is one point, and a cell that has run down is close to it.
             self._keep(first, "newton")
@@ -81,14 +81,14 @@ class Search:
         self._keep(first, "newton")
         self._look(chain(self._depolarised(), self._exchanged()), 2)
         if self.found:
-            self._keep(self._newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
+            self._keep(self.newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
         self._go_down_from_saddles()
         self.found.sort(key=lambda item: not self._stable(item[0]))
 
     def _look(self, starts: Iterable[np.ndarray], enough: int) -> None:
         """Newton's method from one start after another until so many rest points are known."""
         for start in starts if len(self.found) < enough else ():
-            self._keep(self._newton(start, FURTHER_ITERATIONS), "newton from another start")
+            self._keep(self.newton(start, FURTHER_ITERATIONS), "newton from another start")
             if len(self.found) >= enough:
                 return
 
@@ -97,7 +97,7 @@ class Search:
 
         Between two baths something may flow for ever.
         """
-        structure = self.model.structure
+        structure = self.structure
         with np.errstate(all="ignore"):  # affinities of what is absent
             rates = self.equations.rates(state, self.parameters)
         downhill = all(
@@ -111,7 +111,7 @@ class Search:
     def _relax(self) -> None:
         """Look for the stable point that the initial state relaxes to; a little lower, excitable cells are quiet."""
         for start in (self._shifted(self.state, -LOWERED), self.state):
-            solution = self._newton(self._relaxed(start), ITERATIONS)
+            solution = self.newton(self._relaxed(start), ITERATIONS)
             self._keep(solution, "pseudo-transient, newton")
             if solution is not None and self._stable(solution):
                 return
@@ -120,7 +120,7 @@ class Search:
         """An unstable point lies between others: down either side of it."""
         for saddle in [state for state, _ in self.found if not self._stable(state)]:
             for side in (-BESIDE, BESIDE):
-                solution = self._newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
+                solution = self.newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
                 self._keep(solution, "pseudo-transient, newton")
 
     def _depolarised(self) -> Iterator[np.ndarray]:
@@ -130,11 +130,11 @@ class Search:
 
     def _stable(self, state: np.ndarray) -> bool:
         jacobian = linearised(self.equations, state, self.parameters)[1]
-        return bool(np.all(eigenvalues(self.equations, jacobian).real < 0.0))
+        return bool(np.all(eigenvalues(self.structure, jacobian, state, self.parameters).real < 0.0))
 
     def _shifted(self, state: np.ndarray, voltages: float) -> np.ndarray:
         """A state with every charge or potential of its own shifted by so many thermal voltages."""
-        names, kinds, step = self.equations.STATES, self.model.structure.states_of, np.zeros(len(state))
+        names, kinds, step = self.equations.STATES, self.structure.states_of, np.zeros(len(state))
         for i, name in enumerate(names):
             if name in self.equations.DEPENDENT and name in kinds["charge"]:
                 weights = self.equations.DEPENDENT[name]
@@ -181,7 +181,7 @@ class Search:
 
     def continued(self, announce: Callable[[str], None]) -> None:
         """Newton's method after ever longer pseudo-transients."""
-        program = load_program(self.model.structure, announce)
+        program = load_program(self.structure, announce)
         state = self.state
         for time in TRANSIENTS:
             end = np.array([time])
@@ -191,7 +191,7 @@ class Search:
             if run.status[0] != 0:
                 return
             state = run.final[0]
-            self._keep(self._newton(state, ITERATIONS), "pseudo-transient, newton")
+            self._keep(self.newton(state, ITERATIONS), "pseudo-transient, newton")
             if self.found:
                 return
 
@@ -206,7 +206,7 @@ class Search:
 
     def _exchanged(self) -> list[np.ndarray]:
         """States with the same totals and charges, where like charges have changed places."""
-        structure, names = self.model.structure, self.model.structure.states
+        structure, names = self.structure, self.structure.states
         charges = dict(structure.charges)
         basis = {names[i] for i in self.equations.BASIS}
         found: list[tuple[float, np.ndarray]] = []
@@ -223,7 +223,7 @@ class Search:
                 found.append((moved, self.state + moved * step))
         return [state for _, state in sorted(found, key=lambda item: -item[0])[:STARTS]]
 
-    def _newton(self, state: np.ndarray, iterations: int, deflated: bool = False) -> np.ndarray | None:
+    def newton(self, state: np.ndarray, iterations: int, deflated: bool = False) -> np.ndarray | None:
         """Damped Newton iteration; None if it does not arrive, or runs away beyond the largest volumes."""
         length = np.inf
         for _ in range(iterations):
@@ -251,7 +251,7 @@ class Search:
 
     def _volumes(self, state: np.ndarray) -> np.ndarray:
         """Volumes [m3] that can change: states of their own, or what follows from the contents."""
-        own = state[self.model.structure.places("volume")]
+        own = state[self.structure.places("volume")]
         if not self.equations.OSMOTIC:
             return own
         derived = self.equations.quantities(state, self.parameters)

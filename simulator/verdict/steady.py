@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from simulator.errors import IonfluxError
 from simulator.kernel import load_arrays
 from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
+from simulator.model.names import amount
+from simulator.model.structure import Structure
+from simulator.physics.constants import FARADAY
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.search import TRANSIENTS, Search
+from simulator.verdict.rest import capacitances, newton_step
+from simulator.verdict.search import ITERATIONS, TRANSIENTS, Search
 from simulator.verdict.verdict import Verdict, classify
 
 
@@ -34,7 +38,7 @@ class SteadyState:
     verdict : Verdict
         Its word and evidence.
     residual : float
-        Largest rate of change [1/s], relative to the size of the state that changes.
+        Distance to the exact rest point that is left: the largest Newton step of any state, relative to its size.
     route : str
         How it was found: ``newton`` from the initial state, ``newton from another start`` (which may have been
         carried on by pseudo-transient continuation first), ``deflated newton``, or ``pseudo-transient, newton`` from
@@ -73,16 +77,59 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     model = Model.of(scenario)
     events = model.events()
     parameters = events[-1].parameters if events else model.parameters()
-    search = Search(model, parameters, initial_states(model))
-    search.everywhere()
-    if not search.found:
-        search.continued(announce)
-    if not search.found:
+    found = _searched(model, parameters, initial_states(model), announce)
+    if not found:
         raise NoSteadyState(
             f"{scenario.name}: no steady state found from the initial state, neither by Newton's method nor after "
             f"{TRANSIENTS[-1]:.0e} s of model time; it may not exist (a cell that swells without end, an oscillation)"
         )
-    return tuple(_described(model, state, parameters, route) for state, route in search.found)
+    return tuple(_described(model, state, parameters, route) for state, route in found)
+
+
+def _searched(
+    model: Model, parameters: np.ndarray, state: np.ndarray, announce: Callable[[str], None]
+) -> list[tuple[np.ndarray, str]]:
+    """Rest points and the routes to them; those of an electroneutral model are sought in its capacitive twin."""
+    structure, scales = model.structure, model.scales()
+    if structure.formulation == "capacitive":
+        return _all(Search(structure, parameters, state, scales), announce)
+    twin = replace(structure, formulation="capacitive")
+    potentials, charges = structure.places("potential"), twin.places("charge")
+    charged, sizes, matrix = state.copy(), scales.copy(), capacitances(structure, state, parameters)
+    charged[charges] = matrix @ state[potentials]
+    sizes[charges] = np.diag(matrix) * scales[potentials]
+    own, found = Search(structure, parameters, state, scales), []
+    for point, route in _all(Search(twin, parameters, charged, sizes), announce):
+        polished = own.newton(_uncharged(structure, twin, point, charged, parameters), ITERATIONS)
+        if polished is not None:
+            found.append((polished, route))
+    return found
+
+
+def _all(search: Search, announce: Callable[[str], None]) -> list[tuple[np.ndarray, str]]:
+    search.everywhere()
+    if not search.found:
+        search.continued(announce)
+    return search.found
+
+
+def _uncharged(
+    structure: Structure, twin: Structure, point: np.ndarray, start: np.ndarray, parameters: np.ndarray
+) -> np.ndarray:
+    """A state of the capacitive twin in the terms of the electroneutral model.
+
+    Potentials take the place of charges. In each compartment the most abundant ion gives up the charge that came to the
+    membrane since the start, because an electroneutral compartment keeps its charge.
+    """
+    charges, state, numbers = twin.places("charge"), point.copy(), dict(twin.charges)
+    free = [c for c in twin.compartments if c.potential == "free"]
+    for c, excess in zip(free, point[charges] - start[charges], strict=True):
+        amounts = {s: twin.states.index(amount(c.name, s)) for s in c.states if numbers[s]}
+        if amounts:
+            most = max(amounts, key=lambda s: point[amounts[s]])
+            state[amounts[most]] -= excess / (FARADAY * numbers[most])
+    state[structure.places("potential")] = np.linalg.solve(capacitances(twin, point, parameters), point[charges])
+    return state
 
 
 def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: str) -> SteadyState:
@@ -90,9 +137,7 @@ def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: s
     last = max([e.time for e in model.events()], default=0.0)
     time = np.array([np.nextafter(max(last, model.scenario.run.duration), np.inf)])
     trajectory = Trajectory.from_states(model, time, state[None], end_time=float(time[0]))
-    equations = load_arrays(model.structure)
-    rates = np.array([float(v) for v in equations.derivative(state, parameters).values()])
-    basis, differential = list(equations.BASIS), np.array(equations.DIFFERENTIAL)
-    size = np.maximum(np.abs(state), model.scales())[basis]
-    residual = float(np.max(np.abs(rates / size)[differential], initial=0.0))
+    size = np.maximum(np.abs(state), model.scales())
+    step, _ = newton_step(load_arrays(model.structure), state, parameters, size)
+    residual = float(np.max(np.abs(step) / size, initial=0.0))
     return SteadyState(trajectory, classify(trajectory), residual, route)

@@ -170,7 +170,7 @@ def classify(trajectory: Trajectory) -> Verdict:
         word=word,
         species=species,
         distance=distance,
-        eigenvalues=eigenvalues(equations, jacobian),
+        eigenvalues=eigenvalues(structure, jacobian, judged, parameters),
         affinity={
             label: float(affinity)
             for label, affinity in flows.affinity.items()

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, HPacker, TextArea
 
-from simulator.kernel.status import Status
 from simulator.physics.notation import (
     THERMAL_POWER,
     Scale,
@@ -119,11 +118,10 @@ def _head(figure: Figure, side: Side, letter: str, x: float, changes: str) -> No
     name = textwrap.shorten(side.name, 44, placeholder="…")
     _write(figure, x, 0.42, letter, fontsize=15, weight="bold", color=MUTED)
     _write(figure, x + 0.3, 0.42, name, fontsize=15, color=MUTED, parse_math=False)
-    status = Status[side.trajectory.status.upper()]
-    failed = status is not Status.OK
+    failed = side.trajectory.status != "ok"
     headline, sentence = side.verdict.headline, side.verdict.detail
     if failed:
-        headline, sentence = "Ended early", f"{status.sentence}, at {duration(side.trajectory.end_time)}"
+        headline, sentence = "Ended early", f"{side.trajectory.ending}, at {duration(side.trajectory.end_time)}"
     _write(figure, x, 0.87, headline, fontsize=27, weight="bold", color=VERMILION if failed else INK)
     sentence = textwrap.shorten(sentence, 66, placeholder="…")
     _write(figure, x, 1.17, sentence, fontsize=13, color=INK, parse_math=False)

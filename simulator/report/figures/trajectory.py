@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.kernel.status import Status
 from simulator.physics.notation import duration
 from simulator.report.figures.end_labels import label_ends
 from simulator.report.figures.kinds import KINDS, Panel, iv_potentials
@@ -140,12 +139,10 @@ def _head(figure: Figure, trajectory: Trajectory, verdict: Verdict) -> None:
     x = 0.35 / figure.get_figwidth()
     name = textwrap.shorten(trajectory.scenario.name, 70, placeholder="…")
     figure.text(x, 1.0 - 0.25 / height, name, fontsize=18, weight="bold", va="top", parse_math=False)
-    status = Status[trajectory.status.upper()]
-    if status is Status.OK:
+    if trajectory.status == "ok":
         text, color = ": ".join(filter(None, (verdict.headline, verdict.detail))), MUTED
     else:
-        where = f" ({trajectory.culprit})" if trajectory.culprit else ""
-        text, color = f"Ended early, at {duration(trajectory.end_time)}: {status.sentence}{where}", VERMILION
+        text, color = f"Ended early, at {duration(trajectory.end_time)}: {trajectory.ending}", VERMILION
     # About ten letters of this size to the inch.
     text = textwrap.shorten(text, int(9.6 * figure.get_figwidth()), placeholder=" …")
     figure.text(x, 1.0 - 0.62 / height, text, fontsize=13, color=color, va="top", parse_math=False)
