@@ -196,12 +196,23 @@ def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Tra
 
 def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, Any]:
     """Print a run's result for a person, and return its record."""
+    from simulator.physics.notation import with_unit
     from simulator.report.records import run_record
-    from simulator.report.text import run_text
-    from simulator.verdict.verdict import beyond_stall, classify
+    from simulator.report.text import run_text, trajectory_remarks
+    from simulator.verdict.verdict import beyond_stall, classify, uphill
 
     verdict = classify(trajectory)
-    for label in beyond_stall(trajectory, verdict):
+    stalled = beyond_stall(trajectory, verdict)
+    for label, power in uphill(trajectory).items():
+        if label not in stalled:
+            print(
+                f"warning: {label} runs against its affinity and gains {with_unit(power, 'W')}: its rate law is not "
+                "passive; declare `driven: true` if its work is done from outside",
+                file=sys.stderr,
+            )
+    for text in trajectory_remarks(trajectory):
+        print(f"warning: {text}", file=sys.stderr)
+    for label in stalled:
         print(
             f"warning: {label} uses ATP although that gives too little energy for what it moves (affinity "
             f"{verdict.affinity[label]:.3g} RT): its rate law does not know where it stalls",

@@ -18,7 +18,6 @@ from simulator.kernel.statements import PRINTER, statements
 from simulator.kernel.workspace import Counts, Rows
 from simulator.model.equations import FARADAY_SYMBOL, Equations
 from simulator.model.names import amount, potential, voltage, water_flow
-from simulator.physics.constants import FARADAY
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
@@ -73,6 +72,7 @@ class KernelSource:
         states = list(equations.structure.states)
         self.dependent = equations.dependent
         self.basis = [s for s in states if s not in self.dependent]
+        self.faraday = equations.structure.faraday
         self.states = states
         self.parameters = list(equations.structure.parameters)
         self.differential = dict(zip(states, equations.differential, strict=True))
@@ -98,7 +98,7 @@ class KernelSource:
         if not self.states:
             return f'"""{STATELESS}"""\n'
         membranes = ", ".join(m.name for m in self.equations.structure.membranes)
-        lines = KERNEL_HEADER.format(membranes=membranes, count=len(self.states), faraday=FARADAY).splitlines()
+        lines = KERNEL_HEADER.format(membranes=membranes, count=len(self.states), faraday=self.faraday).splitlines()
         lines += self._derivative() + self._linearisation()
         lines += function("factor", *self.elimination.factor(), FACTOR)
         lines += function("solve", *self.elimination.solve(), SOLVE)
@@ -108,12 +108,13 @@ class KernelSource:
     def arrays(self) -> str:
         """Source of the array functions that analyse saved states."""
         equations = self.equations
-        lines = ARRAYS_HEADER.format(faraday=FARADAY).splitlines()
+        lines = ARRAYS_HEADER.format(faraday=self.faraday).splitlines()
         lines += [f"STATES = {tuple(self.states)!r}", f"PARAMETERS = {tuple(self.parameters)!r}"]
         lines += [f"BASIS = {tuple(self.states.index(s) for s in self.basis)!r}"]
         lines += [f"DIFFERENTIAL = {tuple(self.differential[s] for s in self.basis)!r}"]
         dependent = {
-            s: {b: float(c.subs(FARADAY_SYMBOL, FARADAY)) for b, c in row.items()} for s, row in self.dependent.items()
+            s: {b: float(c.subs(FARADAY_SYMBOL, self.faraday)) for b, c in row.items()}
+            for s, row in self.dependent.items()
         }
         lines += [f"DEPENDENT = {dependent!r}", f"NEUTRAL = {self._neutrality()!r}"]
         lines += [f"OSMOTIC = {equations.structure.osmotic_volumes!r}"]

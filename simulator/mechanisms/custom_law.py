@@ -58,8 +58,9 @@ class CustomForm:
         Parameters and their SI units.
     gates : tuple of WrittenGate
         Gates.
-    reversible, open : bool
-        Whether the backward rate follows from the affinity; whether it may break conservation.
+    reversible, open, driven : bool
+        Whether the backward rate follows from the affinity; whether it may break conservation; whether its work is done
+        from outside.
     atp : int
         ATP hydrolysed per turnover.
     charge : int or None
@@ -75,6 +76,7 @@ class CustomForm:
     atp: int
     charge: int | None
     open: bool
+    driven: bool = False
 
     @property
     def law(self) -> Law:
@@ -99,6 +101,7 @@ def _law(form: CustomForm) -> Law:
             for gate in form.gates
         ),
         open=form.open,
+        external=form.driven,
     )
 
 

@@ -129,6 +129,30 @@ class Expression:
         """
         return self._dimension(self.tree, names)
 
+    def require_differences(self, temperatures: Mapping[str, str]) -> None:
+        """Raise unless names that have a zero point of their own are only added, subtracted or compared.
+
+        Parameters
+        ----------
+        temperatures : mapping of str to str
+            What each of them is in kelvin, for the message.
+        """
+        for node, _ in _nodes(self.tree):
+            match node:
+                case ast.BinOp(op=ast.Add() | ast.Sub()) | ast.Compare():
+                    continue
+                case ast.Call(func=ast.Name(id="min" | "max" | "where")):
+                    continue
+            for part in ast.iter_child_nodes(node):
+                if isinstance(part, ast.expr) and _is_name(part) and _name(part) in temperatures:
+                    name = _name(part)
+                    raise self._error(
+                        part,
+                        f"`{name}` is a temperature in degC ({temperatures[name]}), not a difference of temperatures",
+                        "a temperature that is added, subtracted or compared",
+                        "give it in K: a difference of ten degrees is 10 K",
+                    )
+
     # -- reading ----------------------------------------------------------------------------------
 
     def _check(self, node: ast.expr) -> None:

@@ -16,7 +16,6 @@ from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure
-from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
 
 #: Affinity over RT that is still rounding.
@@ -72,7 +71,7 @@ class _Start:
         forces = (
             n * electrochemical_difference(*sides[s], self.charges[s], v / self.thermal) for s, n in moved.items()
         )
-        energy = law.atp * self.model.values["atp_free_energy"] / (FARADAY * self.thermal)
+        energy = law.atp * self.model.values["atp_free_energy"] / (self.model.structure.faraday * self.thermal)
         affinity = -float(sum(forces)) - energy
         if math.isfinite(affinity) and rate * affinity < 0.0 and abs(affinity) > UNNOTICED:
             if law.atp:
@@ -93,7 +92,11 @@ class _Start:
         self, m: MembraneStructure, mechanism: Mechanism, law: Law, sides: Mapping[str, tuple[float, float]]
     ) -> float:
         """A law's net turnover; 0 where it asks for what is not known at the start."""
-        known: dict[str, float] = {"rt_over_f": self.thermal, "faraday": FARADAY, "v": self.potential[m.name]}
+        known: dict[str, float] = {
+            "rt_over_f": self.thermal,
+            "faraday": self.model.structure.faraday,
+            "v": self.potential[m.name],
+        }
         if mechanism.chosen is not None:
             known["z"] = self.charges[mechanism.chosen]
             known["c_i"], known["c_o"] = sides[mechanism.chosen]

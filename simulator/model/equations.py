@@ -151,6 +151,7 @@ class Equations:
         """Potential [V] of each compartment."""
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
         found: dict[str, sp.Expr] = {c.name: sp.Integer(0) for c in self.structure.compartments}
+        found |= {c.name: self.symbol(potential(c.name)) for c in self.structure.compartments if c.potential == "held"}
         if self.structure.formulation == "electroneutral":
             return found | {name: self.symbol(potential(name)) for name in free}
         if free:

@@ -20,11 +20,12 @@ from simulator.model.names import (
     impermeant,
     length,
     parameter_name,
+    potential,
     volume,
     water_permeability,
     water_total,
 )
-from simulator.physics.constants import FARADAY, WATER_MOLAR_VOLUME
+from simulator.model.structure import held_potentials
 
 
 def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] = MappingProxyType({})) -> np.ndarray:
@@ -39,7 +40,12 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
     """
     values, structure = contents.values, contents.structure
     thermal = contents.thermal_voltage()
-    found: dict[str, Any] = {THERMAL_VOLTAGE: thermal, ATP_ENERGY: values["atp_free_energy"] / (FARADAY * thermal)}
+    found: dict[str, Any] = {
+        THERMAL_VOLTAGE: thermal,
+        ATP_ENERGY: values["atp_free_energy"] / (structure.faraday * thermal),
+    }
+    for name, membrane in held_potentials(contents.scenario).items():
+        found[potential(name)] = values[f"membranes.{membrane}.potential"]
     for c in structure.compartments:
         found[impermeant(c.name)] = contents.impermeant(c.name)
         for s in c.species:
@@ -57,7 +63,7 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
         found[length(m.inside)] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
         found[capacitance(m.name)] = values[f"{key}.capacitance"]
         if m.water == "finite":
-            found[water_permeability(m.name)] = values[f"{key}.water.permeability"] * WATER_MOLAR_VOLUME
+            found[water_permeability(m.name)] = values[f"{key}.water.permeability"] * values["water_molar_volume"]
         for mechanism in m.mechanisms:
             if mechanism.label == CLAMP:
                 gain, command = clamps.get(m.name, (0.0, 0.0))

@@ -14,8 +14,7 @@ import numpy as np
 
 from simulator.errors import ModelError
 from simulator.model.contents import Contents
-from simulator.model.structure import capacitance_matrix
-from simulator.physics.constants import FARADAY
+from simulator.model.structure import capacitance_matrix, held_potentials
 
 #: Disagreement [V] between given potential and given composition that is still rounding.
 POTENTIAL_AGREES = 1.0e-6
@@ -69,12 +68,12 @@ def impermeant_charge(contents: Contents, compartment: str) -> float:
         return math.nan
     if spec.charge != "auto":
         return float(spec.charge)
-    if contents.structure.compartment(compartment).potential == "ground":
+    if contents.structure.compartment(compartment).potential != "free":
         return math.nan  # its charge is that of everything else
     potentials = initial_potentials(contents)
     total = 0.0
     if contents.structure.formulation == "capacitive" and compartment in potentials:
-        total = capacitor_charges(contents, potentials)[compartment] / FARADAY
+        total = capacitor_charges(contents, potentials)[compartment] / contents.structure.faraday
     held = sum(z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items())
     return float((total - held) / contents.impermeant(compartment))
 
@@ -92,11 +91,11 @@ def unbalanced_charge(contents: Contents, compartment: str) -> float:
         return 0.0
     if spec is not None:
         held += float(spec.charge) * contents.impermeant(compartment) / size
-    if structure.volume == "bath" or structure.potential == "ground":
+    if structure.volume == "bath" or structure.potential != "free":
         return float(held)
     if contents.structure.formulation == "electroneutral":
         return float(held)
-    stored = capacitor_charges(contents, initial_potentials(contents))[compartment] / FARADAY / size
+    stored = capacitor_charges(contents, initial_potentials(contents))[compartment] / contents.structure.faraday / size
     return float(held - stored)
 
 
@@ -156,10 +155,12 @@ def _composition_charge(contents: Contents, compartment: str) -> Any:
     if _composition_is_complete(contents, compartment):
         number = contents.values[f"compartments.{compartment}.impermeant.charge"]
         held = held + number * contents.impermeant(compartment)
-    return FARADAY * held
+    return contents.structure.faraday * held
 
 
 def _check_potentials(contents: Contents, potentials: Mapping[str, Any]) -> None:
+    held = {c: contents.values[f"membranes.{m}.potential"] for c, m in held_potentials(contents.scenario).items()}
+    potentials = {**potentials, **held}
     for name, membrane in contents.scenario.membranes.items():
         inside, outside = _sides(contents, name)
         v = potentials.get(inside, 0.0) - potentials.get(outside, 0.0)
@@ -182,7 +183,7 @@ def _check_potentials(contents: Contents, potentials: Mapping[str, Any]) -> None
 
 def _check_neutral(contents: Contents, compartment: str) -> None:
     held = [z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items()] + [
-        _composition_charge(contents, compartment) / FARADAY
+        _composition_charge(contents, compartment) / contents.structure.faraday
     ]
     total = sum(np.abs(term) for term in held[:-1])
     excess = np.max(np.abs(held[-1]) - 1.0e-3 * total) if held[:-1] else 0.0

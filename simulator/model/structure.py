@@ -36,6 +36,7 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
+from simulator.physics.constants import FARADAY
 from simulator.scenario.parts import ClampEvent
 from simulator.scenario.scenario import Scenario
 
@@ -45,7 +46,8 @@ class CompartmentStructure:
     """What the equations need to know of a compartment.
 
     `volume` is ``"bath"`` (no volume), ``"given"`` (a parameter), ``"state"`` or ``"osmotic"``
-    (follows from the amounts at once); `potential` is ``"ground"`` or ``"free"``.
+    (follows from the amounts at once); `potential` is ``"ground"``, ``"held"`` (a parameter) or
+    ``"free"``.
     """
 
     name: str
@@ -69,12 +71,16 @@ class MembraneStructure:
 
 @dataclass(frozen=True)
 class Structure:
-    """All that decides the equations; equal structures share one kernel."""
+    """All that decides the equations; equal structures share one kernel.
+
+    `faraday` is the value of Faraday's constant [C/mol], which the equations contain as a number.
+    """
 
     formulation: str
     charges: tuple[tuple[str, int], ...]
     compartments: tuple[CompartmentStructure, ...]
     membranes: tuple[MembraneStructure, ...]
+    faraday: float = FARADAY
 
     def compartment(self, name: str) -> CompartmentStructure:
         """The compartment of that name."""
@@ -173,7 +179,8 @@ class Structure:
             for m, mechanism in self.mechanisms
             for p in mechanism.law.parameters
         ]
-        return frozenset((*electric, *own, *self.gates, ATP_ENERGY))
+        held = [potential(c.name) for c in self.compartments if c.potential == "held"]
+        return frozenset((*electric, *held, *own, *self.gates, ATP_ENERGY))
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -190,6 +197,8 @@ class Structure:
             else:
                 yield from (amount(c.name, s) for s in c.species if s not in c.states)
             yield impermeant(c.name)
+            if c.potential == "held":
+                yield potential(c.name)
             if c.volume == "given":
                 yield volume(c.name)
         for group in self.closed_water:
@@ -249,6 +258,7 @@ def structure_of(scenario: Scenario) -> Structure:
     group_of = {name: group for group in groups for name in group}
     fixed = {name: c.fixed for name, c in scenario.compartments.items()}
     grounds = _grounds(scenario)
+    held = set(held_potentials(scenario))
     compartments = []
     for name, c in scenario.compartments.items():
         moved = {
@@ -267,15 +277,36 @@ def structure_of(scenario: Scenario) -> Structure:
         else:
             kind = "osmotic" if len(group_of[name]) > 1 else "given"
         states = () if fixed[name] else tuple(s for s in species if s in moved)
-        compartments.append(CompartmentStructure(name, kind, "ground" if name in grounds else "free", species, states))
+        electric = "held" if name in held else "ground" if name in grounds else "free"
+        compartments.append(CompartmentStructure(name, kind, electric, species, states))
     volumes = {c.name: c.volume for c in compartments}
     for i, m in enumerate(scenario.membranes.values()):
         geometry = scenario.compartments[m.inside].geometry
-        if m.area is None and geometry is not None and volumes[m.inside] != "given":
+        if m.area_change == "with_volume" and geometry is not None and volumes[m.inside] != "given":
             shape = "sphere" if geometry.sphere is not None else "cylinder"
             membranes[i] = replace(membranes[i], area=shape)
-    found = Structure(scenario.formulation, tuple(scenario.charges().items()), tuple(compartments), tuple(membranes))
+    charges = tuple(scenario.charges().items())
+    found = Structure(scenario.formulation, charges, tuple(compartments), tuple(membranes), scenario.faraday)
     _check_names(found)
+    return found
+
+
+def held_potentials(scenario: Scenario) -> dict[str, str]:
+    """Fixed compartments among fixed ones that are held at a potential, each with the membrane that says which.
+
+    Between two fixed compartments a given potential is not where something starts, but where it stays.
+    """
+    fixed = {name for name, c in scenario.compartments.items() if c.fixed and not c.open_circuit}
+    loose = {
+        side
+        for m in scenario.membranes.values()
+        for side in (m.inside, m.outside)
+        if not {m.inside, m.outside} <= fixed
+    }
+    found: dict[str, str] = {}
+    for name, m in scenario.membranes.items():
+        if m.potential is not None and m.inside in fixed - loose and m.outside not in found:
+            found.setdefault(m.inside, name)
     return found
 
 

@@ -59,9 +59,9 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
         return np.log(c_in) - np.log(c_out) + charge * voltage
 
 
-def current_density(charge_per_turnover: Any, turnover: Any) -> Any:
+def current_density(charge_per_turnover: Any, turnover: Any, faraday: float = FARADAY) -> Any:
     """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
-    return -FARADAY * charge_per_turnover * turnover
+    return -faraday * charge_per_turnover * turnover
 
 
 def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:

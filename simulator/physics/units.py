@@ -22,6 +22,7 @@ __all__ = [
     "QuantityError",
     "alternatives",
     "describe",
+    "has_offset",
     "parse_quantity",
     "read_any_quantity",
     "si_unit",
@@ -132,7 +133,7 @@ class QuantityError(ValueError):
         super().__init__("; ".join(part for part in (problem, f"expected {expected}", hint) if part))
 
 
-def parse_quantity(text: str, unit: str) -> float:
+def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
     """Read a number with a unit.
 
     Parameters
@@ -142,6 +143,8 @@ def parse_quantity(text: str, unit: str) -> float:
     unit : str
         SI unit of the result, e.g. ``"V"``. A flux per area (``"mol/m^2/s"``) may also be written as a
         current density; it is divided by the Faraday constant (one charge per turnover).
+    faraday : float
+        The value of that constant [C/mol], for papers that round it.
 
     Returns
     -------
@@ -160,7 +163,7 @@ def parse_quantity(text: str, unit: str) -> float:
     if dimension != wanted:
         if wanted != unit_dimension("mol/m^2/s") or dimension != unit_dimension("A/m^2"):
             raise QuantityError(f"`{_clip(text)}` is {_name(dimension, given)}", expected, _did_you_mean(text, unit))
-        scale /= Fraction(repr(FARADAY))
+        scale /= Fraction(repr(faraday))
     exact = Fraction(number) * scale / wanted_scale + offset
     return _finite(exact, text, expected)
 
@@ -181,6 +184,11 @@ def read_any_quantity(text: str) -> tuple[float, str]:
     _, dimension, _ = _read_unit(given, "1")
     unit = si_unit(dimension)
     return parse_quantity(text, unit), unit
+
+
+def has_offset(text: str) -> bool:
+    """Whether a quantity is given in a unit with a zero point of its own, as degC is."""
+    return any(unit.offset and _split(text, "1", unit_needed=False)[1] == name for name, unit in UNITS.items())
 
 
 def si_unit(dimension: Dimension) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from simulator.model.start import impermeant_charge
-from simulator.physics.constants import FARADAY
 from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
 from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
@@ -17,7 +16,10 @@ from simulator.trajectory.ledger import ledger
 from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.steady import SteadyState
-from simulator.verdict.verdict import Verdict, classify
+from simulator.verdict.verdict import Verdict, classify, uphill
+
+#: Relative change of a volume that makes it matter whether areas follow.
+WORTH_A_REMARK = 0.1
 
 _IRREVERSIBLE = "* an irreversible law: it has a net flux only, counted here along its direction"
 _NEUTRAL = "-  a neutral species has no Nernst potential: no voltage can balance its gradient"
@@ -27,7 +29,7 @@ def steady_text(found: SteadyState) -> str:
     """A rest point, for a terminal."""
     rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
     rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
-    rows += [("residual", f"{found.residual:.1e}"), ("eigenvalues", f"{rates} 1/s")]
+    rows += [("residual", f"{found.residual:.1e}"), ("eigenvalues", f"{rates} 1/s" if rates else "none")]
     rows += [("stability", "stable" if found.verdict.stable else "unstable"), ("route", found.route)]
     return "\n".join([found.trajectory.scenario.name, *definitions(rows)])
 
@@ -45,13 +47,28 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     for c in end.volume:
         inside = ", ".join(f"{s} {with_unit(x, 'mol/m^3')}" for s, x in end.concentration[c].items())
         rows += [(c, f"{inside}; volume {with_unit(end.volume[c], 'm^3')}")]
-    rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", with_unit(verdict.dissipation, "W"))]
+    rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", _dissipated(trajectory, verdict))]
     kept = conservation(trajectory)
     closed = {name: d for name, d in {"charge": kept.charge, **kept.species}.items() if d is not None}
     drift = ", ".join(f"{name} {plain_number(d, 2)}" for name, d in closed.items())
     if trajectory.structure.open:
         rows += [("open", "a law moves charge or mass otherwise than it says; nothing is owed to conservation")]
     return [*rows, ("drift", drift or "nothing that must be conserved")]
+
+
+def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:
+    """What a user may not have meant, seen from the end of a run: areas that stay while volumes do not."""
+    for name, m in trajectory.scenario.membranes.items():
+        inside = trajectory.scenario.compartments[m.inside]
+        if m.area is None and inside.geometry is not None and "area_change" not in m.model_fields_set:
+            i = trajectory.labels["compartment"].index(m.inside)
+            grown = float(trajectory.volume[-1, i] / trajectory.model.contents().volume(m.inside))
+            if abs(grown - 1.0) > WORTH_A_REMARK:
+                yield (
+                    f"{m.inside} ends at {plain_number(grown, 3)} times its first volume, but the area of {name} "
+                    f"stays; if membrane, pumps and channels grow, write membranes.{name}.area_change: with_volume, "
+                    "else fixed"
+                )
 
 
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
@@ -139,7 +156,7 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     if verdict.left_out:
         yield "not judged", ", ".join(verdict.left_out)
     yield "ATP", with_unit(verdict.atp_rate, "mol/s")
-    yield "dissipation", with_unit(verdict.dissipation, "W")
+    yield "dissipation", _dissipated(trajectory, verdict)
     for c, volume in end.volume.items():
         yield f"volume of {c}", with_unit(volume, "m^3")
     yield from _moved(trajectory, end)
@@ -166,9 +183,16 @@ def _moved(trajectory: Trajectory, end: Snapshot) -> Iterator[tuple[str, str]]:
         charge = trajectory.charge[-1, i]
         ions = sum(abs(z) * trajectory.amount[-1, i, j] for j, (_, z) in enumerate(trajectory.structure.charges) if z)
         if math.isfinite(charge) and ions > 0.0:
-            moles = with_unit(abs(charge) / FARADAY, "mol")
-            share = plain_number(abs(charge) / FARADAY / ions, 2)
+            moles = with_unit(abs(charge) / trajectory.structure.faraday, "mol")
+            share = plain_number(abs(charge) / trajectory.structure.faraday / ions, 2)
             yield f"charge of {c}", f"{with_unit(charge, 'C')}, {moles} of charges: {share} of those its ions carry"
+
+
+def _dissipated(trajectory: Trajectory, verdict: Verdict) -> str:
+    if math.isnan(verdict.dissipation):
+        return "undefined: something crosses to a side that has none of it"
+    gains = [f"{label} gains {with_unit(power, 'W')}" for label, power in uphill(trajectory).items()]
+    return with_unit(verdict.dissipation, "W") + (f" ({', '.join(gains)})" if gains else "")
 
 
 def _status(trajectory: Trajectory) -> str:

@@ -9,7 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from simulator.physics.constants import ATP_FREE_ENERGY, FARADAY, GAS_CONSTANT, SPECIES_CHARGE, ZERO_CELSIUS
+from simulator.physics.constants import (
+    ATP_FREE_ENERGY,
+    FARADAY,
+    GAS_CONSTANT,
+    SPECIES_CHARGE,
+    WATER_MOLAR_VOLUME,
+    ZERO_CELSIUS,
+)
 from simulator.scenario import paths
 from simulator.scenario.parts import Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
@@ -21,6 +28,10 @@ __all__ = ["Draft"]
 
 #: Temperature [K] of a scenario that gives none: 37 degC.
 BODY_TEMPERATURE = 37.0 + ZERO_CELSIUS
+
+
+#: The Faraday constant and its bounds.
+FARADAY_RANGE = Quantity("C/mol", 9.6e4, 9.7e4)
 
 
 class Draft(Record):
@@ -44,6 +55,12 @@ class Draft(Record):
     atp_free_energy: Annotated[float, Quantity("J/mol", -200e3, 0.0)] = Field(
         ATP_FREE_ENERGY, description="free energy of ATP hydrolysis"
     )
+    faraday: Annotated[float, FARADAY_RANGE] = Field(
+        FARADAY, description="Faraday constant, for papers that round it; currents are turned into fluxes with it, too"
+    )
+    water_molar_volume: Annotated[float, Quantity("m^3/mol", 1.5e-5, 2.5e-5)] = Field(
+        WATER_MOLAR_VOLUME, description="molar volume of water, for papers that round it or give another temperature's"
+    )
     formulation: Literal["capacitive", "electroneutral"] = Field(
         "capacitive", description="potential from the charge on the membrane, or from zero total current"
     )
@@ -63,10 +80,9 @@ class Draft(Record):
             return {**data, "temperature": SiNumber(BODY_TEMPERATURE)}
         return data
 
-    @staticmethod
-    def thermal_voltage_at(temperature: Any) -> Any:
+    def thermal_voltage_at(self, temperature: Any) -> Any:
         """RT/F [V] at a temperature [K]."""
-        return GAS_CONSTANT * temperature / FARADAY
+        return GAS_CONSTANT * temperature / self.faraday
 
     @property
     def thermal_voltage(self) -> float:
@@ -80,7 +96,7 @@ class Draft(Record):
         """Temperature [K], the one that RT/F implies where RT/F is given."""
         if self.temperature is not None:
             return self.temperature
-        return self.thermal_voltage * FARADAY / GAS_CONSTANT
+        return self.thermal_voltage * self.faraday / GAS_CONSTANT
 
     def charge_of(self, species: str) -> int | None:
         """Charge number of a declared or built-in species, None if it is neither."""

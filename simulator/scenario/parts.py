@@ -117,6 +117,11 @@ class Membrane(Record):
     area: Annotated[float, Quantity("m^2", maximum=1e4, positive=True)] | None = Field(
         None, description="membrane area, unless the geometry of the compartment inside says it"
     )
+    area_change: Literal["fixed", "with_volume"] = Field(
+        "fixed",
+        description="whether membrane, pumps and channels stay what they are when the volume changes, or grow with it "
+        "(a sphere keeps its shape, a cylinder its length)",
+    )
     capacitance: Annotated[float, Quantity("F/m^2", maximum=10.0, positive=True)] = Field(
         0.01, description="capacitance per area (default 1 uF/cm^2)"
     )

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from simulator.errors import kind_of, shown, suggestion
+from simulator.physics.constants import FARADAY
 from simulator.physics.notation import format_quantity
 from simulator.physics.units import DIMENSION_WORDS, QuantityError, alternatives, describe, parse_quantity
 from simulator.scenario.complaints import complaint_error
@@ -25,11 +26,12 @@ class Measured(float):
     """A number [SI] whose unit the scenario chose, not the program."""
 
     unit: str
+    offset: bool
 
-    def __new__(cls, value: float, unit: str) -> Measured:
-        """A value in SI with the name of its SI unit."""
+    def __new__(cls, value: float, unit: str, offset: bool = False) -> Measured:
+        """A value in SI, the name of its SI unit, and whether it was given in a unit with its own zero, as degC."""
         made = super().__new__(cls, value)
-        made.unit = unit
+        made.unit, made.offset = unit, offset
         return made
 
     def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]
@@ -88,13 +90,13 @@ class Quantity:
         return {"anyOf": [number, {"enum": list(self.words)}]} if self.words else number
 
     def _validate(self, value: object, info: core_schema.ValidationInfo) -> float | str:
-        text = bool(info.context and info.context.get("text"))
+        context = info.context or {}
         try:
-            return self.read(value, text=text)
+            return self.read(value, text=bool(context.get("text")), faraday=context.get("faraday", FARADAY))
         except QuantityError as error:
             raise complaint_error(error.problem, error.expected, error.hint) from None
 
-    def read(self, value: object, *, text: bool = False) -> float | str:
+    def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
         """Check a value and turn it into SI.
 
         Parameters
@@ -103,6 +105,8 @@ class Quantity:
             Text with a unit, a number in SI, or one of the words.
         text : bool
             Whether the value was read from text, where a bare number has no unit.
+        faraday : float
+            Faraday constant [C/mol] that turns a current into a flux.
 
         Raises
         ------
@@ -115,7 +119,7 @@ class Quantity:
             if value not in self.words:
                 raise QuantityError(f"`{shown(value)}` is not known here", self.expected, suggestion(value, self.words))
             return value
-        number = self._number(value, text)
+        number = self._number(value, text, faraday)
         if not math.isfinite(number):
             raise QuantityError(f"`{number}` is not a finite number", self.expected)
         if not self.allows(number):
@@ -141,7 +145,7 @@ class Quantity:
         options = "".join(f" or `{word}`" for word in self.words)
         return f"{words} {bounds}".strip() + options
 
-    def _number(self, value: object, text: bool) -> float:
+    def _number(self, value: object, text: bool, faraday: float) -> float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise QuantityError(f"this is {kind_of(value)}", describe(self.unit) if self.unit != "1" else self.expected)
         if self.unit == "1":
@@ -152,7 +156,7 @@ class Quantity:
                 raise QuantityError(f"`{value}` is not whole", self.expected)
             return number
         if isinstance(value, str):
-            return parse_quantity(value, self.unit)
+            return parse_quantity(value, self.unit, faraday)
         if text and not isinstance(value, SiNumber):
             return parse_quantity(repr(value), self.unit)  # complains about the missing unit
         return _as_float(value, describe(self.unit))

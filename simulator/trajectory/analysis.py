@@ -16,7 +16,6 @@ from simulator.mechanisms import Law
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import THERMAL_VOLTAGE, area, voltage
 from simulator.model.structure import MembraneStructure
-from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
 from simulator.trajectory.arrangement import named, osmolarity
 from simulator.trajectory.flows import Flows
@@ -87,7 +86,7 @@ class Analysis:
     @cached_property
     def affinity(self) -> Field:
         """Free energy given off per turnover [J/mol], shape (times, mechanisms)."""
-        values = self._per_mechanism("affinity") * (FARADAY * self.thermal_voltage)[:, None]
+        values = self._per_mechanism("affinity") * (self.trajectory.structure.faraday * self.thermal_voltage)[:, None]
         return self._field(values, "mechanism", "J/mol", "affinity")
 
     @cached_property
@@ -146,7 +145,7 @@ class Analysis:
     @cached_property
     def current(self) -> Field:
         """Outward current densities [A/m2], shape (times, mechanisms)."""
-        values = current_density(self.charge_per_turnover, self.turnover.values)
+        values = current_density(self.charge_per_turnover, self.turnover.values, self.trajectory.structure.faraday)
         return self._field(values, "mechanism", "A/m^2", "current density, outward")
 
     @cached_property
@@ -268,7 +267,7 @@ class Analysis:
         total = np.zeros(len(potentials))
         for (m, mechanism, _), q in zip(self.mechanisms, self.charge_per_turnover, strict=True):
             if m.name == membrane and mechanism.label in labels:
-                total = total + current_density(q, rates[f"{membrane}.{mechanism.label}.net"])
+                total = total + current_density(q, rates[f"{membrane}.{mechanism.label}.net"], t.structure.faraday)
         return total
 
     def zero_current_potential(self, membrane: str, labels: Sequence[str], at: int = -1) -> float:

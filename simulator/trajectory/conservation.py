@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.model.structure import Structure, connected
-from simulator.physics.constants import FARADAY
 from simulator.trajectory.arrangement import arranged
 from simulator.trajectory.trajectory import Trajectory, parameters_at
 
@@ -83,7 +82,7 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
         excess, magnitude = membrane.copy(), np.abs(membrane)
         for j, (s, number) in enumerate(structure.charges):
             if s in c.species and number:
-                held = FARADAY * number * arrays["amount"][:, :, i, j]
+                held = structure.faraday * number * arrays["amount"][:, :, i, j]
                 excess -= held
                 magnitude += np.abs(held)
         drift = _drift(excess, magnitude)

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.model.names import capacitance, impermeant, water_flow, water_total
-from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.analysis import Analysis
@@ -103,7 +102,7 @@ class _Books:
         self.trajectory = trajectory
         self.analysis = Analysis(trajectory)
         self.structure = trajectory.structure
-        self.rt = FARADAY * self.analysis.thermal_voltage
+        self.rt = self.structure.faraday * self.analysis.thermal_voltage
         self.place = {c.name: i for i, c in enumerate(self.structure.compartments)}
         self.species = {s: j for j, (s, _) in enumerate(self.structure.charges)}
         self.flow = self._flows()
@@ -205,7 +204,7 @@ class _Books:
     def _charging(self) -> np.ndarray:
         """``sum_c phi_c dq_c/dt`` [W]: what the flows' charge costs."""
         charges = np.array([z for _, z in self.structure.charges], dtype=float)
-        current = FARADAY * np.sum(self.flow * charges, axis=2)
+        current = self.structure.faraday * np.sum(self.flow * charges, axis=2)
         return np.sum(self.trajectory.compartment_potential * current, axis=1)
 
     def _stretching(self) -> dict[str, np.ndarray]:

@@ -16,7 +16,6 @@ import numpy as np
 
 from simulator.model.names import THERMAL_VOLTAGE, amount, capacitance, charge, concentration, impermeant
 from simulator.model.structure import MembraneStructure
-from simulator.physics.constants import FARADAY
 from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.verdict import Verdict
@@ -73,7 +72,7 @@ class _End:
         self.trapped = {s: n for s, n in held.items() if s not in self.mobile}
         self.solute = sum(self.trapped.values()) + float(numbers[impermeant(inside.name)])
         # What the impermeants carry follows from the start: charge inside less that of all ions.
-        stored = float(start.get(charge(inside.name), 0.0)) / FARADAY
+        stored = float(start.get(charge(inside.name), 0.0)) / structure.faraday
         everything = sum(self.charges[s] * n for s, n in held.items())
         self.fixed = stored - everything + sum(self.charges[s] * n for s, n in self.trapped.items())
         self.thermal = float(numbers[THERMAL_VOLTAGE])
@@ -82,7 +81,7 @@ class _End:
         self.volume = float(contents.balanced_volume(inside.name))
         capacitive = structure.formulation == "capacitive"
         area = float(contents.balanced_area(m.name))
-        self.capacitance = float(numbers[capacitance(m.name)]) * area / FARADAY if capacitive else 0.0
+        self.capacitance = float(numbers[capacitance(m.name)]) * area / structure.faraday if capacitive else 0.0
         self.power = float(AREA_POWERS[m.area])
 
     def inside(self, v: float) -> dict[str, float]:

@@ -13,7 +13,6 @@ import numpy as np
 from simulator.kernel import load_arrays
 from simulator.model.names import area, capacitance
 from simulator.model.structure import Structure, capacitance_matrix
-from simulator.physics.constants import FARADAY
 from simulator.trajectory.arrangement import named
 
 #: Largest scaled distance to a rest point at which a state counts as at rest.
@@ -243,7 +242,7 @@ def eigenvalues(structure: Structure, jacobian: np.ndarray, state: np.ndarray, p
     slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential)
     reduced = jacobian[np.ix_(slow, slow)]
     if len(fast):
-        charges = FARADAY * np.array([row[slow] for row in _neutrality(equations).values()])
+        charges = structure.faraday * np.array([row[slow] for row in _neutrality(equations).values()])
         reduced = reduced + jacobian[np.ix_(slow, fast)] @ np.linalg.solve(
             capacitances(structure, state, parameters), charges
         )

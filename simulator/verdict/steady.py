@@ -13,7 +13,6 @@ from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
 from simulator.model.names import amount
 from simulator.model.structure import Structure
-from simulator.physics.constants import FARADAY
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.rest import capacitances, newton_step
@@ -127,7 +126,7 @@ def _uncharged(
         amounts = {s: twin.states.index(amount(c.name, s)) for s in c.states if numbers[s]}
         if amounts:
             most = max(amounts, key=lambda s: point[amounts[s]])
-            state[amounts[most]] -= excess / (FARADAY * numbers[most])
+            state[amounts[most]] -= excess / (twin.faraday * numbers[most])
     state[structure.places("potential")] = np.linalg.solve(capacitances(twin, point, parameters), point[charges])
     return state
 

@@ -31,6 +31,9 @@ from simulator.verdict.prospect import Entrainment, Oscillation, Prospect, RunAw
 from simulator.verdict.rest import REST, approach, eigenvalues
 from simulator.verdict.words import AT_REST, HEADLINES
 
+#: Part of all powers that is more than rounding.
+NOTICED = 1.0e-9
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -131,7 +134,8 @@ class Verdict:
         elif at:
             text = f"{_listed(at)} at equilibrium"
         elif rest:
-            text = f"{_listed(rest)} not at equilibrium: balanced flows, not balanced forces"
+            balance = "balanced flows, not balanced forces" if len(self.eigenvalues) else "held there from outside"
+            text = f"{_listed(rest)} not at equilibrium: {balance}"
         else:
             text = "only water moves"
         return text + (f"; {_listed(isolated)} isolated (no open path)" if isolated else "")
@@ -188,6 +192,16 @@ def classify(trajectory: Trajectory) -> Verdict:
     )
 
 
+def uphill(trajectory: Trajectory) -> dict[str, float]:
+    """Mechanisms that gain free energy at the end of a run with nothing to pay for it, and how much [W]."""
+    end = Analysis(trajectory.moment())
+    counted = end.carrying[0] & ~end.external
+    power = np.where(counted, end.dissipation.values[0], 0.0)
+    lost = np.sum(np.abs(power[np.isfinite(power)]))
+    labels = trajectory.labels["mechanism"]
+    return {label: -float(p) for label, p in zip(labels, power, strict=True) if p < -NOTICED * lost}
+
+
 def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
     """Mechanisms that use ATP at the end of a run against their own free energy."""
     users = {f"{m.name}.{mechanism.label}" for m, mechanism in trajectory.structure.mechanisms if mechanism.law.atp}
@@ -240,4 +254,4 @@ def _left_out(structure: Structure, flows: Flows) -> tuple[str, ...]:
     return (*fixed, *clamped)
 
 
-__all__ = ["Entrainment", "Oscillation", "RunAway", "Verdict", "beyond_stall", "classify"]
+__all__ = ["Entrainment", "Oscillation", "RunAway", "Verdict", "beyond_stall", "classify", "uphill"]

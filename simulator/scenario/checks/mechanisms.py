@@ -11,6 +11,7 @@ from simulator.mechanisms.custom_law import NAMES, ROLES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.physics.constants import SPECIES_CHARGE
+from simulator.physics.notation import format_quantity
 from simulator.scenario.complaints import Complaint
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:
 def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEntry) -> Iterator[Complaint]:
     """What is wrong with the expressions of a law of one's own."""
     own = {name: getattr(value, "unit", "1") for name, value in entry.parameters.items()}
+    offsets = {n: format_quantity(v, "K") for n, v in entry.parameters.items() if getattr(v, "offset", False)}
     gates = dict.fromkeys(entry.gates, "1")
     names = _names(draft, membrane)
     for name in [*(n for n in own if n in names or n in gates), *(n for n in gates if n in names)]:
@@ -139,7 +141,9 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
     ]
     for where, text, unit in written:
         try:
-            check_dimensions(Expression(text), unit, {**names, **own, **gates})
+            expression = Expression(text)
+            check_dimensions(expression, unit, {**names, **own, **gates})
+            expression.require_differences(offsets)
         except ExpressionError as error:
             yield Complaint(where, error.problem, error.expected, error.hint)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.errors import shown, suggestion
+from simulator.physics.constants import FARADAY
 from simulator.physics.notation import count, duration, size
 from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint
@@ -28,7 +29,7 @@ def settled_sweep(draft: Draft, *, text: bool) -> tuple[Sweep | None, list[Compl
     """The sweep with its values in SI, and what is wrong with it."""
     if draft.sweep is None:
         return None, []
-    reader = _Reader(draft.leaves_without_changes() | _changes(draft), text)
+    reader = _Reader(draft.leaves_without_changes() | _changes(draft), text, draft.faraday)
     sweep = reader.sweep(("sweep",), draft.sweep)
     if not reader.found:
         reader.found += _too_many(draft, sweep)
@@ -58,8 +59,8 @@ def _too_many(draft: Draft, sweep: Sweep) -> Iterator[Complaint]:
 class _Reader:
     """Reads the values of a sweep as what their keys are, and collects what is wrong."""
 
-    def __init__(self, leaves: Mapping[str, Leaf], text: bool) -> None:
-        self.leaves, self.text = leaves, text
+    def __init__(self, leaves: Mapping[str, Leaf], text: bool, faraday: float) -> None:
+        self.leaves, self.text, self.faraday = leaves, text, faraday
         self.found: list[Complaint] = []
         self.taken: set[str] = set()
 
@@ -132,7 +133,7 @@ class _Reader:
 
     def _read(self, at: Location, quantity: Quantity, value: Any) -> Any:
         try:
-            return quantity.read(value, text=self.text)
+            return quantity.read(value, text=self.text, faraday=self.faraday)
         except QuantityError as error:
             self.complain(at, error.problem, error.expected, error.hint)
             return value
@@ -208,10 +209,10 @@ def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tu
 class _Difference(Quantity):
     """A difference between two quantities, which knows no zero point."""
 
-    def read(self, value: object, *, text: bool = False) -> float | str:
+    def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
         if self.unit == "K" and isinstance(value, str) and "C" in value:
             raise QuantityError(f"`{shown(value)}` is a temperature", "a difference of temperatures, e.g. 2 K")
-        return super().read(value, text=text)
+        return super().read(value, text=text, faraday=faraday)
 
 
 def why_not_swept(path: str) -> str:

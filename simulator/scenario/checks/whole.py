@@ -103,6 +103,12 @@ def _in_membrane(draft: Draft, at: tuple[str, ...], membrane: Membrane) -> Itera
     if membrane.area is None and "inside" in sides and sides["inside"].geometry is None:
         problem = f"the area is missing, and `{membrane.inside}` has no geometry to take it from"
         yield Complaint(at, problem, "an area, e.g. area: 1257 um^2")
+    if membrane.area_change == "with_volume" and (
+        membrane.area is not None or sides.get("inside") is None or sides["inside"].geometry is None
+    ):
+        problem = f"an area grows with the volume of `{membrane.inside}` only where it follows from its shape"
+        hint = f"give compartments.{membrane.inside} a geometry, and the membrane no area"
+        yield Complaint((*at, "area_change"), problem, "fixed", hint)
     if membrane.water != "fixed" and len(sides) == 2 and all(side.fixed for side in sides.values()):
         yield Complaint((*at, "water"), "both sides are fixed, so no water can move", "fixed")
     yield from mechanism_checks.complaints(draft, at, membrane)
@@ -204,7 +210,7 @@ def _settled_changes(
             found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
         else:
             try:
-                values[path] = leaf.quantity.read(value, text=text)
+                values[path] = leaf.quantity.read(value, text=text, faraday=draft.faraday)
             except QuantityError as error:
                 found.append(Complaint(where, error.problem, error.expected, error.hint))
     if not changes:

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 from simulator.errors import kind_of
 from simulator.mechanisms.custom_law import ROLES, CustomForm, WrittenGate
 from simulator.mechanisms.mechanism import Mechanism
-from simulator.physics.units import QuantityError, read_any_quantity
+from simulator.physics.units import QuantityError, has_offset, read_any_quantity
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.entries.base import MechanismEntry
 from simulator.scenario.quantity import UNREADABLE, Measured, Quantity
@@ -41,7 +41,8 @@ def _read(value: object) -> Measured:
     if not isinstance(value, str):
         return Measured(float(Quantity("1").read(value)), "1")
     try:
-        return Measured(*read_any_quantity(value))
+        number, unit = read_any_quantity(value)
+        return Measured(number, unit, offset=has_offset(value))
     except QuantityError as error:
         raise complaint_error(error.problem, _EXAMPLE, error.hint) from None
 
@@ -89,6 +90,10 @@ class CustomEntry(MechanismEntry):
     atp: Annotated[int, Quantity("1", 0, 100, whole=True)] = Field(0, description="ATP hydrolysed per turnover")
     reversible: bool = Field(False, description="whether the backward rate follows from the affinity")
     open: bool = Field(False, description="whether the law may break conservation, as some published models do")
+    driven: bool = Field(
+        False,
+        description="whether something outside the model does its work, as an amplifier does; no verdict counts it",
+    )
     parameters: Annotated[dict[Label, Annotated[float, _AnyQuantity()]], Frozen] = Field(
         default_factory=dict, description="numbers of the rate, with their units", validate_default=True
     )
@@ -115,5 +120,6 @@ class CustomEntry(MechanismEntry):
             atp=self.atp,
             charge=self.charge,
             open=self.open,
+            driven=self.driven,
         )
         return (Mechanism(label, self.law, None, form=form),)

@@ -149,13 +149,21 @@ def from_resolved(text: str) -> Loaded:
         If it is not a scenario of this version.
     """
     try:
-        data = json.loads(text)
-        scenario = Scenario.model_validate(data)
+        scenario = Scenario.model_validate(_with_areas_that_follow(json.loads(text)))
     except ValidationError as error:
         raise ConfigError(issue_at(None, complaint) for complaint in complaints_of(error)) from None
     except (ValueError, RecursionError):
         raise ConfigError([Issue("", None, None, "", "the stored scenario is not readable JSON")]) from None
     return Loaded(scenario, text, dict.fromkeys(scenario.leaves(), "data file"))
+
+
+def _with_areas_that_follow(data: Any) -> Any:
+    """A stored scenario from before ``area_change`` was a key: areas that came from a shape followed the volume."""
+    for m in data["membranes"].values() if isinstance(data, dict) and isinstance(data.get("membranes"), dict) else ():
+        inside = data.get("compartments", {}).get(m.get("inside"), {})
+        if "area_change" not in m and "area" not in m and "geometry" in inside:
+            m["area_change"] = "with_volume"
+    return data
 
 
 def read_plain(path: str | os.PathLike[str]) -> Any:

@@ -7,7 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator.physics.constants import FARADAY
+from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint
+from simulator.scenario.draft import FARADAY_RANGE
 from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.issues import Issue
@@ -23,7 +26,8 @@ def validated(data: Any) -> tuple[Scenario | None, list[Complaint]]:
     (with which every comparison is false), unknown keys are dropped, and the checks run on the rest.
     """
     try:
-        return Scenario.model_validate(data, context={"text": True}), []
+        context = {"text": True, "faraday": _faraday_in(data)}
+        return Scenario.model_validate(data, context=context), []
     except ValidationError as error:
         complaints = complaints_of(error)
     wrong = {c.location for c in complaints}
@@ -33,13 +37,22 @@ def validated(data: Any) -> tuple[Scenario | None, list[Complaint]]:
             _patch(data, complaint)
         collected: list[Complaint] = []
         try:
-            Scenario.model_validate(data, context={"text": True, "collected": collected})
+            Scenario.model_validate(data, context={**context, "collected": collected})
         except ValidationError as error:
             todo = complaints_of(error)
             continue
         complaints += [c for c in collected if c.location not in wrong and c not in complaints]
         break
     return None, complaints
+
+
+def _faraday_in(data: Any) -> float:
+    """The Faraday constant that a scenario sets, where it can be read; values that are currents are read with it."""
+    given = data.get("faraday") if isinstance(data, dict) else None
+    try:
+        return float(FARADAY_RANGE.read(given, text=True)) if given is not None else FARADAY
+    except QuantityError:
+        return FARADAY
 
 
 def complaints_of(error: ValidationError) -> list[Complaint]:
