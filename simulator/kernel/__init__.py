@@ -1,4 +1,4 @@
-"""Generated code and the machinery around it; the only place that imports numba."""
+"""Generated code and the code that compiles, caches and runs it; the only package that imports numba."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["load_arrays", "load_chunk_filter", "load_program", "source_text"]
 
 
-#: Kernels this process has loaded.
+#: Kernels loaded in this process.
 _PROGRAMS: dict[Structure, Program] = {}
 
 
@@ -34,9 +34,9 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
     Parameters
     ----------
     structure : Structure
-        What decides the equations.
+        The structure of the model.
     announce : callable
-        Told in a sentence before something that takes seconds.
+        Called with a sentence before an operation that takes seconds.
     """
     from simulator.kernel.program import NothingMoves, Program
 
@@ -49,7 +49,7 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
 
 @lru_cache
 def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
-    """The compiled :func:`simulator.kernel.chunk_filter.filtered`; built again where the cache is damaged."""
+    """Return the compiled :func:`simulator.kernel.chunk_filter.filtered`; rebuild it if the cache is damaged."""
     try:
         return _tried_chunk_filter()
     except Exception:
@@ -64,5 +64,5 @@ def _tried_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
 
 
 def source_text(structure: Structure) -> str:
-    """Text of the generated kernel."""
+    """Source text of the generated kernel."""
     return (cache.folder(structure) / "kernel.py").read_text()

@@ -1,9 +1,8 @@
-"""Where compiled code lives: a private directory, one folder per kernel or shared module, named by what it depends on.
+"""Cache of compiled code: a private directory with one folder per kernel or shared module, named by a hash.
 
-The name is a hash of the structure, of every source file that has a part in the code, and of the versions of the
-libraries that compile it; a changed law or constant can never meet a stale kernel, whatever the times of files say.
-Which files these are follows from the rooms of the package. The directory belongs to the user alone, because numba's
-cache index is a pickle: one that others could write to is not used.
+The hash covers the structure, every source file the code depends on, and the versions of the compiling libraries, so
+a changed law or constant never uses a stale kernel, whatever the modification times. The source files are those of
+certain subpackages. The directory must be writable by the user only, because numba's cache index is a pickle.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ from simulator.model.structure import Structure
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-#: Rooms that have a part in the generated code, and in the numbers that it is given.
+#: Subpackages that determine the generated code and its inputs.
 CODE = ("physics", "mechanisms", "model", "kernel")
 
-#: Rooms that decide which numbers a result has: what the code computes, and what is said of it. Of `scenario` all but
-#: what only reads or refuses it, because the resolved scenario is part of what makes a run the same run anyway.
+#: Subpackages that determine the numbers in a result: the computation and its analysis. Without the parts of
+#: `scenario` that only read and check it, because the resolved scenario identifies a run anyway.
 NUMBERS = (*CODE, "scenario", "scenario/entries", "trajectory", "verdict", "runs")
 
-#: Folder of the laws, of which a model depends on those that it uses.
+#: Folder of the laws; a model depends only on those it uses.
 LAWS = "mechanisms/laws"
 
-#: Source files that have a part in every kernel and are compiled once for all of them.
+#: Source files of the code shared by all kernels, which is compiled once.
 COMMON = (
     "kernel/driver.py",
     "kernel/rodas4.py",
@@ -52,28 +51,28 @@ COMMON = (
     "kernel/workspace.py",
 )
 
-#: Modules that are the same for all models and compiled once for all of them, with the source files they depend on.
+#: Modules shared by all models and compiled once, with the source files they depend on.
 SHARED = {"driver": COMMON, "chunk_filter": ("kernel/chunk_filter.py", "kernel/vectormath.py")}
 
-_LOADING = threading.RLock()  # a kernel loads the driver while it is loaded itself
+_LOADING = threading.RLock()  # reentrant: loading a kernel loads the driver
 
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
 
 @cache
 def kernel_hash(structure: Structure) -> str:
-    """Hash of everything that decides the numbers of a run beside its scenario; taken once, as modules are imported."""
+    """Hash of everything besides the scenario that determines the numbers of a run."""
     return _hash(_text(structure), (*sources(NUMBERS), *_laws(structure)))
 
 
 @cache
 def code_hash(structure: Structure) -> str:
-    """Hash of everything the generated code of a structure depends on: the name of its folder in the cache."""
+    """Hash of everything the generated code of a structure depends on; the name of its cache folder."""
     return _hash(_text(structure), (*sources(CODE), *_laws(structure)))
 
 
 def sources(rooms: tuple[str, ...]) -> tuple[str, ...]:
-    """Source files of some rooms, by their paths in the package."""
+    """Source files of some subpackages, as sorted paths relative to the package."""
     found = (path.relative_to(PACKAGE).as_posix() for room in rooms for path in (PACKAGE / room).glob("*.py"))
     return tuple(sorted(found))
 
@@ -89,7 +88,7 @@ def _text(structure: Structure) -> str:
 
 
 def _hash(what: str, names: tuple[str, ...]) -> str:
-    """Hash of some text, of source files, and of the libraries that compile."""
+    """Hash of a text, of source files, and of the versions of Python and the compiling libraries."""
     digest = hashlib.sha256(what.encode())
     for name in names:
         digest.update(name.encode() + b"\0" + _source(name))
@@ -99,12 +98,12 @@ def _hash(what: str, names: tuple[str, ...]) -> str:
 
 @cache
 def _source(name: str) -> bytes:
-    """A source file as it was when first asked for: this process goes on with it even if it is changed meanwhile."""
+    """Content of a source file, cached so that a later change of the file does not affect this process."""
     return (PACKAGE / name).read_bytes()
 
 
 def folder(structure: Structure) -> Path:
-    """Folder with the generated modules of a structure, written now if it is not there yet."""
+    """Folder with the generated modules of a structure; created if missing."""
     path = directory() / code_hash(structure)
     if not (path / "kernel.py").is_file():
         _write(structure, path)
@@ -112,12 +111,12 @@ def folder(structure: Structure) -> Path:
 
 
 def shared(name: str) -> ModuleType:
-    """A module of :data:`SHARED` from a copy in the cache, where its compiled form is kept for all kernels."""
+    """Import a module of :data:`SHARED` from its copy in the cache, next to which numba keeps its compiled form."""
     return load_module(shared_path(name))
 
 
 def shared_path(name: str) -> Path:
-    """That copy, written now if it is not there yet."""
+    """Path of the cached copy of a module of :data:`SHARED`; created if missing."""
     path = directory() / f"{name}-{_hash('', SHARED[name])}"
     if not (path / f"{name}.py").is_file():
         _place(path, {f"{name}.py": _source(f"kernel/{name}.py").decode()})
@@ -125,9 +124,9 @@ def shared_path(name: str) -> Path:
 
 
 def load_module(path: Path) -> ModuleType:
-    """Import a module of the cache under a name of its own."""
+    """Import a module of the cache under a unique name."""
     name = f"ionflux_{path.stem}_{path.parent.name}"
-    with _LOADING:  # a module is known before it is whole, and threads may ask for it meanwhile
+    with _LOADING:  # another thread must not see a partly loaded module in sys.modules
         return _loaded(name, path)
 
 
@@ -147,26 +146,26 @@ def _loaded(name: str, path: Path) -> ModuleType:
 
 
 def forget_module(path: Path) -> None:
-    """Drop a module of the cache and what was compiled of it, so that it is built anew."""
+    """Unload a module of the cache and delete its compiled code, so that it is rebuilt."""
     sys.modules.pop(f"ionflux_{path.stem}_{path.parent.name}", None)
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 
 
 @cache
 def directory() -> Path:
-    """The cache directory: the user's if it is safe and writable, else a temporary one."""
+    """The cache directory: the user's if it is safe and writable, otherwise a temporary one."""
     chosen = Path(os.environ.get("IONFLUX_CACHE") or platformdirs.user_cache_path("ionflux"))
     problem = _problem(chosen)
     if problem is None:
         return chosen
     temporary = Path(tempfile.mkdtemp(prefix="ionflux-"))
     atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    warnings.warn(f"cannot keep compiled kernels in {chosen}: {problem}; compiling for this run only", stacklevel=2)
+    warnings.warn(f"cannot cache compiled kernels in {chosen}: {problem}; using a temporary directory", stacklevel=2)
     return temporary
 
 
 def _problem(path: Path) -> str | None:
-    """Why a cache directory cannot be used, None if it can."""
+    """Return why a cache directory cannot be used, None if it can."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
@@ -175,9 +174,9 @@ def _problem(path: Path) -> str | None:
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a directory"
     if hasattr(os, "getuid") and status.st_uid != os.getuid():
-        return "it belongs to someone else"
+        return "it belongs to another user"
     if status.st_mode & 0o022:
-        return "others can write to it"
+        return "other users can write to it"
     if not os.access(path, os.W_OK | os.X_OK):
         return "it is not writable"
     return None
@@ -185,7 +184,7 @@ def _problem(path: Path) -> str | None:
 
 def _write(structure: Structure, path: Path) -> None:
     """Generate the modules of a structure."""
-    # Symbolic algebra is imported here only: a cached kernel starts without it.
+    # Imported here so that a cached kernel starts without importing SymPy.
     from simulator.kernel.generate import KernelSource
     from simulator.model.equations import Equations
 
@@ -194,7 +193,7 @@ def _write(structure: Structure, path: Path) -> None:
 
 
 def _place(path: Path, texts: dict[str, str]) -> None:
-    """Write files beside their place and move them there in one step."""
+    """Write and byte-compile files in a temporary folder, then rename it to `path`, so that none is seen incomplete."""
     workplace = Path(tempfile.mkdtemp(prefix="new-", dir=path.parent))
     try:
         for name, text in texts.items():
@@ -202,7 +201,7 @@ def _place(path: Path, texts: dict[str, str]) -> None:
             py_compile.compile(str(workplace / name), dfile=str(path / name), doraise=True)
         try:
             workplace.rename(path)
-        except OSError:  # another process was faster, and its files say the same; or some of them were lost
+        except OSError:  # the folder exists: another process wrote the same files, or some were deleted
             for name in texts:
                 if not (path / name).is_file():
                     (workplace / name).replace(path / name)

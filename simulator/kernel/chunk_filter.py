@@ -1,8 +1,8 @@
-"""What HDF5 does to a chunk on its way to the disk, done here: it would keep all other threads waiting meanwhile.
+"""HDF5's filters for a chunk, applied outside HDF5 because the library would block all other threads.
 
-The bytes of all numbers are sorted by their place (shuffle), and a checksum is put behind them (Fletcher 1982, IEEE
-Trans Commun 30:247, doi:10.1109/TCOM.1982.1095369, in the 32-bit form of the HDF5 library). HDF5 undoes both, and so
-verifies them, when the chunk is read.
+The bytes of the numbers are grouped by significance (shuffle), and a checksum is appended (Fletcher 1982, IEEE
+Trans Commun 30:247, doi:10.1109/TCOM.1982.1095369, in the 32-bit form of the HDF5 library). HDF5 verifies the
+checksum and undoes the shuffle when it reads the chunk.
 """
 
 import numba as nb
@@ -10,28 +10,28 @@ import numpy as np
 
 from simulator.kernel.vectormath import OPTIONS
 
-#: Words whose sum of sums stays within 32 bits.
+#: Words per block, so few that their weighted sum fits in 32 bits.
 BLOCK = 256
 
 
 @nb.njit(**OPTIONS, nogil=True, cache=True)
 def filtered(numbers, out):
-    """Sort the bytes of a chunk and put their checksum behind them.
+    """Shuffle the bytes of a chunk and append their checksum.
 
     Parameters
     ----------
     numbers : uint64 array, shape (n,)
-        The bits of the chunk's numbers.
+        The chunk's numbers as bits.
     out : uint8 array, shape (8 n + 4,)
-        Takes the filtered chunk.
+        Receives the filtered chunk.
     """
     n = numbers.shape[0]
     for place in range(8):
         shift = np.uint64(8 * place)
         for i in range(n):
             out[place * n + i] = np.uint8(numbers[i] >> shift)
-    # Words of two bytes are summed up, and so are these sums: block by block with weights, which vectorises. The words
-    # count with their bytes exchanged, which is 256 times them modulo 2^16 - 1 and can wait until the end.
+    # Fletcher's second sum adds up the running first sum. Computed blockwise as a weighted sum, it vectorises.
+    # HDF5 sums big-endian words; swapping the bytes is a factor 256 modulo 2^16 - 1, applied at the end.
     words = out[: 8 * n].view(np.uint16)
     first, second = np.uint64(0), np.uint64(0)
     for start in range(0, 4 * n, BLOCK):
@@ -52,7 +52,7 @@ def filtered(numbers, out):
 
 @nb.njit(**OPTIONS)
 def _folded(total):
-    """A sum modulo 2^16 - 1, where only an empty one gives 0."""
+    """Reduce a sum modulo 2^16 - 1; only 0 gives 0, other multiples give 2^16 - 1."""
     while total > np.uint64(0xFFFF):
         total = (total & np.uint64(0xFFFF)) + (total >> np.uint64(16))
     return total

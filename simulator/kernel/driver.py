@@ -1,11 +1,10 @@
-"""Step control, saving and events of each lane: everything of the integration that is not the step itself.
+"""Step control, saving and events of each lane: all of the integration except the step itself.
 
-The generated kernel attempts one step for all lanes at once, and plans the next one where that is all there
-is to do. For the other lanes :func:`settle` decides whether the step stands, writes the saved states that
-it passed (dense output, so saving never steers the steps), applies parameter changes exactly at their
-times, and hands a finished lane the next run.
-What happens to a run depends on that run alone. All of it melts into the kernel: a call would pass some sixty numbers,
-for each array counts as ten.
+The generated kernel attempts one step in all lanes at once, and plans the next one in lanes that need nothing
+else. In the other lanes :func:`settle` accepts or rejects the step, saves the states at the save times it passed
+(by dense output, so saving does not affect the step sizes), applies parameter changes exactly at their times, and
+loads the next run into a free lane. The result of a run does not depend on the other runs.
+Everything is inlined: a call would pass about sixty arguments (each array expands to ten).
 """
 
 import numba as nb
@@ -19,14 +18,14 @@ from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STARTING, STEPPI
 #: First attempted step [s] of a run and after each event.
 FIRST_STEP = 1.0e-6
 
-#: Steps below this fraction of the time reached cannot be told from rounding.
+#: Smallest step relative to the time reached; below it, rounding dominates.
 TIME_RESOLUTION = 4.0e-16
 
-#: Step [s] so short that only algebraic equations can move: it makes potentials consistent.
+#: Step [s] so short that only algebraic variables change: it makes the potentials consistent.
 PROJECTION_STEP = 1.0e-30
 PROJECTION_LIMIT = 200
 PROJECTION_TOLERANCE = 1.0e-13
-#: A projection moves a potential by at most this many scales at a time, lest exponentials overflow.
+#: Largest change of a potential per projection step, in scales, to keep exponentials from overflowing.
 PROJECTION_REACH = 4.0
 
 OK = float(Status.OK)
@@ -35,30 +34,30 @@ STEP_TOO_SMALL = float(Status.STEP_TOO_SMALL)
 NONFINITE = float(Status.NONFINITE)
 NEGATIVE_AMOUNT = float(Status.NEGATIVE_AMOUNT)
 VOLUME_COLLAPSED = float(Status.VOLUME_COLLAPSED)
-#: No status yet.
+#: Status of an unfinished run; and no culprit.
 GOING_ON = -1.0
 NOBODY = -1.0
 
 
 @nb.njit(**OPTIONS, **INNER, forceinline=True, cache=True)
 def settle(work, at, counts, task):
-    """Settle the step just attempted in every lane for which the kernel has not done it already.
+    """Process the step just attempted in every lane in which the kernel has not accepted it already.
 
     Parameters
     ----------
     work : float64 array
         The kernel's workspace, changed in place.
     at : Rows
-        Where its rows begin.
+        Offsets of its rows.
     counts : Counts
-        How many there are of what.
+        Numbers of states and parameters.
     task : Task
-        Arrays, changed in place.
+        Inputs and results, changed in place.
 
     Returns
     -------
     int
-        Lanes still at work.
+        Number of busy lanes.
     """
     for lane in range(LANES):
         cell = work[lane:]
@@ -85,7 +84,7 @@ def settle(work, at, counts, task):
 
 @inlined
 def _arrive(cell, at, counts, task):
-    """Accept a step that passes something: save, then meet the event or the end that was reached."""
+    """Accept a step that reaches a save time, an event, the end or the step limit, and handle each of these."""
     run = int(cell[at.run])
     step = cell[at.step]
     start = cell[at.time]
@@ -116,7 +115,7 @@ def _arrive(cell, at, counts, task):
 
 @inlined
 def _save_passed(cell, at, counts, task, step, start, time):
-    """Save the states at the times that a step passed, from its dense output."""
+    """Save the states at the save times that a step passed, from its dense output."""
     run = int(cell[at.run])
     first = int(cell[at.saves])
     last = first
@@ -134,19 +133,19 @@ def _save_passed(cell, at, counts, task, step, start, time):
             theta = (task.times[save] - start) * per_step
             theta = 1.0 if task.times[save] == time else theta
             value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
-            # The cubic may dip below nothing between two good states.
+            # The cubic interpolant may be negative between two valid states.
             task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
 
 
 @inlined
 def _reject(cell, at, counts, task):
-    """Try again with a shorter step, or give the run up."""
+    """Retry with a shorter step, or end the run."""
     step = cell[at.step]
     fault, culprit = _fault(cell, at, counts)
     shorter = larger(0.1 * step, cell[at.suggested]) if fault == STEP_TOO_SMALL else 0.25 * step
     cell[at.rejected] = 1.0
     cell[at.planned] = shorter
-    # Since the last event: a clamp late in a long run needs steps that no longer move the clock.
+    # Relative to the last event: a clamp late in a long run needs steps below the resolution of the total time.
     if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
     return MAX_STEPS if cell[at.attempts] >= task.max_steps else GOING_ON, culprit
@@ -154,10 +153,10 @@ def _reject(cell, at, counts, task):
 
 @inlined
 def _fault(cell, at, counts):
-    """What was wrong with an attempted step, and with which state."""
+    """Return the status for a rejected step and the index of the culprit state."""
     error = cell[at.error]
     if not (error < np.inf):
-        # A rate that is no number because something has run out is better told as such.
+        # If an amount has run out, report that rather than the NaN it causes.
         for i in range(counts.amounts):
             left = cell[at.state + i * LANES] * cell[at.rtol]
             if 0.0 < left < cell[at.scale + i * LANES]:
@@ -177,7 +176,7 @@ def _fault(cell, at, counts):
 
 @inlined
 def _project(cell, at, counts, task):
-    """Take over the potentials of a projection step; go on once they stand still."""
+    """Update the potentials from a projection step; start stepping once they have converged."""
     change = 0.0
     for i in range(counts.first_algebraic, counts.end_algebraic):
         old = cell[at.state + i * LANES]
@@ -192,7 +191,7 @@ def _project(cell, at, counts, task):
     cell[at.rejected] = tries
     if tries > PROJECTION_LIMIT:
         return STEP_TOO_SMALL, float(counts.first_algebraic)
-    # Rounding in the currents may keep a potential trembling a little above the tolerance.
+    # The tolerance grows with the tries: rounding in the currents can keep the changes slightly above it.
     if change <= PROJECTION_TOLERANCE * tries:
         cell[at.phase] = STEPPING
         cell[at.rejected] = 0.0
@@ -202,7 +201,7 @@ def _project(cell, at, counts, task):
 
 @inlined
 def _finish(cell, at, counts, task, status, culprit):
-    """Write down how the run ended and free the lane."""
+    """Write the outcome of the run and free the lane."""
     run = int(cell[at.run])
     n = counts.states
     for i in range(n):
@@ -220,7 +219,7 @@ def _finish(cell, at, counts, task, status, culprit):
 
 @inlined
 def _load(cell, at, counts, task):
-    """Give a free lane the next run."""
+    """Load the next run into a free lane."""
     run = task.queue[0]
     task.queue[0] = run + 1
     task.queue[1] += 1
@@ -239,7 +238,7 @@ def _load(cell, at, counts, task):
 
 @inlined
 def _begin(cell, at, counts):
-    """Start afresh after loading or an event: from consistent potentials, with a careful step."""
+    """Start or restart after an event: make the potentials consistent, then use a short first step."""
     cell[at.begun] = cell[at.time]
     cell[at.rejected] = 0.0
     cell[at.planned] = FIRST_STEP
@@ -249,7 +248,7 @@ def _begin(cell, at, counts):
 
 @inlined
 def _look_ahead(cell, at, counts, task):
-    """Save the start; find the event or end to land on and the first thing due at all; aim the next step."""
+    """Save the start, find the next event or end and the next time of anything due, and set the next step."""
     run = int(cell[at.run])
     event = int(cell[at.events])
     save = int(cell[at.saves])

@@ -1,4 +1,4 @@
-"""Text of a linear solver without pivoting whose fill-in is known beforehand: straight-line code, no zeros touched."""
+"""Generate straight-line code for sparse LU without pivoting, with the fill-in determined in advance."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 class Elimination:
-    """Factorisation and solution of the stage equations of one sparsity pattern.
+    """Factorisation and solution of the stage equations for one sparsity pattern.
 
     Parameters
     ----------
     differential : sequence of bool
-        Which rows have a time derivative, and so ``1/(h gamma)`` on the diagonal.
+        Whether each row has a time derivative, and so ``1/(h gamma)`` on the diagonal.
     entries : sequence of (int, int)
-        Places of the nonzero entries of the Jacobian.
+        Indices of the nonzero entries of the Jacobian.
     """
 
     def __init__(self, differential: Sequence[bool], entries: Sequence[tuple[int, int]]) -> None:
@@ -22,7 +22,7 @@ class Elimination:
         self.size = len(differential)
         self.filled, self._statements = self._eliminated()
         off_diagonal = [f"w_{i}_{j}" for i, j in sorted(self.filled) if i != j]
-        #: Names of what the factorisation gives.
+        #: Names of the results of the factorisation.
         self.factors = [*off_diagonal, *(f"r_{k}" for k in range(self.size))]
 
     def factor(self) -> tuple[list[str], list[str], list[str]]:
@@ -41,7 +41,7 @@ class Elimination:
         return [*b, *self.factors], lines, b
 
     def _eliminated(self) -> tuple[set[tuple[int, int]], list[str]]:
-        """Places that are not zero after the elimination, and the statements that do it in place."""
+        """Nonzero entries after the elimination, and the statements that eliminate in place."""
         n = self.size
         filled = set(self.entries) | {(i, i) for i in range(n)}
         lines = [f"    w_{i}_{j} = {self._entry(i, j)}" for i, j in sorted(filled)]

@@ -1,8 +1,8 @@
-"""Equations -> source text of a kernel: one attempted Rodas4 step of all lanes, straight-line code.
+"""Equations -> source text of a kernel: one attempted Rodas4 step of all lanes, as straight-line code.
 
-The text is a Python module written to be read (``ionflux kernel CONFIG`` prints it): the model's
-right-hand side and Jacobian, the factorisation and solution of the stage equations with the fill-in
-known beforehand, and the step that calls them in a branch-free loop over lanes.
+The text is a readable Python module (``ionflux kernel CONFIG`` prints it): the model's right-hand side and
+Jacobian, the factorisation and solution of the stage equations with the fill-in determined in advance, and the
+step that calls them in a branch-free loop over lanes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simulator.model.names import amount, potential, voltage, water_flow
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
 Generated from the model's equations; do not edit. States are amounts [mol], charges [C] or potentials
-[V], gates, and volumes [m3]. Each lane of the workspace carries one run.
+[V], gates, and volumes [m3]. Each lane of the workspace holds one run.
 """
 
 import numba as nb
@@ -58,14 +58,14 @@ SOLVE = "Solution of W k = b."
 
 
 def function(name: str, arguments: Iterable[str], body: list[str], returns: Iterable[str], doc: str) -> list[str]:
-    """An inlined function of the generated module."""
+    """Source lines of an inlined function of the generated module."""
     wrapped = ", ".join(arguments)
     result = ", ".join(returns)
     return ["", "", "@inlined", f"def {name}({wrapped}):", f'    """{doc}"""', *body, f"    return ({result},)"]
 
 
 class KernelSource:
-    """Writes the two modules of one set of equations: compiled kernel and array functions."""
+    """Source of the two modules generated from a set of equations: compiled kernel and array functions."""
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
@@ -80,7 +80,7 @@ class KernelSource:
         self.elimination = Elimination([self.differential[s] for s in self.basis], list(self.jacobian))
 
     def _reduced_jacobian(self) -> dict[tuple[int, int], sp.Expr]:
-        """Nonzero entries of d f_basis / d basis, the dependent states following along."""
+        """Nonzero entries of d f_basis / d basis, with the dependent states eliminated."""
         entries: dict[tuple[int, int], sp.Expr] = {}
         for i, row in enumerate(self.basis):
             f = self.equations.derivative[row]
@@ -106,7 +106,7 @@ class KernelSource:
         return "\n".join(lines) + "\n"
 
     def arrays(self) -> str:
-        """Source of the array functions that analyse saved states."""
+        """Source of the array functions used to analyse saved states."""
         equations = self.equations
         lines = ARRAYS_HEADER.format(faraday=self.faraday).splitlines()
         lines += [f"STATES = {tuple(self.states)!r}", f"PARAMETERS = {tuple(self.parameters)!r}"]
@@ -130,7 +130,9 @@ class KernelSource:
         lines += self._array_function("rates", rates, "Turnover rates [mol/m2/s] and affinities over RT.")
         water = {water_flow(m): value for m, value in equations.water_flows.items()}
         lines += self._array_function("water", water, "Volume flow into the inside of each membrane [m3/s].")
-        lines += self._array_function("gate_rests", equations.gate_rests, "Where each gate stands still by itself.")
+        lines += self._array_function(
+            "gate_rests", equations.gate_rests, "Steady-state value of each gate, everything else held constant."
+        )
         derivative = {s: equations.derivative[s] for s in self.basis}
         lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
         linear = {i: equations.derivative[s] for i, s in enumerate(self.basis)} | self.jacobian
@@ -140,7 +142,7 @@ class KernelSource:
         return "\n".join(lines) + "\n"
 
     def _neutrality(self) -> dict[str, dict[str, float]]:
-        """Charge that each independent state brings to a compartment which must stay neutral, by its potential."""
+        """Charge number per unit of each independent state in each electroneutral compartment, by its potential."""
         charges = dict(self.equations.structure.charges)
         found: dict[str, dict[str, float]] = {}
         for c in self.equations.structure.compartments:
@@ -153,9 +155,9 @@ class KernelSource:
         return found
 
     def _array_function(self, name: str, values: Mapping[Any, sp.Expr], doc: str) -> list[str]:
-        """A function of arrays ``state[..., i]`` and ``parameters[..., j]`` that returns a dictionary.
+        """Source of a function of arrays ``state[..., i]`` and ``parameters[..., j]`` that returns a dictionary.
 
-        Membrane potentials can be given instead of following from the state.
+        Its argument ``given`` replaces the membrane potentials computed from the state.
         """
         out = [f"r{i}" for i in range(len(values))]
         lines = ["", "", f"def {name}(state, parameters, given={{}}):", f'    """{doc}"""']
@@ -169,8 +171,6 @@ class KernelSource:
                 lines.append(f"    {assigned} = given.get({assigned!r}, {assigned})")
         items = ", ".join(f"{key!r}: {r}" for key, r in zip(values, out, strict=True))
         return [*lines, f"    return {{{items}}}"]
-
-    # -- pieces ---------------------------------------------------------------------------------
 
     def _arguments(self) -> list[str]:
         return self.states + self.parameters
@@ -194,7 +194,7 @@ class KernelSource:
         return function("linearisation", self._arguments(), body, out, doc)
 
     def _combine(self, weights: Sequence[float], stage_of: str, state: str) -> str:
-        """Text of ``sum_j weights[j] k_j`` for one state (dependent states: of their combination)."""
+        """Expression ``sum_j weights[j] k_j`` for one state."""
         text = ""
         for j, w in enumerate(weights):
             k = f"{stage_of}{j + 1}_{state}"
@@ -221,7 +221,7 @@ class KernelSource:
             "",
             "@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)",
             "def advance(work, task, calls):",
-            '    """Go on for that many attempted steps of all lanes; the number of lanes still busy."""',
+            '    """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""',
             "    busy = 1",
             "    max_steps = float(task.max_steps)",
             "    while calls > 0 and busy > 0:",
@@ -236,7 +236,7 @@ class KernelSource:
         return lines
 
     def _step(self, rows: Rows) -> list[str]:
-        """One step of a lane: new state, error, dense output, next step."""
+        """Source lines of one step of a lane: new state, error, dense output, next step."""
         states, basis, n, counts = self.states, self.basis, len(self.states), self._counts()
         lines = [f"        moved_on = work[{rows.accepted} * LANES + lane]"]
         for i, s in enumerate(states):

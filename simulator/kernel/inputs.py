@@ -1,4 +1,4 @@
-"""What a kernel is given for each run of a batch: numbers as arrays over runs."""
+"""Inputs of a kernel: arrays over the runs of a batch."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Numbers of a batch of runs, a lone run being a batch of one.
+    """Inputs for a batch of runs; a single run is a batch of one.
 
     Parameters
     ----------
     state, scale : ndarray, shape (runs, states)
-        Initial states and the sizes below which only absolute accuracy counts.
+        Initial states and their absolute error scales.
     parameters : ndarray, shape (runs, parameters)
         Parameter vectors at the start.
     end : ndarray, shape (runs,)
         End times [s].
     events : Schedule
-        What changes after the start.
+        Parameter changes after the start.
     settings : Run
-        Accuracy and limits, the same for all.
+        Accuracy and limits, shared by all runs.
     """
 
     state: np.ndarray
@@ -45,14 +45,14 @@ class Inputs:
 
     @classmethod
     def of(cls, model: Model, swept: Mapping[str, np.ndarray] | None = None) -> Inputs:
-        """Inputs of the runs with these values by dotted path, shape (runs,) each; of one run without any.
+        """Return the inputs of runs with these values by dotted path, shape (runs,) each; of one run if none is given.
 
-        All numbers are arrays, also where one would do: array and scalar functions may differ in the last bit.
+        Values are arrays even for a single run, because array and scalar functions may differ in the last bit.
 
         Raises
         ------
         ModelError
-            When the numbers of some run contradict each other.
+            If the values of some run contradict each other.
         """
         swept = swept or {}
         runs = len(next(iter(swept.values()))) if swept else 1
@@ -71,7 +71,7 @@ class Inputs:
     def integrated(
         self, program: Program | NothingMoves, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
     ) -> Integration:
-        """Integrate all runs, saving at the times [s]; `stopped` is asked now and then whether to give up."""
+        """Integrate all runs, saving at `times` [s]; `stopped` is polled, and cancels the unfinished runs if true."""
         return program.integrate(
             self.state,
             self.parameters,
@@ -87,14 +87,14 @@ class Inputs:
 
 
 def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
-    """States at t = 0, gates included: where the scenario starts them, or where they stand still by themselves.
+    """States at t = 0, gates included: their given start values, otherwise their steady state.
 
     Parameters
     ----------
     model : Model
-        Its equations are generated if they are not in the cache, where a gate needs them.
+        If it has gates, its equations are loaded from the cache, or generated.
     values : mapping, optional
-        Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, states)``.
+        Values by dotted path; arrays of shape ``(runs,)`` give a result of shape ``(runs, states)``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
     }
     axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
     state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
-    # A gate may depend on another one, which may depend on a third.
+    # Gates may depend on each other in a chain, at most as long as their number.
     for _ in names:
         rests = equations.gate_rests(state, parameters)
         for name in names:

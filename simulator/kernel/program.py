@@ -1,4 +1,4 @@
-"""A compiled kernel and the arrays it works on."""
+"""A compiled kernel and its results."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from simulator.kernel import cache
 from simulator.kernel.status import Status
 from simulator.kernel.workspace import LANES, Task
 
-#: Attempted steps of all lanes between two looks at whether the user wants to stop.
+#: Attempted steps of all lanes between two checks whether to stop.
 ATTEMPTS_PER_CALL = 20_000
 
 
 @dataclass(frozen=True)
 class Integration:
-    """What a kernel computed for a batch of runs.
+    """Results of a kernel for a batch of runs.
 
     Parameters
     ----------
     saved : ndarray, shape (runs, times, states)
         States at the save times; NaN after a run's end.
     final : ndarray, shape (runs, states)
-        Last good state.
+        Last valid state.
     status : ndarray of int, shape (runs,)
-        A :class:`~simulator.kernel.status.Status` each.
+        Codes of :class:`~simulator.kernel.status.Status`.
     time : ndarray, shape (runs,)
         Time reached [s].
     culprit : ndarray of int, shape (runs,)
-        Index of the state that made a run fail, -1 if none did.
+        Index of the state that made the run fail, -1 if none did.
     attempts : ndarray of int, shape (runs,)
         Attempted steps since the last event.
     """
@@ -60,14 +60,14 @@ class Program:
     def load(cls, path: Path, announce: Callable[[str], None]) -> Program:
         """Load the compiled kernel, or compile it.
 
-        A damaged cache (numba's index or data cut short) is thrown away and built again.
+        A damaged cache (numba's index or data truncated) is deleted and rebuilt.
         """
         if not any(path.parent.glob("__pycache__/kernel.advance-*.nbi")):
-            announce(f"compiling the kernel of this model (once; kept in {path.parent})")
+            announce(f"compiling the kernel of this model (once; cached in {path.parent})")
         try:
             return cls._ready(cache.load_module(path))
         except Exception:
-            announce("the compiled kernel cannot be loaded; building it anew")
+            announce("the cached kernel cannot be loaded; compiling it again")
             cache.forget_module(path)
             cache.forget_module(cache.shared_path("driver"))
             return cls._ready(cache.load_module(path))
@@ -100,7 +100,7 @@ class Program:
         Parameters
         ----------
         state, scale : ndarray, shape (runs, states)
-            Initial states and their absolute scales.
+            Initial states and their absolute error scales.
         parameters : ndarray, shape (runs, parameters)
             Parameter vectors until the first event.
         end : ndarray, shape (runs,)
@@ -116,7 +116,7 @@ class Program:
         max_steps : int
             Attempted steps between two events after which a run is given up.
         stopped : callable
-            Asked every few milliseconds whether to give up; runs that are not finished are cancelled then.
+            Called every few milliseconds; if it returns true, unfinished runs are cancelled.
         """
         runs, n = state.shape
         start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
@@ -155,7 +155,7 @@ class NothingMoves:
 
 @contextmanager
 def _garbage_left() -> Iterator[None]:
-    """Do without garbage collection: compiling makes millions of objects that are in use until its end."""
+    """Disable garbage collection while compiling: the millions of objects created are all live."""
     wanted = gc.isenabled()
     gc.disable()
     try:
@@ -169,7 +169,7 @@ def _garbage_left() -> Iterator[None]:
 def _linear_algebra_put_off() -> Iterator[None]:
     """Keep numba from importing SciPy's linear algebra when it first loads compiled code.
 
-    It only asks whether there is any, which takes longer than a run; there is, since SciPy is required.
+    Numba only tests whether it exists, which takes longer than a run; SciPy is a dependency, so it always does.
     """
     name = "scipy.linalg.cython_blas"
     modules: dict[str, Any] = sys.modules

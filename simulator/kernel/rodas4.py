@@ -1,4 +1,4 @@
-"""Coefficients of Rodas4: six stages, order 4 with an embedded 3, L-stable, stiffly accurate.
+"""Coefficients of Rodas4: six stages, order 4 with embedded order 3, L-stable, stiffly accurate.
 
 For ``M y' = f(y)`` with ``W = M/(h gamma) - J`` the stages are::
 
@@ -10,7 +10,7 @@ and inside the step, with theta in [0, 1]::
     y(theta) = (1 - theta) y + theta (y_new + (1 - theta)(c + theta d))
     c = sum_j D[0][j] k_j,   d = sum_j D[1][j] k_j
 
-Hairer & Wanner 1996, Solving Ordinary Differential Equations II, section VI.4 (second set of their code).
+Hairer & Wanner 1996, Solving Ordinary Differential Equations II, section VI.4 (second coefficient set in their code).
 """
 
 GAMMA = 0.25
@@ -38,5 +38,5 @@ D = (
     (-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386, -6.594389125716872),
 )
 
-#: Exponent of the step-size controller: one over the order of the error estimate plus one.
+#: Inverse exponent of the step-size controller: the order of the error estimate plus one.
 ERROR_ORDER = 4

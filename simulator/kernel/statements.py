@@ -1,7 +1,7 @@
-"""Expressions -> statements: straight-line code with common subexpressions taken out.
+"""Expressions -> statements: straight-line code with common subexpressions eliminated.
 
-The printed names ``exp``, ``log``, ``bern_value``, ``bern_slope`` and ``choose`` mean whatever the module they
-are printed into has under these names: compiled functions in a kernel, array functions beside it.
+The printed names ``exp``, ``log``, ``bern_value``, ``bern_slope`` and ``choose`` refer to the functions that the
+generated module imports: compiled ones in the kernel, array functions in the module ``arrays``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BERN_SLOPE = sp.Function("bern_slope")
 
 
 class KernelPrinter(PythonCodePrinter):
-    """Prints expressions with multiplications for small powers and this project's function names."""
+    """Printer that writes small powers as multiplications and uses this project's function names."""
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
@@ -58,7 +58,7 @@ PRINTER = KernelPrinter(
 
 
 def numeric_form(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """Rewrite special functions as the numeric ones, with as few exponentials as there can be."""
+    """Replace special functions by their numeric forms, with as few exponentials as possible."""
     bern = bern_symbol()
     arguments = {f.args[0] for e in expressions for f in e.atoms(bern)}
     replaced: dict[sp.Expr, sp.Expr] = {}
@@ -67,7 +67,7 @@ def numeric_form(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
         base = -x if mirrored else x
         value = BERN_VALUE(base, sp.exp(base))
         slope = BERN_SLOPE(base, value)
-        if mirrored:  # B(-x) = e^x B(x), which cancels nowhere
+        if mirrored:  # B(-x) = e^x B(x), free of cancellation
             value, slope = sp.exp(base) * value, -sp.exp(base) * (value + slope)
         replaced[bern(x, 0)] = value
         replaced[bern(x, 1)] = slope
@@ -76,7 +76,7 @@ def numeric_form(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
 
 
 def _share_exponentials(expressions: list[sp.Expr]) -> list[sp.Expr]:
-    """Write ``exp(-x)``, ``exp(2 x)`` as powers of ``exp(x)`` wherever that occurs."""
+    """Write ``exp(-x)``, ``exp(2 x)`` as powers of ``exp(x)`` where both occur."""
     powers: dict[sp.Expr, set[sp.Rational]] = {}
     for e in expressions:
         for f in e.atoms(sp.exp):
@@ -89,13 +89,13 @@ def _share_exponentials(expressions: list[sp.Expr]) -> list[sp.Expr]:
             replaced |= {
                 sp.exp(c * rest): sp.Pow(sp.exp(base * rest), c / base, evaluate=False) for c in numbers if c != base
             }
-    for _ in range(2):  # exponentials inside exponentials are not expected beyond one level
+    for _ in range(2):  # exponentials are nested at most once
         expressions = [e.xreplace(replaced) for e in expressions]
     return expressions
 
 
 def hoist(expressions: list[sp.Expr], constants: set[str]) -> tuple[dict[str, sp.Expr], list[sp.Expr]]:
-    """Take out what depends on constants only, so that a division by a parameter is done once a step."""
+    """Hoist subexpressions of constants only, so that a division by a parameter is done once per step."""
     names: dict[sp.Expr, sp.Symbol] = {}
 
     def is_constant(e: sp.Expr) -> bool:
@@ -124,10 +124,9 @@ def hoist(expressions: list[sp.Expr], constants: set[str]) -> tuple[dict[str, sp
 def statements(
     definitions: dict[str, sp.Expr], expressions: Sequence[sp.Expr], names: Sequence[str], constants: set[str]
 ) -> list[str]:
-    """Statements that compute `expressions` into `names`, the definitions they use first.
+    """Return statements that assign `expressions` to `names`, preceded by the definitions they use.
 
-    Subexpressions that occur several times, or that only depend on the names in `constants`, get a
-    temporary name.
+    Subexpressions that occur several times, or that depend only on `constants`, get a temporary name.
     """
     needed: dict[str, sp.Expr] = {}
     wanted = {s.name for e in expressions for s in e.free_symbols}
@@ -141,7 +140,7 @@ def statements(
     needed = dict.fromkeys([*hoisted, *needed], sp.Integer(0))
     values = dict(zip([*needed, *names], reduced, strict=True))
     lines: list[str] = []
-    # A temporary is written just before its first use, so that definitions come first where they can.
+    # A temporary is written just before its first use, so that definitions come as early as possible.
     pending = {t.name: value for t, value in temporaries}
 
     def write(name: str, value: sp.Expr) -> None:

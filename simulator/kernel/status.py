@@ -1,10 +1,10 @@
-"""How a run can end. The kernel never raises: it writes one of these codes, a time and a state."""
+"""Status codes of a run's end. The kernel never raises; it writes a code, a time and a state."""
 
 from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Codes of the contract, in the order in which data files store them."""
+    """Status codes, as stored in data files."""
 
     OK = 0
     MAX_STEPS = 1
@@ -17,16 +17,16 @@ class Status(IntEnum):
 
     @property
     def word(self) -> str:
-        """The status as files and tables spell it."""
+        """The status as written in files and tables."""
         return self.name.lower()
 
     @property
     def sentence(self) -> str:
-        """What happened, for a person."""
+        """Description of the status for the user."""
         return SENTENCES[self]
 
 
-#: The words by their codes in data files.
+#: Words of the statuses, indexed by code.
 STATUSES = tuple(status.word for status in Status)
 
 SENTENCES = {
@@ -35,7 +35,7 @@ SENTENCES = {
     Status.STEP_TOO_SMALL: "gave up: the error tolerance needs steps smaller than time can resolve",
     Status.NONFINITE: "a rate became infinite or undefined",
     Status.NEGATIVE_AMOUNT: "an amount would become negative",
-    Status.VOLUME_COLLAPSED: "a volume would shrink to nothing",
+    Status.VOLUME_COLLAPSED: "a volume would shrink to zero",
     Status.CONSERVATION_VIOLATED: "charge or mass was not conserved",
     Status.CANCELLED: "stopped by the user",
 }

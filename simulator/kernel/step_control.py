@@ -1,16 +1,16 @@
-"""Whether a step stands, and how long the next one is: from its error, and from what it has to land on.
+"""Accept or reject a step and choose the size of the next one, from its error and the next event.
 
-Without branches, for the step of all lanes at once; the driver calls the same functions for a single lane.
+Written without branches for all lanes at once; the driver calls the same functions for a single lane.
 """
 
 from simulator.kernel.rodas4 import ERROR_ORDER
 from simulator.kernel.vectormath import choose, exp, inlined, larger, log, smaller
 from simulator.kernel.workspace import STEPPING
 
-#: Factor by which a step may grow at once.
+#: Largest factor between successive steps.
 LARGEST_GROWTH = 8.0
 
-#: Part of the step at which the error would just pass that is dared.
+#: Safety factor on the step at which the error would just be accepted.
 SAFETY = 0.9
 
 _EXPONENT = -0.5 / ERROR_ORDER
@@ -18,22 +18,22 @@ _EXPONENT = -0.5 / ERROR_ORDER
 
 @inlined
 def misfit(error, new, old, rtol, scale):
-    """Square of a state's error in units of what is allowed."""
+    """Square of a state's error relative to its tolerance."""
     part = error / (larger(abs(old), abs(new)) * rtol + scale)
     return part * part
 
 
 @inlined
 def suggest(step, error):
-    """Step at which the error, given as the mean of the squares, would be what is allowed."""
+    """Step expected to meet the tolerance, with safety factor and bounded growth; `error` is a mean of squares."""
     return step * smaller(LARGEST_GROWTH, SAFETY * exp(_EXPONENT * log(error + 1e-30)))
 
 
 @inlined
 def plan(step, suggested, planned, rejected):
-    """Next step after an accepted one: not longer just after a rejection.
+    """Next step after an accepted one; it does not grow right after a rejection.
 
-    A step cut short to land somewhere says nothing against the longer one that was planned.
+    After a step shortened to land on a target, the longer planned step is kept.
     """
     kept = larger(suggested, planned) if step < planned else suggested
     return smaller(step, suggested) if rejected > 0.0 else kept
@@ -41,25 +41,25 @@ def plan(step, suggested, planned, rejected):
 
 @inlined
 def aim(planned, left):
-    """Next step, shortened so that it lands on what is so far away, without a last one that is tiny."""
+    """Next step, shortened to land on a target at distance `left`, or halved to avoid a tiny last step."""
     halved = 0.5 * left if planned > 0.5 * left else planned
     return left if planned >= left else halved
 
 
 @inlined
 def go_on(step, error, lowest, phase, time, due, target, planned, rejected, attempts, max_steps):
-    """What the step just attempted leads to, if it stands and passes nothing; else the driver decides.
+    """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns
     -------
     good : float
-        1 if the step may stand: its error is allowed and nothing has run out, else 0.
+        1 if the error is within tolerance and no amount or volume has run out, else 0.
     suggested : float
-        Step that the error suggests.
+        Step suggested by the error.
     accepted : float
-        1 if the lane just goes on, else 0; then the rest is as it was, but for the attempts.
+        1 if the step is accepted here, else 0; then the values below are unchanged, except `attempts`.
     attempts, time, planned, rejected, step : float
-        For the next attempt.
+        Values for the next attempt.
     """
     passed = 1.0 if error <= 1.0 else 0.0
     good = passed if lowest >= 0.0 else 0.0

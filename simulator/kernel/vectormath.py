@@ -1,7 +1,7 @@
-"""Branch-free exponential and logarithm that the compiler can turn into vector code.
+"""Branch-free exponential and logarithm that the compiler can vectorise.
 
 The C library's versions do not vectorise in a loop. Both are within two units in the last place of the
-true value over the range in which the kernel uses them (tested against mpmath).
+true value over the range used by the kernel (tested against mpmath).
 """
 
 from typing import Any
@@ -12,27 +12,27 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-#: Vectors that are worked on side by side.
+#: Number of vectors interleaved in a loop.
 INTERLEAVED = 2
 
-#: "reassoc" would undo the rounding tricks below, "nnan" and "ninf" would make NaN checks lie.
+#: Without "reassoc", which would undo the rounding tricks below, and "nnan" and "ninf", which would break NaN checks.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
-#: Options of all compiled code: no Python exceptions, and no reference counting, for nothing here allocates.
+#: Options of all compiled code: no Python exceptions; no reference counting, because nothing allocates.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt": False}
 
-#: And of what only compiled code calls: no door for Python or C to come in by, which takes longer than the rest.
+#: Options for functions called only from compiled code: no Python or C wrappers, whose compilation dominates.
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# Two vectors side by side: a step is one long chain of dependent operations, and a second chain fills the gaps.
+# A step is one long chain of dependent operations; interleaving a second one hides their latency.
 llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
 
-#: Doubles in the widest vector that is used: AVX-512, or AVX2 and two NEON vectors.
+#: Doubles per vector: 8 with AVX-512, otherwise 4 (AVX2, or two NEON vectors).
 WIDTH = 8 if llvm.get_host_cpu_features().get("avx512f") else 4
 
 CONFIG: Any = nb.config
 if CONFIG.CPU_FEATURES is None and WIDTH == 8:
-    # LLVM shies away from full-width vectors for the sake of scalar code around them; here there is little.
+    # LLVM avoids full-width vectors because they slow down scalar code around them; here there is little of it.
     CONFIG.CPU_FEATURES = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
 
 #: 1.5 * 2^52: adding it rounds a double to an integer kept in its low bits.
@@ -72,7 +72,7 @@ def _exp(x):
 
 
 def _log(x):
-    """Natural logarithm: exponent apart, then ``2 atanh((m - 1)/(m + 1))`` for ``m`` near 1.
+    """Natural logarithm: exponent split off, then ``2 atanh((m - 1)/(m + 1))`` for ``m`` near 1.
 
     ``log(0)`` is -inf, a negative or infinite argument gives NaN; subnormal numbers are not handled.
     """
@@ -102,20 +102,20 @@ def _choose(d, above, below):
 
 
 def _larger(x, y):
-    """The larger of two numbers; `x` if one of them is none."""
+    """The larger of two numbers; `x` if one of them is NaN."""
     return y if y > x else x
 
 
 def _smaller(x, y):
-    """The smaller of two numbers; `x` if one of them is none."""
+    """The smaller of two numbers; `x` if one of them is NaN."""
     return y if y < x else x
 
 
 @intrinsic
 def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
-    """``x y + z``, in one instruction where the machine has it.
+    """``x y + z``, as one instruction where the machine has it.
 
-    The compiler would find these by itself, but half as many operations are compiled much faster.
+    The compiler would fuse the operations itself, but half as many operations compile much faster.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -127,7 +127,7 @@ def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     return nb.float64(nb.float64, nb.float64, nb.float64), generate
 
 
-#: Compiles a small function so that it melts into its caller.
+#: Decorator that compiles a small function to be inlined into its callers.
 inlined = nb.njit(**OPTIONS, **INNER, forceinline=True)
 
 exp = inlined(_exp)

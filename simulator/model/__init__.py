@@ -1,1 +1,1 @@
-"""A scenario as equations and as numbers; no compiled code and no disk."""
+"""A scenario as equations and numbers; without compiled code or disk access."""

@@ -1,9 +1,9 @@
-"""What a scenario's laws may not do by thermodynamics, found before anything is run.
+"""Find laws that violate thermodynamics, before a run.
 
-A reversible law obeys detailed balance by form. An irreversible one gives a net rate of its own, which
-may well point against its affinity: a pump past the potential at which it stalls, or a passive law that carries
-something uphill for nothing. Both are judged by their numbers at the start; a law without a source of energy
-whose rate does not vanish where its affinity does is named whatever the numbers.
+A reversible law obeys detailed balance by construction. An irreversible law states its net rate, which can
+oppose its affinity: a pump past its stall potential, or a passive law that moves a species uphill. Both are checked
+with the values at the start. A law without an energy source whose rate is nonzero at zero affinity is reported
+whatever the values.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure
 from simulator.physics.electrochemistry import electrochemical_difference
 
-#: Affinity over RT that is still rounding.
+#: Affinity over RT that may be rounding error.
 UNNOTICED = 1.0e-6
 
 
 def inadmissible(model: Model) -> dict[str, str]:
-    """What breaks detailed balance at the start, by the key of the mechanism."""
+    """Return the violations of thermodynamics at the start, by the key of the mechanism."""
     found: dict[str, str] = {}
     state = _Start(model)
     for m in model.structure.membranes:
@@ -39,7 +39,7 @@ def inadmissible(model: Model) -> dict[str, str]:
 
 
 class _Start:
-    """Concentrations and potentials at t = 0, as laws ask for them."""
+    """Concentrations and potentials at t = 0, as arguments of laws."""
 
     def __init__(self, model: Model):
         self.model, self.contents = model, model.contents()
@@ -51,21 +51,21 @@ class _Start:
         self.charges = dict(model.structure.charges)
 
     def concentration(self, compartment: str, species: str) -> float:
-        """Concentration [mol/m3] after water that crosses at once has moved."""
+        """Concentration [mol/m3] after instantaneous water equilibration."""
         given = self.model.values[f"compartments.{compartment}.concentrations.{species}"]
         if self.model.structure.compartment(compartment).volume != "osmotic":
             return float(given)
         return float(given * self.contents.volume(compartment) / self.contents.balanced_volume(compartment))
 
     def problems(self, m: MembraneStructure, mechanism: Mechanism, law: Law) -> Iterator[str]:
-        """What is wrong with an irreversible law, as clauses."""
+        """Yield the problems of an irreversible law, each a clause of a sentence."""
         moved = mechanism.moves
         sides = {s: (self.concentration(m.inside, s), self.concentration(m.outside, s)) for s in moved}
         v = self.potential[m.name]
         if not law.atp and self._rate(m, mechanism, law, self._balanced(moved, sides, v)) != 0.0:
             yield (
-                "is passive and irreversible: it breaks detailed balance, for it still runs where nothing drives it, "
-                "so no equilibrium exists (state the forward rate and let it be reversible)"
+                "has no energy source but a nonzero rate at zero affinity, so the model has no equilibrium "
+                "(give the forward rate and declare the law reversible)"
             )
         rate = self._rate(m, mechanism, law, sides)
         forces = (
@@ -76,16 +76,16 @@ class _Start:
         if math.isfinite(affinity) and rate * affinity < 0.0 and abs(affinity) > UNNOTICED:
             if law.atp:
                 yield (
-                    f"runs past its stall at the start: moving its ions costs {abs(affinity):.3g} RT more than ATP "
-                    "gives, and its rate law does not know"
+                    f"runs past its stall potential at the start: the transport needs {abs(affinity):.3g} RT more than "
+                    "ATP supplies, and its rate law does not stop it"
                 )
             else:
-                yield f"runs uphill at the start, against {abs(affinity):.3g} RT, with nothing to pay for it"
+                yield f"runs uphill at the start, against {abs(affinity):.3g} RT, without an energy source"
 
     def _balanced(
         self, moved: Mapping[str, int], sides: Mapping[str, tuple[float, float]], v: float
     ) -> dict[str, tuple[float, float]]:
-        """The same outside, and inside what each species would have where nothing drives it."""
+        """Concentrations inside at electrochemical equilibrium with those outside, and those outside."""
         return {s: (sides[s][1] * math.exp(-self.charges[s] * v / self.thermal), sides[s][1]) for s in moved}
 
     def _rate(

@@ -1,6 +1,6 @@
-"""What each compartment holds and how large everything is at t = 0: the scenario's numbers, one kind each.
+"""Amounts and sizes at t = 0.
 
-Numbers come by dotted path; any of them may be an array of shape (runs,), and then so are the results.
+Values are looked up by dotted path. Where some have the shape (runs,), so do the results.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Contents:
-    """Sizes and contents of a scenario's compartments at t = 0, SI.
+    """Amounts and sizes of a scenario's compartments and membranes at t = 0, SI.
 
     Parameters
     ----------
     scenario : Scenario
-        What the user said.
+        The user's description of the model.
     structure : Structure
-        What decides the equations.
+        The structure of its equations.
     values : mapping
-        Numbers by dotted path.
+        Values by dotted path.
     """
 
     scenario: Scenario
@@ -41,7 +41,7 @@ class Contents:
         return self.scenario.thermal_voltage_at(self.values["temperature"])
 
     def volume(self, compartment: str) -> Any:
-        """Volume [m3] as given."""
+        """Volume [m3] given in the scenario."""
         key = f"compartments.{compartment}"
         if f"{key}.geometry.sphere.radius" in self.values:
             return sphere_volume(self.values[f"{key}.geometry.sphere.radius"])
@@ -60,7 +60,7 @@ class Contents:
         return cylinder_area(self.values[f"{key}.cylinder.radius"], self.values[f"{key}.cylinder.length"])
 
     def balanced_volume(self, compartment: str) -> Any:
-        """Volume [m3] at t = 0: as given, or where water that crosses at once has balanced the contents."""
+        """Volume [m3] at t = 0: as given, or after instantaneous water equilibration."""
         given = self.volume(compartment)
         if self.structure.compartment(compartment).volume != "osmotic":
             return given
@@ -72,7 +72,7 @@ class Contents:
         return solute[compartment] / sum(solute.values()) * sum(self.volume(c) for c in group)
 
     def balanced_area(self, membrane: str) -> Any:
-        """Area [m2] at t = 0, after water that crosses at once has moved."""
+        """Area [m2] at t = 0, after instantaneous water equilibration."""
         m = next(m for m in self.structure.membranes if m.name == membrane)
         area = self.area(membrane)
         if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
@@ -92,7 +92,7 @@ class Contents:
         return given * self.volume(compartment)
 
     def solute(self, compartment: str) -> Any:
-        """All solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
+        """Total solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
         bath = self.structure.compartment(compartment).volume == "bath"
         size = 1.0 if bath else self.volume(compartment)
         listed = self.structure.compartment(compartment).species

@@ -1,13 +1,13 @@
-"""Structure -> equations: the model's right-hand side and everything it is made of, in SymPy.
+"""Structure -> equations: the model's right-hand side and its terms, in SymPy.
 
-A mechanism is one turnover ``v`` [mol/m2/s] and one stoichiometry ``N``; all else is bookkeeping::
+Each mechanism has one turnover rate ``v`` [mol/m2/s] and one stoichiometry ``N``; the rest follows::
 
     dn_(c,s)/dt = sum_m A_m N[(c,s),m] v_m              amounts [mol]
     dq_c/dt     = F sum_s z_s dn_(c,s)/dt               charge of a free compartment [C]
     q_c         = sum_m C_m A_m (phi_c - phi_other)     potentials [V] from charges
     0           = sum_m A_m sum_s z_s N[(c,s),m] v_m    the same compartment, electroneutral
 
-Reversible laws state the forward rate; the backward one is ``forward exp(-affinity/RT)``.
+Reversible laws state the forward rate; the backward rate is ``forward exp(-affinity/RT)``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.geometry import AREA_POWERS
 from simulator.physics.special import bern_symbol
 
-#: Faraday constant as a symbol; generated code gives it its value.
+#: Faraday constant as a symbol; generated code assigns its value.
 FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)
 
 
@@ -56,7 +56,7 @@ class Turnover:
     net, forward, backward : Expr
         `backward` is None for an irreversible law, whose `forward` is the net rate.
     affinity : Expr
-        Free energy that one turnover gives off, over RT; ATP included.
+        Free energy released per turnover, over RT, including that of ATP.
     stoichiometry, outside : dict of str to int
         Molecules entering the inside, and the outside, per turnover.
     charge : int
@@ -79,7 +79,7 @@ class Equations:
     structure: Structure
 
     def symbol(self, name: str) -> sp.Symbol:
-        """A state, a parameter or a definition; the algebra may use that most of them are positive."""
+        """Symbol of a state, a parameter or a definition; declared positive where possible, for simplification."""
         signed = name in self.structure.signed
         return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
 
@@ -90,10 +90,10 @@ class Equations:
 
     @cached_property
     def definitions(self) -> dict[str, sp.Expr]:
-        """Named quantities that follow from states and parameters, each in terms of earlier ones.
+        """Quantities computed from states and parameters, by name, each in terms of earlier ones.
 
-        Volumes ``w``, areas, concentrations ``c`` and membrane potentials ``v``: where one is a state or a
-        parameter already it needs no definition.
+        They are the volumes ``w``, areas, concentrations ``c``, membrane potentials ``v`` and instantaneous gates
+        that are neither states nor parameters.
         """
         found: dict[str, sp.Expr] = {}
         for group in self.structure.osmotic_groups:
@@ -113,7 +113,7 @@ class Equations:
         return found | self._instantaneous_gates()
 
     def _instantaneous_gates(self) -> dict[str, sp.Expr]:
-        """Gates that follow at once, those that others depend on first."""
+        """Instantaneous gates, each after those it depends on."""
         rests = {name: self.gate_rests[name] for name, (_, _, g) in self.structure.gates.items() if g.at_once}
         found: dict[str, sp.Expr] = {}
         while rests:
@@ -124,7 +124,7 @@ class Equations:
         return found
 
     def _osmotic_volumes(self, group: tuple[str, ...]) -> dict[str, sp.Expr]:
-        """Volumes of compartments between which water is always at rest."""
+        """Volumes of compartments between which water is always equilibrated."""
         soft = [c for c in group if self.structure.compartment(c).volume == "osmotic"]
         baths = [c for c in group if self.structure.compartment(c).volume == "bath"]
         if not soft:
@@ -134,7 +134,7 @@ class Equations:
         return {volume(c): self.osmoles(c) / common for c in soft}
 
     def osmoles(self, compartment: str) -> sp.Expr:
-        """All solute [mol] in a free compartment."""
+        """Total solute [mol] in a free compartment."""
         species = self.structure.compartment(compartment).species
         return sp.Add(*(self.symbol(amount(compartment, s)) for s in species), self.symbol(impermeant(compartment)))
 
@@ -165,7 +165,7 @@ class Equations:
         return found
 
     def slope(self, expression: sp.Expr, state: str) -> sp.Expr:
-        """Derivative of an expression by a state, through the definitions it uses."""
+        """Total derivative of an expression with respect to a state, including the definitions it uses."""
         total = sp.diff(expression, self.symbol(state))
         for name in self._used(expression):
             inner = self._definition_slope(name, state)
@@ -219,7 +219,7 @@ class Equations:
         )
 
     def _concentration_powers(self, m: MembraneStructure, mechanism: Mechanism) -> list[tuple[sp.Expr, int]]:
-        """Concentrations, or their ratios inside to outside, whose powers make up the affinity."""
+        """Concentrations, or their ratios inside to outside, with their exponents in exp(-affinity/RT)."""
         found: list[tuple[sp.Expr, int]] = []
         for s in mechanism.species:
             inside, outside = (self.symbol(concentration(c, s)) for c in (m.inside, m.outside))
@@ -230,11 +230,11 @@ class Equations:
         return found
 
     def _value(self, rate: Rate, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
-        """A rate of a mechanism or of its gates in the equations' own names."""
+        """A rate of a mechanism or of one of its gates, in the symbols of the equations."""
         return sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
 
     def _argument(self, name: str, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
-        """The expression that a rate law's argument stands for."""
+        """Expression for an argument of a rate function."""
         if name == "faraday":
             return FARADAY_SYMBOL
         if name == "z":
@@ -254,7 +254,7 @@ class Equations:
 
     @cached_property
     def gate_rests(self) -> dict[str, sp.Expr]:
-        """Where each gate stands still while all else stays as it is."""
+        """Steady-state value of each gate, everything else held constant."""
         return {
             name: gate.resting(lambda rate, m=m, mechanism=mechanism: self._value(rate, m, mechanism))  # type: ignore[misc]
             for name, (m, mechanism, gate) in self.structure.gates.items()
@@ -262,7 +262,7 @@ class Equations:
 
     @cached_property
     def derivative(self) -> dict[str, sp.Expr]:
-        """Right-hand side by state; for an electroneutral potential the net inward current over F."""
+        """Right-hand side by state; for an electroneutral potential, the net inward current over F."""
         rates = {
             f"{m.name}.{mechanism.label}": self.symbol(area(m.name)) * self.turnovers[m.name, mechanism.label].net
             for m in self.structure.membranes
@@ -277,7 +277,7 @@ class Equations:
 
     @cached_property
     def water_flows(self) -> dict[str, sp.Expr]:
-        """Volume flow [m3/s] into the inside of each membrane that lets water through at a finite rate."""
+        """Volume flow [m3/s] into the inside of each membrane with finite water permeability."""
         return {
             m.name: self.symbol(water_permeability(m.name))
             * self.symbol(area(m.name))
@@ -288,16 +288,16 @@ class Equations:
 
     @cached_property
     def differential(self) -> tuple[bool, ...]:
-        """Whether each state has a time derivative; the others (potentials) solve an equation."""
+        """Whether each state has a time derivative; the others (potentials) solve an algebraic equation."""
         return tuple(name not in self.structure.states_of["potential"] for name in self.structure.states)
 
     @cached_property
     def dependent(self) -> dict[str, dict[str, sp.Expr]]:
-        """States whose derivative is a constant combination of other states' derivatives.
+        """States whose derivative is a constant linear combination of other states' derivatives.
 
-        These are the linear invariants (charge, total amounts, total water). The kernel advances a
-        dependent state by that very combination of the others' increments, so what is conserved is
-        conserved to rounding, and its linear algebra shrinks.
+        They correspond to linear invariants (charge, total amounts, total water). The kernel increments a
+        dependent state by the same combination of the other increments, which conserves the invariants to
+        rounding error and reduces the size of the linear systems.
         """
         names = [n for n, differential in zip(self.structure.states, self.differential, strict=True) if differential]
         columns = list(dict.fromkeys(column for name in names for column in self.flows[name]))
@@ -321,9 +321,9 @@ class Equations:
 
     @cached_property
     def flows(self) -> dict[str, dict[str, int]]:
-        """How often each elementary flow (a mechanism, or a membrane's water) counts in each state.
+        """Coefficient of each elementary flow (of a mechanism, or of a membrane's water) in each state's equation.
 
-        For a charge, or the condition on an electroneutral potential, that is in units of F.
+        In units of F for a charge or for the equation of an electroneutral potential.
         """
         rows: dict[str, dict[str, int]] = {name: {} for name in self.structure.states}
         rows |= {name: {name: 1} for name in rows if name in self.gate_changes or name == CLOCK}
@@ -346,10 +346,10 @@ class Equations:
 
 
 def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
-    """``forward (1 - e^uphill)`` when `forward` is ``coefficient * bern(uphill)``: minus coefficient * uphill.
+    """Simplify ``forward (1 - e^uphill)`` to ``-coefficient uphill`` if `forward` is ``coefficient bern(uphill)``.
 
-    ``bern(x) (e^x - 1) = x`` is an identity that the algebra system does not know; it keeps a law such
-    as the ohmic leak free of cancellation.
+    Return None otherwise. SymPy does not know the identity ``bern(x) (e^x - 1) = x``, which avoids
+    cancellation in laws such as the ohmic leak.
     """
     for candidate in forward.atoms(bern_symbol()):
         x = candidate.args[0]
@@ -361,9 +361,9 @@ def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
 
 
 def argument_name(argument: str, m: MembraneStructure, mechanism: Mechanism) -> str:
-    """What a rate law's argument is called in the equations; see :mod:`simulator.mechanisms.law`.
+    """Name in the equations of an argument of a rate function; see :mod:`simulator.mechanisms.law`.
 
-    Numbers that belong to no state and no parameter (``z``, ``faraday``, ``temperature``) keep their name.
+    Arguments that are neither states nor parameters (``z``, ``faraday``, ``temperature``) keep their names.
     """
     law = mechanism.law
     if any(p.name == argument for p in law.parameters):

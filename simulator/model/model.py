@@ -1,8 +1,8 @@
-"""Scenario -> Model: which states there are, which parameters, and their numbers.
+"""Scenario -> Model: the states, the parameters and their values.
 
-The *structure* (what is connected to what, which laws) decides the equations and so the kernel; the
-*numbers* (initial state, parameter vector, protocol) never do. This module needs no symbolic algebra:
-a scenario whose kernel is in the cache runs without it.
+The *structure* (connections and laws) determines the equations and hence the kernel; the *values* (initial
+state, parameter vector, protocol) do not. This module needs no symbolic algebra, so a scenario whose kernel
+is cached runs without it.
 
 Sign convention: see :mod:`simulator.physics.electrochemistry`.
 """
@@ -23,16 +23,16 @@ from simulator.model.start import capacitances, capacitor_charges, check_solute,
 from simulator.model.structure import Structure, structure_of
 from simulator.scenario.scenario import Scenario
 
-#: Amount scale [mol/m3] below which the error control stops caring about relative accuracy (0.1 uM).
+#: Concentration [mol/m3] that sets the absolute error scale of amounts (0.1 uM).
 TRACE_CONCENTRATION = 1.0e-4
 
-#: Open fraction below which the error control stops caring about relative accuracy.
+#: Open fraction that sets the absolute error scale of gates.
 GATE_SCALE = 1.0e-2
 
-#: Unbalanced charge [mol/m3] that is worth a remark.
+#: Unbalanced charge [mol/m3] above which a remark is made.
 WORTH_A_REMARK = 1.0
 
-#: Relative change of a given volume that is not worth a warning.
+#: Relative change of a given volume up to which no remark is made.
 UNNOTICED = 1.0e-3
 
 
@@ -46,14 +46,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Model:
-    """A scenario's structure and its numbers.
+    """A scenario's structure and values.
 
     Parameters
     ----------
     scenario : Scenario
-        What the user said.
+        The user's description of the model.
     structure : Structure
-        What decides the equations.
+        The structure of its equations.
     """
 
     scenario: Scenario
@@ -66,29 +66,29 @@ class Model:
 
     @cached_property
     def values(self) -> dict[str, float]:
-        """Every number of the scenario by dotted path, SI."""
+        """All values of the scenario by dotted path, SI."""
         return self.scenario.quantities()
 
     def contents(self, values: Values | None = None) -> Contents:
-        """What the compartments hold at t = 0; `values` replaces the scenario's numbers."""
+        """Amounts and sizes at t = 0; `values` replaces the scenario's values."""
         return Contents(self.scenario, self.structure, self.values if values is None else values)
 
     def remarks(self) -> dict[str, str]:
-        """What a user may not have meant, by key: charge without a carrier, volumes that water balances at once."""
+        """Return remarks by key: unbalanced charge, and volumes that change by instantaneous water equilibration."""
         contents, found = self.contents(), {}
         for c in self.structure.compartments:
             missing = unbalanced_charge(contents, c.name)
             if abs(missing) > WORTH_A_REMARK:
                 found[f"compartments.{c.name}.concentrations"] = (
-                    f"{abs(missing):.4g} mM of {'positive' if missing > 0 else 'negative'} charge has no counterpart; "
-                    "fixed charge without osmotic weight is taken to make up for it (an impermeant can say what it is)"
+                    f"{abs(missing):.4g} mM of {'positive' if missing > 0 else 'negative'} charge is not balanced; "
+                    "fixed charge without osmotic effect is assumed to balance it (add an impermeant to specify it)"
                 )
             if c.volume == "osmotic":
                 given, balanced = contents.volume(c.name), contents.balanced_volume(c.name)
                 if abs(balanced / given - 1.0) > UNNOTICED:
                     found[f"compartments.{c.name}"] = (
-                        f"water crosses at once, so the volume starts at {balanced / given:.4g} times the one given, "
-                        f"and the concentrations at {given / balanced:.4g} times"
+                        f"water equilibrates instantly: the volume starts at {balanced / given:.4g} times the given "
+                        f"one, and the concentrations at {given / balanced:.4g} times"
                     )
         return found
 
@@ -98,19 +98,19 @@ class Model:
         Parameters
         ----------
         values : mapping, optional
-            Numbers by dotted path; arrays of shape ``(runs,)`` give a result of ``(runs, parameters)``.
+            Values by dotted path; arrays of shape ``(runs,)`` give a result of shape ``(runs, parameters)``.
         """
         return parameter_vector(self.contents(values))
 
     def events(self) -> tuple[Event, ...]:
-        """The protocol as parameter vectors, in order of time."""
+        """Events of the protocol as parameter vectors, in order of time."""
         found = schedule(self.scenario, self.structure, self.values, 1)
         return tuple(map(Event, found.time[0].tolist(), found.parameters[0]))
 
     def initial_state(self, values: Values | None = None) -> np.ndarray:
         """State at t = 0: amounts [mol], charges [C] (or potentials [V]), gates, the clock [s], volumes [m3].
 
-        Gates are 0 here; where they stand takes the equations (:func:`simulator.kernel.inputs.initial_states`).
+        Gates are 0 here: their initial values need the equations (:func:`simulator.kernel.inputs.initial_states`).
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Model:
         return stacked([state[name] for name in self.structure.states])
 
     def scales(self, values: Values | None = None) -> np.ndarray:
-        """Size of each state below which only absolute accuracy counts (same shape as the state)."""
+        """Absolute error scale of each state (same shape as the state)."""
         contents = self.contents(values)
         thermal = contents.thermal_voltage()
         out: list[Any] = []

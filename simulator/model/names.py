@@ -1,8 +1,8 @@
-"""What the states, the parameters and the defined quantities of a model are called."""
+"""Names of a model's states, parameters and defined quantities."""
 
 from __future__ import annotations
 
-#: State: time since the start, in models with a law that depends on it.
+#: State: time since the start, in models with a law that depends on time.
 CLOCK = "time"
 
 #: Parameter: free energy of ATP hydrolysis over RT, in models with a mechanism that uses ATP.
@@ -18,7 +18,7 @@ def amount(compartment: str, species: str) -> str:
 
 
 def concentration(compartment: str, species: str) -> str:
-    """Name of a concentration: a parameter in a bath, else amount over volume."""
+    """Name of a concentration: a parameter in a bath, otherwise amount over volume."""
     return f"c_{compartment}_{species}"
 
 
@@ -63,7 +63,7 @@ def capacitance(membrane: str) -> str:
 
 
 def water_permeability(membrane: str) -> str:
-    """Name of a membrane's permeability to water times the molar volume of water."""
+    """Name of a membrane's water permeability times the molar volume of water."""
     return f"water_permeability_{membrane}"
 
 

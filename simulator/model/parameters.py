@@ -1,4 +1,4 @@
-"""The numbers of a scenario as the parameter vector of its model."""
+"""Parameter vector of a model from the values of its scenario."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
     Parameters
     ----------
     contents : Contents
-        The numbers of the scenario; arrays of shape ``(runs,)`` among them give one vector per run.
+        Amounts and sizes of the scenario; values of shape ``(runs,)`` give one vector per run.
     clamps : mapping, optional
-        Conductance [S/m2] and command potential [V] of the clamp of each clamped membrane.
+        Conductance [S/m2] and command potential [V] of the clamp, by clamped membrane.
     """
     values, structure = contents.values, contents.structure
     thermal = contents.thermal_voltage()

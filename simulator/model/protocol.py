@@ -1,4 +1,4 @@
-"""The protocol of each run as numbers: times at which parameters change, and the parameters from then on."""
+"""The protocol of each run: times at which parameters change, and the parameter vectors from then on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Schedule:
     Parameters
     ----------
     time : ndarray, shape (runs, events)
-        Times [s], rising in each run; infinite where a run has fewer events than others.
+        Times [s], increasing in each run; padded with inf where a run has fewer events than others.
     parameters : ndarray, shape (runs, events, parameters)
         Parameter vectors from each event on.
     """
@@ -34,7 +34,7 @@ class Schedule:
     parameters: np.ndarray
 
     def after_start(self, parameters: np.ndarray) -> tuple[np.ndarray, Schedule]:
-        """Parameters at the start, those of events at t = 0 among them, and the events after it."""
+        """Return the parameters at the start, events at t = 0 applied, and the later events."""
         if not self.time.shape[1] or not np.any(self.time[:, 0] <= 0.0):
             return parameters, self
         now = self.time[:, 0] <= 0.0
@@ -45,10 +45,10 @@ class Schedule:
         return parameters, Schedule(time, np.take_along_axis(self.parameters, places[:, :, None], axis=1))
 
     def at(self, time: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        """Parameters in force up to each time, shape (runs, times, parameters); times is 1 where nothing changes.
+        """Parameters in force until each time, shape (runs, times, parameters); (runs, 1, parameters) without events.
 
-        A state saved at the very moment of an event still belongs to what went before; an event at
-        t = 0 belongs to the start.
+        A state saved at the time of an event belongs to the parameters before it; an event at t = 0 belongs
+        to the start.
         """
         if not self.time.shape[1]:
             return parameters[:, None]
@@ -61,14 +61,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that happens once: an event, or the begin or end of one of its pulses."""
+    """One change of the parameters: an event, or the beginning or end of one of its pulses."""
 
     event: int
     pulse: int = 0
     begins: bool = True
 
     def time(self, values: Values) -> Any:
-        """When it happens [s]."""
+        """Time of the change [s]."""
         key = f"protocol.{self.event}"
         time = values[f"{key}.at"]
         if self.pulse:
@@ -77,7 +77,7 @@ class Moment:
 
 
 def _moments(scenario: Scenario) -> Iterator[Moment]:
-    """All that happens in a protocol, in the order in which it stands there."""
+    """All changes of a protocol, in the order in which it lists them."""
     for i, event in enumerate(scenario.protocol):
         if not isinstance(event, SetEvent) or event.lasting is None:
             yield Moment(i)
@@ -88,7 +88,7 @@ def _moments(scenario: Scenario) -> Iterator[Moment]:
 
 
 def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int) -> Schedule:
-    """Events of runs whose values are given by dotted path, as numbers or arrays of shape (runs,)."""
+    """Return the events of runs; `values` are by dotted path, numbers or arrays of shape (runs,)."""
     moments = tuple(_moments(scenario))
     width = len(structure.parameters)
     if not moments:
@@ -97,7 +97,7 @@ def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int
     order = np.argsort(times, axis=1, kind="stable")
     sorted_times = np.take_along_axis(times, order, axis=1)
     last = np.append(np.diff(sorted_times, axis=1) != 0.0, np.ones((runs, 1), dtype=bool), axis=1)
-    # Runs whose events come in the same order, the same of them at once, are computed together.
+    # Runs with the same order of events and the same simultaneous events are computed together.
     patterns, pattern_of = np.unique(np.concatenate([order, last], axis=1), axis=0, return_inverse=True)
     most = int(np.max(patterns[:, len(moments) :].sum(axis=1)))
     found = Schedule(np.full((runs, most), np.inf), np.zeros((runs, most, width)))
@@ -121,7 +121,7 @@ def _of(value: Any, members: np.ndarray, runs: int) -> Any:
 def _applied(
     scenario: Scenario, structure: Structure, values: dict[str, Any], moments: list[Moment]
 ) -> Iterator[np.ndarray]:
-    """Parameters after each moment in turn; pulses lie over what is set for good."""
+    """Yield the parameters after each moment; active pulses override permanent settings."""
     values = dict(values)
     clamps: dict[str, tuple[Any, Any]] = {}
     pulses: dict[int, dict[str, Any]] = {}

@@ -1,7 +1,7 @@
-"""Charge and potential at t = 0: which follows from which, and what must not contradict.
+"""Charges and potentials at t = 0, and checks that the scenario's values are consistent.
 
-A compartment whose impermeant charge is given gets its potential from its composition; any other takes the
-potential given for one of its membranes, and its charge follows.
+If the impermeant charge of a compartment is given, its potential follows from its composition. Otherwise the
+potential is that given for one of its membranes, and the charge follows.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from simulator.errors import ModelError
 from simulator.model.contents import Contents
 from simulator.model.structure import capacitance_matrix, held_potentials
 
-#: Disagreement [V] between given potential and given composition that is still rounding.
+#: Tolerance [V] between a given potential and the one that follows from the composition.
 POTENTIAL_AGREES = 1.0e-6
 
 
 def initial_potentials(contents: Contents) -> dict[str, Any]:
-    """Potential [V] of each compartment that has one of its own, at t = 0.
+    """Potential [V] of each free (not grounded) compartment at t = 0.
 
-    A compartment whose impermeant charge is given gets its potential from its composition; any
-    other takes the potential given for one of its membranes.
+    If the impermeant charge of a compartment is given, its potential follows from its composition. Otherwise it
+    is that given for one of its membranes.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def initial_potentials(contents: Contents) -> dict[str, Any]:
     free = [c.name for c in contents.structure.compartments if c.potential == "free"]
     rows: list[list[Any]] = []
     right: list[Any] = []
-    # One equation each ties a compartment to the ground, directly or through others that are tied already.
+    # Each equation ties a compartment to ground, directly or through compartments already tied.
     tied = {c.name: c.name if c.potential == "free" else "" for c in contents.structure.compartments}
 
     def tie(one: str, other: str, row: list[Any], value: Any) -> None:
@@ -62,7 +62,7 @@ def initial_potentials(contents: Contents) -> dict[str, Any]:
 
 
 def impermeant_charge(contents: Contents, compartment: str) -> float:
-    """Charge number of the impermeant solute, the one that ``auto`` stands for included."""
+    """Charge number of the impermeant solute, with ``auto`` resolved; NaN if there is none or it is undetermined."""
     spec = contents.scenario.compartments[compartment].impermeant
     if spec is None:
         return math.nan
@@ -79,7 +79,7 @@ def impermeant_charge(contents: Contents, compartment: str) -> float:
 
 
 def unbalanced_charge(contents: Contents, compartment: str) -> float:
-    """Charge [mol/m3] in a compartment that nothing the scenario names makes up for, beyond what the membrane holds."""
+    """Charge [mol/m3] of a compartment's listed solutes, minus the charge on its membranes; 0 with charge ``auto``."""
     spec = contents.scenario.compartments[compartment].impermeant
     structure = contents.structure.compartment(compartment)
     size = 1.0 if structure.volume == "bath" else contents.volume(compartment)
@@ -100,19 +100,19 @@ def unbalanced_charge(contents: Contents, compartment: str) -> float:
 
 
 def check_solute(contents: Contents) -> None:
-    """Raise ModelError where water that crosses at once would leave a compartment empty."""
+    """Raise ModelError if instantaneous water equilibration would empty a compartment."""
     for c in contents.structure.compartments:
         if c.volume == "osmotic" and np.any(contents.balanced_volume(c.name) <= 0.0):
             raise ModelError(
                 f"compartments.{c.name}.concentrations",
-                f"{c.name} holds no solute, so water that crosses at once would leave it empty",
+                f"{c.name} contains no solute, so instant water equilibration would empty it",
                 "some solute inside",
                 "give concentrations or an impermeant",
             )
 
 
 def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict[str, Any]:
-    """Charge [C] of each compartment with a potential of its own."""
+    """Charge [C] of each free compartment at these potentials [V]."""
     free = list(potentials)
     capacitor = capacitances(contents)
     return {
@@ -121,7 +121,7 @@ def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict
 
 
 def capacitances(contents: Contents) -> list[list[Any]]:
-    """Matrix that turns potentials [V] of the free compartments into their charges [C], at t = 0."""
+    """Matrix from potentials [V] of the free compartments to their charges [C], at t = 0."""
     size = {
         name: contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
         for name in contents.scenario.membranes
@@ -130,7 +130,7 @@ def capacitances(contents: Contents) -> list[list[Any]]:
 
 
 def _composition_equation(contents: Contents, free: list[str], name: str) -> tuple[list[Any], Any]:
-    """Equation for the potentials of the free compartments that the contents of one of them give."""
+    """Row and right-hand side of the equation for the potentials that a compartment's contents give."""
     if contents.structure.formulation == "electroneutral":
         _check_neutral(contents, name)
         guesses = [
@@ -148,7 +148,7 @@ def _composition_is_complete(contents: Contents, compartment: str) -> bool:
 
 
 def _composition_charge(contents: Contents, compartment: str) -> Any:
-    """Charge [C] of everything a compartment holds; a floating bath starts uncharged."""
+    """Total charge [C] of a compartment's contents; 0 for a floating bath."""
     if contents.structure.compartment(compartment).volume == "bath":
         return 0.0
     held = sum(z * contents.amount(compartment, s) for s, z in contents.charges_in(compartment).items())
@@ -169,7 +169,7 @@ def _check_potentials(contents: Contents, potentials: Mapping[str, Any]) -> None
             raise ModelError(
                 key,
                 f"{_spelled(contents.values[key])} contradicts the composition of {inside}, which gives {_spelled(v)}",
-                "the two to agree within 1 uV",
+                "agreement within 1 uV",
                 f"write compartments.{inside}.impermeant.charge: auto, or make the concentrations neutral",
             )
         if np.any(np.abs(v) > 1.0):
@@ -203,7 +203,7 @@ def _sides(contents: Contents, membrane: str) -> tuple[str, str]:
 
 
 def _spelled(potential: Any) -> str:
-    """A potential for messages: to the nanovolt, or in volts where it is absurd."""
+    """Format a potential for messages: to the nanovolt, or in volts if it is 1 V or more."""
     v = float(np.max(potential))
     return f"{round(1e3 * v, 6) + 0.0:g} mV" if abs(v) < 1.0 else f"{v:.4g} V"
 

@@ -1,6 +1,6 @@
-"""What is connected to what, and by which laws: all that decides a model's equations.
+"""The structure of a model (connections and laws), which determines its equations.
 
-Two scenarios with equal structure share one kernel, whatever their numbers.
+Scenarios with equal structure share one kernel, whatever their values.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from simulator.scenario.scenario import Scenario
 
 @dataclass(frozen=True)
 class CompartmentStructure:
-    """What the equations need to know of a compartment.
+    """Structure of a compartment.
 
     `volume` is ``"bath"`` (no volume), ``"given"`` (a parameter), ``"state"`` or ``"osmotic"``
     (follows from the amounts at once); `potential` is ``"ground"``, ``"held"`` (a parameter) or
@@ -59,7 +59,7 @@ class CompartmentStructure:
 
 @dataclass(frozen=True)
 class MembraneStructure:
-    """A membrane; `area` is ``"given"``, ``"sphere"`` or ``"cylinder"`` (the latter follow the volume)."""
+    """Structure of a membrane; `area` is ``"given"``, or ``"sphere"`` or ``"cylinder"`` if it follows the volume."""
 
     name: str
     inside: str
@@ -93,7 +93,7 @@ class Structure:
 
     @cached_property
     def gates(self) -> dict[str, tuple[MembraneStructure, Mechanism, Gate]]:
-        """Every gate by name, with where it is; mechanisms of one channel share theirs."""
+        """Every gate by name, with its membrane and mechanism; mechanisms of one channel share gates."""
         return {
             gate_name(m.name, mechanism.owner, g.name): (m, mechanism, g)
             for m, mechanism in self.mechanisms
@@ -107,19 +107,19 @@ class Structure:
 
     @cached_property
     def open(self) -> bool:
-        """Whether some law moves charge or mass otherwise than it says, so that nothing need be conserved."""
+        """Whether some law is declared not to conserve charge or mass."""
         return any(
             mechanism.law.open or self.charge_moved(mechanism) != self.charge_carried(mechanism)
             for _, mechanism in self.mechanisms
         )
 
     def charge_carried(self, mechanism: Mechanism) -> int:
-        """Charges of the molecules that enter the inside per turnover."""
+        """Total charge number of the molecules that enter the inside per turnover."""
         charges = dict(self.charges)
         return sum(n * charges[s] for s, n in mechanism.moves.items())
 
     def charge_moved(self, mechanism: Mechanism) -> int:
-        """Charges that are booked as entering the inside per turnover."""
+        """Charge number counted as entering the inside per turnover: the declared one, if any."""
         declared = mechanism.law.charge
         return self.charge_carried(mechanism) if declared is None else declared
 
@@ -143,7 +143,7 @@ class Structure:
         return tuple(chain.from_iterable(self.states_of.values()))
 
     def places(self, *kinds: str) -> np.ndarray:
-        """Which states are of one of these kinds (see :attr:`states_of`), shape (states,)."""
+        """Mask of the states of these kinds (see :attr:`states_of`), shape (states,)."""
         return np.repeat([kind in kinds for kind in self.states_of], [*map(len, self.states_of.values())])
 
     def in_words(self, state: str) -> str:
@@ -162,7 +162,7 @@ class Structure:
 
     @cached_property
     def osmotic_volumes(self) -> tuple[str, ...]:
-        """Names of the volumes that follow from the contents at once."""
+        """Names of the volumes that are functions of the amounts."""
         return tuple(volume(c) for g in self.osmotic_groups for c in g if self.compartment(c).volume == "osmotic")
 
     @cached_property
@@ -172,7 +172,7 @@ class Structure:
 
     @cached_property
     def signed(self) -> frozenset[str]:
-        """Names of what may be negative; amounts, concentrations, volumes, areas and the like never are."""
+        """Names of the quantities that may be negative; amounts, concentrations, volumes and areas may not."""
         electric = [*self.states_of["charge"], *self.states_of["potential"], *(voltage(m.name) for m in self.membranes)]
         own = [
             parameter_name(m.name, mechanism.owner, p.name)
@@ -217,7 +217,7 @@ class Structure:
 
     @cached_property
     def osmotic_groups(self) -> tuple[tuple[str, ...], ...]:
-        """Compartments that share one osmolarity because water crosses between them at once."""
+        """Groups of compartments with equal osmolarity, because water between them equilibrates instantly."""
         return connected(
             [c.name for c in self.compartments],
             [(m.inside, m.outside) for m in self.membranes if m.water == "instant"],
@@ -232,7 +232,7 @@ class Structure:
 
 
 def needs(mechanism: Mechanism) -> set[str]:
-    """Everything that a mechanism's rate and its gates' rates are functions of."""
+    """Arguments of a mechanism's rate and of its gates' rates."""
     found = set(mechanism.law.arguments)
     for gate in mechanism.law.gates:
         for rate in (gate.opening, gate.closing, gate.steady, gate.time_constant):
@@ -241,7 +241,7 @@ def needs(mechanism: Mechanism) -> set[str]:
 
 
 def structure_of(scenario: Scenario) -> Structure:
-    """Read the structure off a scenario."""
+    """Return the structure of a scenario."""
     clamped: dict[str, str] = {}
     for event in scenario.protocol:
         if isinstance(event, ClampEvent):
@@ -311,7 +311,7 @@ def held_potentials(scenario: Scenario) -> dict[str, str]:
 
 
 def _check_names(structure: Structure) -> None:
-    """Raise ModelError where labels run together into one name of two things, as ``a`` ``b_c`` and ``a_b`` ``c`` do."""
+    """Raise ModelError if two quantities get the same name, as labels ``a``, ``b_c`` and ``a_b``, ``c`` would."""
     places: list[tuple[str, tuple[str, ...]]]
     places = [(amount(c.name, s), ("compartments", c.name, s)) for c in structure.compartments for s in c.species]
     for m, mechanism in structure.mechanisms:
@@ -324,11 +324,11 @@ def _check_names(structure: Structure) -> None:
     for name, place in places:
         if seen.setdefault(name, place) != place:
             other = ".".join(seen[name])
-            raise ModelError(".".join(place), f"this cannot be told from {other}", "other labels", "rename one of them")
+            raise ModelError(".".join(place), f"same internal name as {other}", "distinct names", "rename one of them")
 
 
 def _grounds(scenario: Scenario) -> set[str]:
-    """Compartments at potential 0: short-circuited baths and grounded spaces, else one compartment of each island."""
+    """Compartments at potential 0: short-circuited baths, grounded spaces, and one of each island without either."""
     grounds = {n for n, c in scenario.compartments.items() if c.grounded or (c.fixed and not c.open_circuit)}
     inner = {m.inside for m in scenario.membranes.values()}
     for island in connected(list(scenario.compartments), [(m.inside, m.outside) for m in scenario.membranes.values()]):
@@ -353,14 +353,14 @@ def connected(names: list[str], links: list[tuple[str, str]]) -> tuple[tuple[str
 
 
 def capacitance_matrix(structure: Structure, size: Mapping[str, Any]) -> list[list[Any]]:
-    """Matrix that turns the potentials of the free compartments into their charges.
+    """Matrix from the potentials of the free compartments to their charges.
 
     Parameters
     ----------
     structure : Structure
-        What is connected to what.
+        The compartments and membranes.
     size : mapping
-        Capacitance of each whole membrane [F], as numbers, arrays or symbols.
+        Total capacitance [F] of each membrane, as numbers, arrays or symbols.
     """
     free = [c.name for c in structure.compartments if c.potential == "free"]
     matrix: list[list[Any]] = [[0] * len(free) for _ in free]
