@@ -2,22 +2,27 @@
 
 import pytest
 
-from simulator.model.admissibility import inadmissible
 from simulator.model.model import Model
+from simulator.model.remarks import remarks
 from simulator.physics.electrochemistry import nernst_potential
 from simulator.scenario.yaml.reader import load_scenario
 
 PUMP = "membranes.plasma.mechanisms.pump"
 
 
+def remarked(path, changes=None):
+    """What is remarked on a scenario, by key."""
+    return {remark.key: remark.text for remark in remarks(Model.of(load_scenario(path, changes)))}
+
+
 @pytest.mark.parametrize("name", ["leaky_bucket", "benchmark_cell", "published/kay_2017", "published/vereninov_u937"])
 def test_shipped_cells_have_nothing_to_be_warned_of(configs, name):
-    assert inadmissible(Model.of(load_scenario(configs / f"{name}.yaml"))) == {}
+    assert [key for key in remarked(configs / f"{name}.yaml") if key.startswith("membranes")] == []
 
 
 def test_a_pump_past_its_stall_is_named_with_the_energy_it_lacks(configs):
     tired = {"atp_free_energy": "-30 kJ/mol"}
-    found = inadmissible(Model.of(load_scenario(configs / "leaky_bucket.yaml", tired)))
+    found = remarked(configs / "leaky_bucket.yaml", tired)
     assert list(found) == [PUMP]
     assert "stall" in found[PUMP]
 
@@ -25,7 +30,7 @@ def test_a_pump_past_its_stall_is_named_with_the_energy_it_lacks(configs):
 def test_a_passive_law_that_states_its_net_rate_breaks_detailed_balance(configs):
     law = "{law: custom, moves: {k: 1}, rate: push * k_o, parameters: {push: 1.0e-9 m/s}, reversible: false}"
     odd = {"membranes.plasma.mechanisms.k_leak": law}
-    found = inadmissible(Model.of(load_scenario(configs / "potassium_only.yaml", odd)))
+    found = remarked(configs / "potassium_only.yaml", odd)
     assert "nonzero rate at zero affinity" in found["membranes.plasma.mechanisms.k_leak"]
 
 

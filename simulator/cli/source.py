@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
+    from simulator.model.model import Model
     from simulator.scenario.yaml.reader import Loaded
 
 Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path; repeatable.")
 ]
+
+
+#: Runs of a sweep that are looked at together.
+REMARKED_TOGETHER = 1 << 16
 
 
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
@@ -36,9 +44,8 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
-    """The same, with warnings of what is allowed but odd; raises if composition and potentials contradict."""
+    """Add warnings of what is allowed but odd; raise if composition and potentials contradict each other."""
     from simulator.errors import ModelError
-    from simulator.model.admissibility import inadmissible
     from simulator.model.model import Model
     from simulator.scenario.yaml.issues import ConfigError
 
@@ -47,9 +54,26 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
         model.initial_state()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
-    remarks = model.remarks() | inadmissible(model)
-    more = tuple(loaded.issue(key, problem) for key, problem in remarks.items())
+    more = tuple(loaded.issue(key, text) for key, text in _remarks(model))
     return replace(loaded, warnings=(*loaded.warnings, *more))
+
+
+def _remarks(model: Model) -> Iterator[tuple[str, str]]:
+    """Key and text of each remark on a scenario; on a sweep, with the number of runs that it concerns."""
+    from simulator.model.remarks import remarks
+    from simulator.runs.design import design_of
+
+    if model.scenario.sweep is None:
+        yield from ((remark.key, remark.text) for remark in remarks(model))
+        return
+    design = design_of(model.scenario)
+    runs, texts = Counter[str](), dict[str, str]()
+    for start in range(0, design.runs, REMARKED_TOGETHER):
+        for remark in remarks(model, design.part(start, start + REMARKED_TOGETHER)):
+            runs[remark.key] += int(np.count_nonzero(remark.where))
+            texts.setdefault(remark.key, remark.text)
+    for key, text in texts.items():
+        yield key, text if runs[key] == design.runs else f"in {runs[key]:,} of {design.runs:,} runs, {text}"
 
 
 def assignments(overrides: list[str] | None) -> dict[str, str]:

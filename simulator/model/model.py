@@ -19,7 +19,7 @@ from simulator.model.contents import Contents, Values
 from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import schedule
-from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials, unbalanced_charge
+from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials
 from simulator.model.structure import Structure, structure_of
 from simulator.scenario.scenario import Scenario
 
@@ -28,12 +28,6 @@ TRACE_CONCENTRATION = 1.0e-4
 
 #: Open fraction that sets the absolute error scale of gates.
 GATE_SCALE = 1.0e-2
-
-#: Unbalanced charge [mol/m3] above which a remark is made.
-WORTH_A_REMARK = 1.0
-
-#: Relative change of a given volume up to which no remark is made.
-UNNOTICED = 1.0e-3
 
 
 @dataclass(frozen=True)
@@ -72,25 +66,6 @@ class Model:
     def contents(self, values: Values | None = None) -> Contents:
         """Amounts and sizes at t = 0; `values` replaces the scenario's values."""
         return Contents(self.scenario, self.structure, self.values if values is None else values)
-
-    def remarks(self) -> dict[str, str]:
-        """Return remarks by key: unbalanced charge, and volumes that change by instantaneous water equilibration."""
-        contents, found = self.contents(), {}
-        for c in self.structure.compartments:
-            missing = unbalanced_charge(contents, c.name)
-            if abs(missing) > WORTH_A_REMARK:
-                found[f"compartments.{c.name}.concentrations"] = (
-                    f"{abs(missing):.4g} mM of {'positive' if missing > 0 else 'negative'} charge is not balanced; "
-                    "fixed charge without osmotic effect is assumed to balance it (add an impermeant to specify it)"
-                )
-            if c.volume == "osmotic":
-                given, balanced = contents.volume(c.name), contents.balanced_volume(c.name)
-                if abs(balanced / given - 1.0) > UNNOTICED:
-                    found[f"compartments.{c.name}"] = (
-                        f"water equilibrates instantly: the volume starts at {balanced / given:.4g} times the given "
-                        f"one, and the concentrations at {given / balanced:.4g} times"
-                    )
-        return found
 
     def parameters(self, values: Values | None = None) -> np.ndarray:
         """Parameter vector at t = 0.

@@ -78,7 +78,7 @@ def impermeant_charge(contents: Contents, compartment: str) -> float:
     return float((total - held) / contents.impermeant(compartment))
 
 
-def unbalanced_charge(contents: Contents, compartment: str) -> float:
+def unbalanced_charge(contents: Contents, compartment: str) -> Any:
     """Charge [mol/m3] of a compartment's listed solutes, minus the charge on its membranes; 0 with charge ``auto``."""
     spec = contents.scenario.compartments[compartment].impermeant
     structure = contents.structure.compartment(compartment)
@@ -92,11 +92,11 @@ def unbalanced_charge(contents: Contents, compartment: str) -> float:
     if spec is not None:
         held += float(spec.charge) * contents.impermeant(compartment) / size
     if structure.volume == "bath" or structure.potential != "free":
-        return float(held)
+        return held
     if contents.structure.formulation == "electroneutral":
-        return float(held)
+        return held
     stored = capacitor_charges(contents, initial_potentials(contents))[compartment] / contents.structure.faraday / size
-    return float(held - stored)
+    return held - stored
 
 
 def check_solute(contents: Contents) -> None:

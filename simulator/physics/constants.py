@@ -11,6 +11,9 @@ FARADAY: Final = 96485.33212
 #: Molar gas constant [J/mol/K]; CODATA 2018.
 GAS_CONSTANT: Final = 8.314462618
 
+#: Avogadro constant [1/mol]; exact in the 2019 SI.
+AVOGADRO: Final = 6.02214076e23
+
 #: Zero of the Celsius scale [K].
 ZERO_CELSIUS: Final = 273.15
 

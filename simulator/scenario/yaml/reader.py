@@ -159,10 +159,14 @@ def from_resolved(text: str) -> Loaded:
 
 def _with_areas_that_follow(data: Any) -> Any:
     """A stored scenario from before ``area_change`` was a key: areas that came from a shape followed the volume."""
-    for m in data["membranes"].values() if isinstance(data, dict) and isinstance(data.get("membranes"), dict) else ():
-        inside = data.get("compartments", {}).get(m.get("inside"), {})
-        if "area_change" not in m and "area" not in m and "geometry" in inside:
-            m["area_change"] = "with_volume"
+    membranes, compartments = (
+        data.get(key) if isinstance(data, dict) else None for key in ("membranes", "compartments")
+    )
+    if isinstance(membranes, dict) and isinstance(compartments, dict):
+        for m in membranes.values():
+            inside = compartments.get(m.get("inside")) if isinstance(m, dict) else None
+            if isinstance(inside, dict) and "geometry" in inside and not {"area", "area_change"} & m.keys():
+                m["area_change"] = "with_volume"
     return data
 
 

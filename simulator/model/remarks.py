@@ -1,0 +1,161 @@
+"""What a scenario allows but hardly means: at the start, after each event, in each run of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import ModelError
+from simulator.model.admissibility import inadmissible
+from simulator.model.circumstances import Circumstances
+from simulator.model.contents import Contents, Values
+from simulator.model.model import Model
+from simulator.model.start import unbalanced_charge
+from simulator.physics.constants import AVOGADRO
+from simulator.physics.notation import format_quantity, species_text
+from simulator.scenario.parts import SetEvent
+
+#: Unbalanced charge [mol/m3] that is worth a remark.
+WORTH_A_REMARK = 1.0
+
+#: Relative change of a given volume that is not worth a warning.
+UNNOTICED = 1.0e-3
+
+#: Potentials [V] among which one is sought that balances the currents of an electroneutral compartment.
+POTENTIALS = np.linspace(-0.3, 0.3, 1201)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One remark.
+
+    Parameters
+    ----------
+    key : str
+        Dotted path of what it is about.
+    text : str
+        The remark.
+    where : ndarray of bool, shape (runs,)
+        The runs that it concerns.
+    """
+
+    key: str
+    text: str
+    where: np.ndarray
+
+
+def remarks(model: Model, values: Values | None = None) -> list[Remark]:
+    """All remarks, each told once: at the start, or at the first event from which on it holds.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    values : mapping, optional
+        Numbers by dotted path, instead of the scenario's own; arrays of shape (runs,) for the runs of a sweep.
+    """
+    numbers = dict(model.values) | dict(values or {})
+    shape = np.broadcast_shapes(*(np.shape(v) for v in numbers.values())) or (1,)
+    found: dict[tuple[str, str], Remark] = {}
+    for event, stage in _stages(model, numbers):
+        try:
+            stretch = list(_at(model, stage, start=event is None))
+        except ModelError:  # contradictions of the start are errors, and told as such
+            continue
+        for kind, key, text, where in stretch:
+            if not np.any(where) or (kind, key) in found:
+                continue
+            if event is not None:
+                at = np.min(numbers[f"protocol.{event}.at"])
+                key_of, told = f"protocol.{event}", f"from {format_quantity(float(at), 's')} on: {text}"
+            else:
+                key_of, told = key, text
+            found[kind, key] = Remark(key_of, told, np.broadcast_to(where, shape))
+    return list(found.values())
+
+
+def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, dict[str, Any]]]:
+    """The numbers at the start, and with what each event sets; pulses on top of what is set for good."""
+    yield None, values
+    for i, event in enumerate(model.scenario.protocol):
+        if isinstance(event, SetEvent):
+            changed = values | {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
+            yield i, changed
+            if event.lasting is None:
+                values = changed
+
+
+def _at(model: Model, values: dict[str, Any], start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Kind, key, text and runs of what can be said of one set of numbers."""
+    contents = Contents(model.scenario, model.structure, values)
+    for c in model.structure.compartments:
+        if start or c.volume == "bath":
+            yield from _charge(contents, c.name)
+        if start and c.volume == "osmotic":
+            yield from _volume(contents, c.name)
+        if start and c.volume != "bath":
+            yield from _particles(contents, c.name)
+    for key, text, where in inadmissible(Circumstances(model, values)):
+        yield "admissible", key, text, where
+    if start and model.structure.formulation == "electroneutral":
+        yield from _no_potential(model, values)
+
+
+def _charge(contents: Contents, compartment: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    missing = np.asarray(unbalanced_charge(contents, compartment))
+    worst = float(missing.flat[np.argmax(np.abs(missing))])
+    text = (
+        f"{abs(worst):.4g} mM of {'positive' if worst > 0 else 'negative'} charge is not balanced; "
+        "fixed charge without osmotic effect is assumed to balance it (add an impermeant to specify it)"
+    )
+    yield "charge", f"compartments.{compartment}.concentrations", text, np.abs(missing) > WORTH_A_REMARK
+
+
+def _volume(contents: Contents, compartment: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    ratio = np.asarray(contents.balanced_volume(compartment) / contents.volume(compartment))
+    worst = float(ratio.flat[np.argmax(np.abs(ratio - 1.0))])
+    text = (
+        f"water equilibrates instantly: the volume starts at {worst:.4g} times the given one, and the concentrations "
+        f"at {1.0 / worst:.4g} times"
+    )
+    yield "volume", f"compartments.{compartment}", text, np.abs(ratio - 1.0) > UNNOTICED
+
+
+def _particles(contents: Contents, compartment: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    for s in contents.structure.compartment(compartment).species:
+        number = np.asarray(contents.amount(compartment, s)) * AVOGADRO
+        few = (number > 0.0) & (number < 1.0)
+        least = float(np.min(np.where(few, number, 1.0)))
+        text = (
+            f"{compartment} starts with {least:.2g} particles of {species_text(s)}: below one, a concentration is an "
+            "average over many such compartments"
+        )
+        yield "particles", f"compartments.{compartment}.concentrations.{s}", text, few
+
+
+def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Whether the only free compartment of an electroneutral model finds a potential that balances its currents."""
+    free = [c for c in model.structure.compartments if c.potential == "free"]
+    if len(free) != 1 or any(np.ndim(v) for v in values.values()):
+        return
+    here, net = Circumstances(model, values), np.zeros(len(POTENTIALS))
+    for m in model.structure.membranes:
+        sign = (m.inside == free[0].name) - (m.outside == free[0].name)
+        if not sign:
+            continue
+        v, sides = sign * POTENTIALS, here.sides(m)
+        gates = here.gates(m, here.potential[m.name]) | here.gates(m, v, moving=False)
+        for mechanism in m.mechanisms:
+            charge = model.structure.charge_moved(mechanism)
+            if charge:
+                rate = here.rate(m, mechanism, v, sides, gates)
+                if mechanism.law.reversible:
+                    rate = -rate * np.expm1(-here.affinity(mechanism, v, sides))
+                net = net + sign * charge * rate * here.contents.balanced_area(m.name)
+    crossing = np.any(np.sign(net[:-1]) * np.sign(net[1:]) <= 0.0)
+    if np.all(np.isfinite(net)) and not crossing:
+        text = f"no potential of {free[0].name} balances the currents across its membranes with its gates as they start"
+        yield "potential", "formulation", f"{text}; use `formulation: capacitive`", np.asarray(True)
