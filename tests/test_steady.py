@@ -7,8 +7,10 @@ from scipy.linalg import eig
 
 from simulator.kernel import load_arrays
 from simulator.model.model import Model
+from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
+from simulator.verdict.rest import capacitances
 from simulator.verdict.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict.verdict import classify
 
@@ -50,7 +52,10 @@ WITH_EIGENVALUES = [
 
 
 def by_finite_differences(model: Model, state: np.ndarray) -> np.ndarray:
-    """Finite eigenvalues of ``M y' = f(y)``, by SciPy alone from the right-hand side: the pencil's, no elimination."""
+    """Finite eigenvalues of ``M y' = f(y)``, by SciPy alone from the right-hand side: the pencil's, no elimination.
+
+    An electroneutral potential obeys ``C V' = I`` here, as it would with a capacitance.
+    """
     arrays, parameters = load_arrays(model.structure), model.parameters()
     names, basis = arrays.STATES, list(arrays.BASIS)
     size = np.maximum(np.abs(state), model.scales())
@@ -68,6 +73,10 @@ def by_finite_differences(model: Model, state: np.ndarray) -> np.ndarray:
 
     slopes = jacobian(rates, np.zeros(len(basis)), initial_step=1e-6, order=6, maxiter=4).df
     mass = np.diag(np.array(arrays.DIFFERENTIAL, dtype=float))
+    if algebraic := [i for i, differential in enumerate(arrays.DIFFERENTIAL) if not differential]:
+        sizes = size[basis][algebraic]
+        farads = capacitances(model.structure, state, parameters)
+        mass[np.ix_(algebraic, algebraic)] = farads / FARADAY * sizes / sizes[:, None]
     above, below = eig(slopes, mass, right=False, homogeneous_eigvals=True)
     finite = np.abs(below) > 1e-12 * np.abs(above)
     return above[finite] / below[finite]

@@ -24,8 +24,8 @@ WORTH_A_REMARK = 1.0
 #: Relative change of a given volume that is not worth a warning.
 UNNOTICED = 1.0e-3
 
-#: Potentials [V] among which one is sought that balances the currents of an electroneutral compartment.
-POTENTIALS = np.linspace(-0.3, 0.3, 1201)
+#: Potentials [V] that a cell may pass, at which the currents of an electroneutral compartment are looked at.
+POTENTIALS = np.linspace(-0.12, 0.06, 181)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,11 @@ def _particles(contents: Contents, compartment: str) -> Iterator[tuple[str, str,
 
 
 def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    """Whether the only free compartment of an electroneutral model finds a potential that balances its currents."""
+    """Where the only free compartment of an electroneutral model has no potential that would balance its currents.
+
+    With its slow gates as they start, net current that rises with the potential is a negative slope conductance: there
+    the potential runs away from where the currents balance, and only a capacitance can say how.
+    """
     free = [c for c in model.structure.compartments if c.potential == "free"]
     if len(free) != 1 or any(np.ndim(v) for v in values.values()):
         return
@@ -155,7 +159,11 @@ def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, s
                 if mechanism.law.reversible:
                     rate = -rate * np.expm1(-here.affinity(mechanism, v, sides))
                 net = net + sign * charge * rate * here.contents.balanced_area(m.name)
-    crossing = np.any(np.sign(net[:-1]) * np.sign(net[1:]) <= 0.0)
-    if np.all(np.isfinite(net)) and not crossing:
-        text = f"no potential of {free[0].name} balances the currents across its membranes with its gates as they start"
-        yield "potential", "formulation", f"{text}; use `formulation: capacitive`", np.asarray(True)
+    rising = np.flatnonzero(np.diff(net) > 0.0)
+    if len(rising):
+        low, high = (format_quantity(float(POTENTIALS[i]), "V") for i in (rising[0], rising[-1] + 1))
+        text = (
+            f"between {low} and {high} no potential of {free[0].name} balances its currents, gates as at the start "
+            "(negative slope conductance); use `formulation: capacitive` if it can get there"
+        )
+        yield "potential", "formulation", text, np.asarray(True)

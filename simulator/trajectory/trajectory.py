@@ -92,7 +92,7 @@ class Trajectory:
         status, structure = Status[self.status.upper()], self.structure
         if self.culprit in structure.states_of["potential"] and status in (Status.NONFINITE, Status.STEP_TOO_SMALL):
             where = structure.in_words(self.culprit)
-            return f"no {where} balances the currents across its membranes (use `formulation: capacitive`)"
+            return f"no {where} near the last one balances the currents there; use `formulation: capacitive`"
         return status.sentence + (f" ({structure.in_words(self.culprit)})" if self.culprit else "")
 
     # -- labels -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from simulator.model.names import amount
 from simulator.model.structure import Structure
 from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
 
-__all__ = ["TRANSIENTS", "Search"]
+__all__ = ["ITERATIONS", "PASSED", "Search"]
 
 #: Newton steps before giving up, and the scaled length at which a solution has been found.
 ITERATIONS = 40
@@ -51,10 +51,10 @@ BESIDE = 0.5
 LARGEST_FACTOR = 4.0
 
 #: A volume this many times the initial one is beyond any cell: the search has run away, not arrived.
-LARGEST_SWELLING = 1.0e3
+LARGEST_SWELLING = 1.0e4
 
-#: Times [s] of pseudo-transient continuation, one after the other.
-TRANSIENTS = (1.0e3, 1.0e5, 1.0e7, 1.0e9)
+#: Times [s] at which states are taken from the kernel's way, and attempted steps of it.
+PASSED, LONGEST_ORBIT = np.geomspace(1.0e-3, 1.0e9, 49), 50_000
 
 
 class Search:
@@ -180,17 +180,22 @@ class Search:
         return state
 
     def continued(self, announce: Callable[[str], None]) -> None:
-        """Newton's method after ever longer pseudo-transients."""
+        """Newton's method from states that the kernel passes on its way from the initial state, the last one first.
+
+        Where the flow goes round an unstable rest point for ever, some of them lie close to it.
+        """
         program = load_program(self.structure, announce)
-        state = self.state
-        for time in TRANSIENTS:
-            end = np.array([time])
-            run = program.integrate(
-                state[None], self.parameters[None], self.scales[None], end, end, rtol=1e-4, max_steps=20_000
-            )
-            if run.status[0] != 0:
-                return
-            state = run.final[0]
+        run = program.integrate(
+            self.state[None],
+            self.parameters[None],
+            self.scales[None],
+            PASSED[-1:],
+            PASSED,
+            rtol=1e-4,
+            max_steps=LONGEST_ORBIT,
+        )
+        passed = run.saved[0][np.all(np.isfinite(run.saved[0]), axis=1)]
+        for state in passed[::-1]:
             self._keep(self.newton(state, ITERATIONS), "pseudo-transient, newton")
             if self.found:
                 return

@@ -16,7 +16,7 @@ from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.rest import capacitances, newton_step
-from simulator.verdict.search import ITERATIONS, TRANSIENTS, Search
+from simulator.verdict.search import ITERATIONS, PASSED, Search
 from simulator.verdict.verdict import Verdict, classify
 
 
@@ -80,7 +80,7 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     if not found:
         raise NoSteadyState(
             f"{scenario.name}: no steady state found from the initial state, neither by Newton's method nor after "
-            f"{TRANSIENTS[-1]:.0e} s of model time; it may not exist (a cell that swells without end, an oscillation)"
+            f"{PASSED[-1]:.0e} s of model time; it may not exist (a cell that swells without end, an oscillation)"
         )
     return tuple(_described(model, state, parameters, route) for state, route in found)
 
