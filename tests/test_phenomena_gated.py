@@ -191,3 +191,74 @@ def test_a_swollen_cell_shrinks_back_through_its_kcl_symporter(configs):
     assert without.fields()["volume"].sel(compartment="cell")[minute[1]] * 1e15 > 1.75
     affinity = Analysis(cell).dissipation.sel(mechanism="plasma.kcl_symport")
     assert (affinity >= 0.0).all()
+
+
+def paced(scenario, pulses):
+    """A run saved every ms, and every 20 us for 6 ms from each pulse [s] on."""
+    upstrokes = (pulses[:, None] + np.arange(0.0, 6e-3, 2e-5)).ravel()
+    at = np.unique(np.round(np.concatenate((np.arange(0.0, scenario.run.duration, 1e-3), upstrokes)), 8))
+    saved = scenario.run.model_copy(update={"save_every": None, "save_at": tuple(at)})
+    return run(scenario.model_copy(update={"run": saved}))
+
+
+def beat(trajectory, pulse, apart):
+    """Of a pulse of 0.5 ms: V before it, its top [mV], steepest rise after it [V/s], time until 90 % back [ms]."""
+    stretch = (trajectory.time >= pulse - 1e-9) & (trajectory.time < pulse + apart - 1e-6)
+    t, v = (trajectory.time[stretch] - pulse) * 1e3, potential(trajectory)[stretch]
+    rise = (np.diff(v) / np.diff(t))[t[:-1] > 0.499].max()
+    level = v.max() - 0.9 * (v.max() - v[0])
+    first, last = np.flatnonzero(v > level)[[0, -1]]
+    end = np.interp(level, v[[last + 1, last]], t[[last + 1, last]])
+    return v[0], v.max(), rise, end - t[first]
+
+
+THICK = {"compartments.cell.geometry.cylinder.radius": "11 mm"}  # a thousand times: contents as fixed as in the paper
+
+
+def test_a_paced_heart_cell_beats_as_luo_and_rudy_have_it(configs):
+    pulses = 0.05 + np.arange(4.0)
+    # Their equations, with Na and K held fixed, integrated by LSODA to 1e-10: a beat that is like the one before.
+    rest, top, rise, duration, calcium = -84.481, 42.286, 408.6, 362.25, 6.439e-3
+    for over, drift in ((THICK, 0.002), ({}, 0.05)):
+        cell = paced(load_scenario(configs / "published/luo_rudy_1991.yaml", {"run.duration": "4 s", **over}), pulses)
+        v0, v1, steepest, lasted = beat(cell, pulses[-1], 0.949)
+        assert (v0, v1) == pytest.approx((rest, top), abs=drift)
+        assert 0.98 * rise < steepest < rise + 1.0  # the mean over 20 us of what is steepest for 10 us
+        assert lasted == pytest.approx(duration, abs=0.05 + 10 * drift)  # saved every 20 us where it begins
+        assert concentration(cell, "ca").max() == pytest.approx(calcium, rel=0.001)
+
+
+def test_raised_potassium_slows_the_upstroke_and_then_the_heart_misses_beats(configs):
+    pulses = 0.05 + 0.5 * np.arange(60)
+    thick, cell = (paced(load_scenario(configs / "rhythm_lost.yaml", over), pulses) for over in (THICK, {}))
+    # The equations of Luo & Rudy 1991, Na and K inside fixed, integrated by LSODA and by BDF to 1e-9: V [mV] at
+    # times [ms]. The thick cell loses 8e-4 mM K in 30 s, which is 0.15 uV of E_K; that shifts V by less than 1 uV here.
+    times = [51, 60, 200, 400, 4551, 4700, 9600, 14700, 17600, 17700, 19700, 24600, 29551, 29700]
+    fixed = [41.1330, 12.8798, 1.9859, -49.1728, 41.1082, -3.0811, 6.5317]
+    fixed += [-5.2816, -59.5768, -63.8798, -63.8798, -60.8228, 41.1082, -3.0811]
+    found = [potential(thick)[np.searchsorted(thick.time, t / 1e3 - 1e-9)] for t in times]
+    assert found == pytest.approx(fixed, abs=0.002)
+    # The same with the contents of a cell of 11 um booked: rest, top, rise, duration of the last beat but one at a K.
+    booked = [
+        (-83.733, 41.920, 403.15, 320.915),
+        (-75.040, 37.277, 332.67, 268.120),
+        (-67.391, 16.359, 153.75, 225.946),
+        (-63.832, 7.337, 71.35, 226.922),
+        (-61.470, -7.846, 33.40, 25.064),
+        (-83.565, 41.725, 399.43, 322.197),
+    ]
+    beats = np.array([beat(cell, pulse, 0.5) for pulse in pulses]).reshape(6, 10, 4)
+    assert beats[:, -2] == pytest.approx(np.array(booked), abs=0.01)
+    rest, top, rise, duration = np.moveaxis(beats[:5, -2], -1, 0)
+    assert (np.diff(rest) > 0.0).all()
+    assert (np.diff(top) < 0.0).all()
+    assert (np.diff(rise) < 0.0).all()
+    assert (np.diff(duration[:3]) < -30.0).all()
+    # An answer has a plateau: it lasts some 200 ms or more, and where it fails, less than 50 ms.
+    answered = beats[..., 3] > 100.0
+    assert answered.sum(1).tolist() == [10, 10, 10, 5, 0, 10]
+    assert answered[3].tolist() == [True, False] * 5
+    assert ((beats[..., 3] > 190.0) == answered).all()
+    # Sixty beats without a pump.
+    gained = [concentration(cell, s)[-1] - concentration(cell, s)[0] for s in ("k", "na", "cl")]
+    assert gained == pytest.approx([-0.80, 0.19, 0.36], abs=0.01)
