@@ -44,6 +44,7 @@ def cell(changes=None, **membrane) -> Scenario:
                 "inside": "cell",
                 "outside": "bath",
                 "potential": -0.06,
+                "area_change": "with_volume",
                 "mechanisms": {
                     "na_leak": {"law": "leak_ghk", "ion": "na", "permeability": 3e-10},
                     "k_leak": {"law": "leak_ghk", "ion": "k", "permeability": 4e-9},

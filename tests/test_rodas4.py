@@ -12,6 +12,7 @@ import sympy as sp
 
 from simulator.kernel.generate import KernelSource
 from simulator.kernel.workspace import IDLE, LANES, Task
+from simulator.physics.constants import FARADAY
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
 Y, T = sp.symbols("n_y n_t", positive=True)
@@ -38,6 +39,7 @@ class Manufactured:
         states=("n_y", "n_t"),
         states_of={"amount": ("n_y", "n_t"), "volume": ()},
         parameters=("one",),
+        faraday=FARADAY,
         membranes=(SimpleNamespace(name="manufactured"),),
     )
     differential = (True, True)
