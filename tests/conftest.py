@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from places import CONFIGS
 
 
 def pytest_configure(config):
@@ -18,4 +17,4 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def configs() -> Path:
     """Folder of the shipped scenarios."""
-    return ROOT / "configs"
+    return CONFIGS

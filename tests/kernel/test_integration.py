@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import CONFIGS, ROOT
 from scipy.integrate import solve_ivp
 
 from simulator.kernel import load_arrays, load_program
@@ -17,8 +18,6 @@ from simulator.model.model import Model
 from simulator.runs.integrate import run
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Cell:
@@ -181,7 +180,7 @@ def in_a_copy(tmp_path: Path, code: str, cache: Path) -> str:
 FINAL = f"""
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.runs.integrate import run
-t = run(load_scenario({str(ROOT / "configs" / "potassium_only.yaml")!r}))
+t = run(load_scenario({str(CONFIGS / "potassium_only.yaml")!r}))
 print(repr(float(t.potential.values[1, 0])))
 """
 
@@ -252,7 +251,7 @@ def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.runs.integrate import run
 filled = {{"compartments.ecs.concentrations.glucose": "5 mM"}}
-print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
+print(run(load_scenario({str(CONFIGS / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
 """
     assert in_a_copy(tmp_path, code, tmp_path / "cache") == "ok"
     path = tmp_path / "simulator" / "model" / "equations.py"

@@ -1,11 +1,11 @@
 """Figures: what a lecture can rely on without looking twice."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from places import CONFIGS
 
 from simulator.report.comparison import compare
 from simulator.report.figures import FORMATS, kinds, plot_comparison, plot_trajectory, save
@@ -16,7 +16,6 @@ from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
 
 

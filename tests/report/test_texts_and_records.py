@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import CONFIGS
 
 from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
 from simulator.report.columns import WIDTH
@@ -16,7 +16,6 @@ from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.verdict import classify
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECORD = {
     "name", "file", "status", "verdict", "time", "potential", "concentration", "volume", "species_verdict",
     "atp_rate", "dissipation", "conservation", "evidence", "ledger", "open",

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import CONFIGS
 
 from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config, read_plain
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 TEXT = """\
 name: cell
