@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from data_files import ARRAY_FIELDS, same
+from places import CONFIGS
 
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
@@ -28,10 +29,16 @@ def test_what_is_read_is_what_was_written_to_the_last_bit(result, saved, config_
     assert back.provenance == {**result.provenance, "config": config_text}
 
 
-def test_every_shipped_kind_of_model_survives_the_round_trip(configs, tmp_path):
-    for path in sorted(configs.glob("*.yaml")):
-        short = run(load_scenario(path, {"run": "{duration: 0.5 s, save_every: 0.1 s}", "protocol": "[]"}))
-        assert same(read(write(short, tmp_path / f"{path.stem}.h5")), short), path.name
+#: A bath in which a model rests, where its own would have it go round for ever: a file has a verdict, and to find
+#: that there is no rest ahead of half a second of bursts takes as long as all other models together.
+AT_REST = {"seizure": {"compartments.bath.concentrations.k": "4 mM"}}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_every_shipped_kind_of_model_survives_the_round_trip(name, tmp_path):
+    changes = {"run": "{duration: 0.5 s, save_every: 0.1 s}", "protocol": "[]"} | AT_REST.get(name, {})
+    short = run(load_scenario(CONFIGS / f"{name}.yaml", changes))
+    assert same(read(write(short, tmp_path / "short.h5")), short)
 
 
 def test_the_stored_verdict_is_the_one_computed_from_the_states(saved, result):
