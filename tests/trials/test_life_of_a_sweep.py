@@ -13,13 +13,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from places import CONFIGS, ROOT
 
 import simulator
 from simulator.storage.datafile import DataFileError
 from simulator.storage.folder import Folder
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-CELL = ROOT / "configs" / "benchmark_cell.yaml"
+CELL = CONFIGS / "benchmark_cell.yaml"
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
 
 SWEEP = """
@@ -243,7 +243,7 @@ def test_a_plan_says_runs_bytes_and_time_and_makes_nothing(sweep, tmp_path):
 
 
 def test_a_failing_run_is_named_with_its_values_and_leaves_3(tmp_path):
-    (tmp_path / "kay.yaml").write_text((ROOT / "configs" / "published" / "kay_2017.yaml").read_text())
+    (tmp_path / "kay.yaml").write_text((CONFIGS / "published" / "kay_2017.yaml").read_text())
     (tmp_path / "poison.yaml").write_text(
         "name: poison\nextends: kay.yaml\nmembranes: {plasma: {water: fixed}}\nrun: {save: final}\n"
         "sweep:\n  mode: grid\n"

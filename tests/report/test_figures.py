@@ -1,11 +1,11 @@
 """Figures: what a lecture can rely on without looking twice."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from places import CONFIGS
 
 from simulator.report.comparison import compare
 from simulator.report.figures import FORMATS, kinds, plot_comparison, plot_trajectory, save
@@ -16,7 +16,6 @@ from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")
 
 
@@ -285,11 +284,28 @@ def test_a_failed_run_is_drawn_up_to_its_end_with_a_note(leaky):
 
 @pytest.mark.parametrize("kind", kinds())
 def test_undefined_values_leave_gaps(leaky, kind, tmp_path):
-    potential, amount = leaky.compartment_potential.copy(), leaky.amount.copy()
+    start = leaky.amount.copy()
+    start[0, :, 0] = 0.0
+    known = replace(leaky, amount=start)
+    potential, amount = leaky.compartment_potential.copy(), start.copy()
     potential[3:5] = np.nan
     amount[7:9] = np.nan
-    amount[0, :, 0] = 0.0
-    save(plot_trajectory(replace(leaky, compartment_potential=potential, amount=amount), kind), tmp_path / "gaps.png")
+    undefined = replace(known, compartment_potential=potential, amount=amount)
+    figure, whole = (plot_trajectory(t, kind, whole=True) for t in (undefined, known))
+    gaps = set()
+    for axes, others in zip(figure.axes, whole.axes, strict=True):
+        assert list(series(axes)) == list(series(others))
+        if axes.get_ylabel().startswith("Energy ("):
+            continue  # the store counts an unknown amount as none, as it does a species that a compartment lacks
+        for line, full in zip(series(axes).values(), series(others).values(), strict=True):
+            drawn = line.get_ydata()
+            missing = np.isnan(drawn) & ~np.isnan(full.get_ydata())
+            gaps |= set(np.flatnonzero(missing).tolist())
+            assert drawn[~missing] == pytest.approx(full.get_ydata()[~missing], rel=1e-12, nan_ok=True)
+    # Where an amount is unknown so is something in every figure over time, and nothing is missing elsewhere.
+    always, at_most = (set(), set()) if kind == "iv" else ({7, 8}, {3, 4, 7, 8})
+    assert always <= gaps <= at_most
+    save(figure, tmp_path / "gaps.png")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if kind != "iv"])
@@ -368,7 +384,18 @@ def test_panels_of_one_row_share_their_vertical_axis(sealed, leaky):
 
 
 def test_runs_without_anything_in_common_can_be_compared(sugar, nested, tmp_path):
-    save(plot_comparison(compare(sugar, nested)), tmp_path / "apples_and_pears.png")
+    figure = plot_comparison(compare(sugar, nested))
+    assert {"glucose", "nested $ %"} <= set(texts(figure))
+    left, right = ([a for a in figure.axes if (a.get_position().x0 > 0.5) == side] for side in (False, True))
+    carried = [
+        [{c.get_label().split()[0] for c in a.containers} for a in side if a.containers] for side in (left, right)
+    ]
+    assert carried == [[{"glucose"}], [{"k", "cl"}, {"k"}]]  # across plasma, and across inner that one alone has
+    # Whatever only the other run carries has a place on both sides, so that one sees that it is missing.
+    assert [texts(side[1]).count("no path") for side in (left, right)] == [2, 1]
+    named = [[m for a in side if series(a) for m in ("plasma", "inner") if m in texts(a)] for side in (left, right)]
+    assert named == [["plasma"], ["plasma", "inner"]]
+    save(figure, tmp_path / "apples_and_pears.png")
 
 
 # -- files ----------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import CONFIGS, ROOT
 
 from simulator.cli.app import main
 from simulator.errors import Stopped
 from simulator.storage.store import read
 
-ROOT = Path(__file__).resolve().parent.parent
-KAY = ROOT / "configs" / "published" / "kay_2017.yaml"
-LEAKY = ROOT / "configs" / "leaky_bucket.yaml"
+KAY = CONFIGS / "published" / "kay_2017.yaml"
+LEAKY = CONFIGS / "leaky_bucket.yaml"
 
 
 def ionflux(*arguments, folder, **environment) -> subprocess.CompletedProcess:
@@ -35,7 +35,7 @@ def saved(tmp_path_factory):
     """A folder with saved runs of the sealed and the leaky bucket."""
     folder = tmp_path_factory.mktemp("saved")
     for name in ("sealed_bucket", "leaky_bucket"):
-        done = ionflux("run", ROOT / "configs" / f"{name}.yaml", folder=folder)
+        done = ionflux("run", CONFIGS / f"{name}.yaml", folder=folder)
         assert done.returncode == 0, done.stderr
         assert name.split("_")[0] in done.stdout
     return folder

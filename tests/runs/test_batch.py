@@ -1,8 +1,5 @@
 """Batches: the same bits and the same word as alone, whatever is around a run; honest about what failed."""
 
-import io
-
-import h5py
 import numpy as np
 import pytest
 
@@ -10,8 +7,6 @@ import simulator
 from simulator.errors import UsageError
 from simulator.runs import threads as batching
 from simulator.runs.batch import joined, scenario_of
-from simulator.storage import hdf5 as storage
-from simulator.storage.layout import part_contents
 from simulator.verdict.words import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
@@ -143,38 +138,6 @@ def test_arrays_are_labelled_and_xarray_takes_them(cell):
     assert set(table[K_LEAK].dims) == {"run"}
     assert batch.concentration.sel(compartment="cell", species="k").shape == (5, len(batch.time))
     assert set(batch.counts()["verdict"]) <= set(WORDS)
-
-
-def test_a_part_in_the_place_of_another_is_the_same_file_to_the_last_byte(cell, monkeypatch):
-    monkeypatch.setattr(storage, "MANY_BYTES", 1)  # so that chunks made by compiled code are tried too
-    batch = simulator.run_batch(cell, drawn(cell, 30))
-    first, second, last = (
-        part_contents(batch.part(a, b), i, "") for i, (a, b) in enumerate(((0, 12), (12, 24), (24, 30)))
-    )
-    image = storage.unsealed(first)
-    storage.sealed(image, first).release()
-    for what in (second, last):  # of the same size, and smaller
-        assert storage.unsealed(what, image) is image
-        with storage.sealed(image, what) as again, storage.packed(what) as fresh:
-            assert again == fresh
-
-
-def test_many_numbers_are_stored_as_few_are(cell, monkeypatch):
-    batch = simulator.run_batch(cell, drawn(cell, 30))
-    what = part_contents(batch, 0, "")
-    monkeypatch.setattr(storage, "CHUNK_BYTES", 3000)  # several chunks, the last of them not full
-
-    def chunks() -> list[tuple]:
-        """Every chunk of every variable as it lies in the file."""
-        with h5py.File(io.BytesIO(bytes(storage.packed(what)))) as file:
-            variables = [file[name].id for name in batch.fields()]
-            places = [(v, v.get_chunk_info(i).chunk_offset) for v in variables for i in range(v.get_num_chunks())]
-            return [(v.shape, place, v.read_direct_chunk(place)) for v, place in places]
-
-    usual = chunks()
-    monkeypatch.setattr(storage, "MANY_BYTES", 1)
-    assert chunks() == usual
-    assert len(usual) > 20
 
 
 def test_pieces_are_joined_in_the_place_of_others_of_the_same_shape(cell):

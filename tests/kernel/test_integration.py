@@ -1,10 +1,4 @@
-"""The generated kernel: accuracy, identical bits, honest statuses, no stale code."""
-
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""The generated kernel: accuracy, identical bits, honest statuses."""
 
 import numpy as np
 import pytest
@@ -17,8 +11,6 @@ from simulator.model.model import Model
 from simulator.runs.integrate import run
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Cell:
@@ -162,101 +154,3 @@ def test_events_apply_exactly_at_their_time(cell):
         rtol=1e-9,
     )
     assert whole.final[0] == pytest.approx(second.final[0], rel=1e-4)
-
-
-def in_a_copy(tmp_path: Path, code: str, cache: Path) -> str:
-    """Run code with a copy of the package, so that its sources can be changed."""
-    if not (tmp_path / "simulator").exists():
-        shutil.copytree(ROOT / "simulator", tmp_path / "simulator", ignore=shutil.ignore_patterns("__pycache__"))
-    environment = os.environ | {
-        "IONFLUX_CACHE": str(cache),
-        "PYTHONPATH": str(tmp_path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-FINAL = f"""
-from simulator.scenario.yaml.reader import load_scenario
-from simulator.runs.integrate import run
-t = run(load_scenario({str(ROOT / "configs" / "potassium_only.yaml")!r}))
-print(repr(float(t.potential.values[1, 0])))
-"""
-
-
-@pytest.mark.slow
-def test_changed_law_or_constant_with_old_file_times_changes_the_next_run(tmp_path):
-    cache = tmp_path / "cache"
-    before = in_a_copy(tmp_path, FINAL, cache)
-    assert in_a_copy(tmp_path, FINAL, cache) == before
-    for name, old, new in [
-        ("physics/constants.py", "GAS_CONSTANT: Final = 8.314462618", "GAS_CONSTANT: Final = 8.0"),
-        ("mechanisms/laws/leak_ghk.py", "return permeability * c_o", "return 2.0 * permeability * c_o"),
-    ]:
-        path = tmp_path / "simulator" / name
-        times = path.stat()
-        text = path.read_text()
-        assert old in text, name
-        path.write_text(text.replace(old, new))
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns - 10**12))
-        after = in_a_copy(tmp_path, FINAL, cache)
-        assert after != before, name
-        before = after
-
-
-@pytest.mark.slow
-def test_a_warm_run_needs_no_linear_algebra_and_leaves_numbas_intact(tmp_path):
-    code = (
-        FINAL
-        + """
-import sys
-assert not {"sympy", "scipy.linalg", "scipy.integrate", "pint", "matplotlib"} & set(sys.modules)
-import numba, numpy
-assert numba.njit(lambda a: a @ a)(numpy.eye(2)).trace() == 2.0
-"""
-    )
-    in_a_copy(tmp_path, FINAL, tmp_path / "cache")
-    in_a_copy(tmp_path, code, tmp_path / "cache")
-
-
-@pytest.mark.slow
-def test_damaged_cache_is_built_again(tmp_path):
-    cache = tmp_path / "cache"
-    filters = "from simulator.kernel import load_chunk_filter; load_chunk_filter()\n"
-    before = in_a_copy(tmp_path, filters + FINAL, cache)
-    damaged = [*cache.glob("*/__pycache__/*.nbi"), *cache.glob("*/__pycache__/*.nbc")]
-    assert damaged
-    for path in damaged:
-        path.write_bytes(path.read_bytes()[:20])
-    assert in_a_copy(tmp_path, filters + FINAL, cache) == before
-    for path in cache.glob("*/*.py"):  # as a cleaner of old files would
-        path.unlink()
-    assert in_a_copy(tmp_path, filters + FINAL, cache) == before
-
-
-@pytest.mark.slow
-def test_cache_that_others_can_write_to_is_not_used(tmp_path):
-    cache = tmp_path / "cache"
-    before = in_a_copy(tmp_path, FINAL, cache)
-    cache.chmod(0o777)
-    for path in cache.glob("*/kernel.py"):
-        path.write_text("raise SystemExit('executed foreign code')")
-    assert in_a_copy(tmp_path, FINAL, cache) == before
-
-
-@pytest.mark.slow
-def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path):
-    code = f"""
-from simulator.scenario.yaml.reader import load_scenario
-from simulator.runs.integrate import run
-filled = {{"compartments.ecs.concentrations.glucose": "5 mM"}}
-print(run(load_scenario({str(ROOT / "configs" / "reference" / "CLOSED2-01.yaml")!r}, filled)).status)
-"""
-    assert in_a_copy(tmp_path, code, tmp_path / "cache") == "ok"
-    path = tmp_path / "simulator" / "model" / "equations.py"
-    text = path.read_text()
-    assert "((m.inside, 1), (m.outside, -1))" in text
-    path.write_text(text.replace("((m.inside, 1), (m.outside, -1))", "((m.inside, 1), (m.outside, 1))"))
-    assert in_a_copy(tmp_path, code, tmp_path / "cache") == "conservation_violated"

@@ -10,10 +10,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from simulator.kernel.cache import CODE, LAWS, NUMBERS, sources
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
 

@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import CONFIGS
 
-from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
 from simulator.report.columns import WIDTH
 from simulator.report.comparison import compare
 from simulator.report.records import UNITS, run_json, run_record
@@ -16,7 +15,6 @@ from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.verdict import classify
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RECORD = {
     "name", "file", "status", "verdict", "time", "potential", "concentration", "volume", "species_verdict",
     "atp_rate", "dissipation", "conservation", "evidence", "ledger", "open",
@@ -134,40 +132,3 @@ def test_a_failed_run_says_so_first(failed):
 def test_the_comparison_shows_both_verdicts(sealed, leaky):
     row = line_with(comparison_text(compare(sealed, leaky)), "verdict")
     assert row.split() == ["verdict", "equilibrium", "steady_state"]
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [
-        (-0.0671655, "V", "-67.17 mV"),
-        (4.18879e-15, "m^3", "4.189 pL"),
-        (49.56e-18, "mol/s", "49.56 amol/s"),
-        (2.825e-12, "W", "2.825 pW"),
-        (0.0, "W", "0 W"),
-        (0.0028, "mol/m^3", "2.800 uM"),
-        (float("nan"), "V", "-"),
-    ],
-)
-def test_values_are_printed_in_readable_units(value, unit, text):
-    assert with_unit(value, unit) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.0, "0 s"), (2.5e-3, "2.5 ms"), (60.0, "60 s"), (172800.0, "48 h"), (float("inf"), "for ever")],
-)
-def test_times_are_printed_in_readable_units(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_neighbours_of_a_thousand_keep_one_unit():
-    assert readable(999.99e-12, "W").text == "nW"
-
-
-def test_charges_are_superscripts():
-    names = [species_name(*s) for s in (("na", 1), ("ca", 2), ("cl", -1), ("hco3", -1), ("glucose", 0), ("atp", -4))]
-    assert names == ["Na⁺", "Ca²⁺", "Cl⁻", "HCO₃⁻", "glucose", "ATP⁴⁻"]
-
-
-def test_powers_of_ten_are_written_out():
-    assert pretty_number(-2.98e7) == "−2.98 × 10⁷"

@@ -1,15 +1,13 @@
 """Two runs side by side: the sealed and the leaky bucket."""
 
 import math
-from pathlib import Path
 
 import pytest
+from places import CONFIGS
 
 from simulator.report.comparison import compare
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import load_scenario
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 @pytest.fixture(scope="module")

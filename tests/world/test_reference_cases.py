@@ -1,9 +1,8 @@
 """Every shipped reference case, as `ionflux verify` runs it; and the same physics told differently."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from places import CONFIGS
 
 from simulator.cli.verification import Check, case_ids, verify
 from simulator.runs.integrate import run
@@ -11,7 +10,7 @@ from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.verdict.verdict import classify
 
-REFERENCE = Path(__file__).resolve().parent.parent / "configs" / "reference"
+REFERENCE = CONFIGS / "reference"
 PUMP = "membranes.plasma.mechanisms.pump.rate"
 
 

@@ -1,11 +1,11 @@
 """Laws written in the scenario: the language, its units and refusals, and that they are laws like any other."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy as sp
+from places import ROOT
 
 from simulator.kernel import load_arrays
 from simulator.mechanisms.custom_law import NAMES, check_dimensions
@@ -257,7 +257,7 @@ def test_the_current_of_a_written_law_follows_from_what_it_moves(loaded):
 
 
 def test_the_example_of_the_guide_runs_and_spikes(tmp_path):
-    guide = Path(__file__).resolve().parent.parent / "docs" / "gates_and_own_laws.md"
+    guide = ROOT / "docs" / "gates_and_own_laws.md"
     text = guide.read_text("utf-8").partition("```yaml\n")[2].partition("```")[0]
     (tmp_path / "guide.yaml").write_text(text)
     trajectory = run(load_scenario(tmp_path / "guide.yaml"))
