@@ -1,1 +1,1 @@
-"""Timing, as ratios measured side by side in one run; nothing here is a test."""
+"""Benchmarks: ratios of times measured side by side; none of them is a test."""

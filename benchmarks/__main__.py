@@ -1,4 +1,4 @@
-"""``make bench``: measures, prints a table, and writes it into ``benchmarks/README.md``."""
+"""``make bench``: run the benchmarks, print their tables and write them into ``benchmarks/README.md``."""
 
 from __future__ import annotations
 

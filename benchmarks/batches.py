@@ -1,6 +1,6 @@
-"""Batches: threads, cost against the number of runs, and from the YAML to files on disk.
+"""Benchmarks of batches: threads, cost against the number of runs, and sweeps from YAML to files on disk.
 
-Every figure is a ratio of times taken one after the other in one run, the best of a few rounds.
+Ratios compare times measured in turn in one process, the best or the median of a few rounds.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Line = tuple[str, str, str]
 
 
 def job_of(config: str, runs: int) -> Job:
-    """A shipped sweep with so many runs."""
+    """Job of a shipped sweep with `runs` runs."""
     scenario = read_config(SWEEPS / config, {"sweep.n": runs}).scenario
     return Job(scenario, design_of(scenario), load_program(Model.of(scenario).structure))
 
 
 def kernel_seconds(job: Job, runs: int, threads: int = 1, piece: int = 8192) -> float:
-    """Time in the kernel alone, its inputs ready, on so many threads."""
+    """Time [s] in the kernel alone on `threads` threads, with inputs prepared in advance."""
     starts = range(0, runs, piece)
     ready = [Inputs.of(job.model, job.design.part(start, min(start + piece, runs))) for start in starts]
     waiting = iter(ready)
@@ -63,12 +63,12 @@ def kernel_seconds(job: Job, runs: int, threads: int = 1, piece: int = 8192) -> 
 
 
 def best(measure: Callable[[], float], rounds: int = 3) -> float:
-    """The least of a few."""
+    """Smallest of a few measurements."""
     return min(measure() for _ in range(rounds))
 
 
 def scaling() -> Iterator[Line]:
-    """Threads and numbers of runs."""
+    """Speed-up by threads, and cost per run against the number of runs."""
     job = job_of("million_cells.yaml", 1_000_000)
     pairs = [(kernel_seconds(job, 65_536), kernel_seconds(job, 65_536, 2)) for _ in range(5)]
     one, two = (min(times) for times in zip(*pairs, strict=True))
@@ -84,7 +84,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
-    """The million cells, from the YAML to files, in a process of their own."""
+    """Run the million cells from YAML to files in a separate process."""
     job = job_of("million_cells.yaml", runs)
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     kernel = kernel_seconds(job, runs, threads)
@@ -108,7 +108,7 @@ def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
 
 
 def trajectories_to_disk(runs: int = 100_000, rounds: int = 5) -> Iterator[Line]:
-    """Whole trajectories, beside h5py writing the same numbers from ready arrays; the middle of some rounds in turn."""
+    """Whole trajectories to disk, against h5py writing the same arrays from memory; median of a few rounds."""
     found = read_config(SWEEPS / "trajectories_100k.yaml", {"sweep.n": runs})
     times = []
     for _ in range(rounds):
@@ -128,7 +128,7 @@ def trajectories_to_disk(runs: int = 100_000, rounds: int = 5) -> Iterator[Line]
 
 
 def _written_by_h5py(folder: Folder, target: Path, parts: int) -> float:
-    """Seconds that h5py takes for one part, its arrays ready, with the same chunks, checksums and fsync."""
+    """Mean time [s] of h5py to write one part from memory, with the same chunks, checksums and fsync."""
     import h5py
 
     total = 0.0
@@ -149,7 +149,7 @@ def _written_by_h5py(folder: Folder, target: Path, parts: int) -> float:
 
 
 def poison(runs: int = 10_000) -> Iterator[Line]:
-    """One run whose rates are no numbers, among ten thousand."""
+    """Cost of one run with NaN rates among ten thousand."""
     job = job_of("million_cells.yaml", runs)
     healthy = Inputs.of(job.model, job.design.part(0, runs))
     parameters = healthy.parameters.copy()
@@ -167,7 +167,7 @@ def poison(runs: int = 10_000) -> Iterator[Line]:
 
 
 def rows() -> Iterator[Line]:
-    """All of them: what, measured, wanted."""
+    """Yield every benchmark: name, measured value, target."""
     yield from scaling()
     yield from poison()
     yield from end_to_end()

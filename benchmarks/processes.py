@@ -1,4 +1,4 @@
-"""Whole-process times: warm and cold runs of the product beside bare imports of its libraries."""
+"""Whole-process times: warm and cold runs against bare imports of the libraries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Ratio:
-    """One command against another, both timed in turn."""
+    """Times [s] of two commands, measured alternately."""
 
     what: str
     seconds: float
@@ -32,11 +32,11 @@ class Ratio:
 
     @property
     def ratio(self) -> float:
-        """How many times longer."""
+        """Ratio of the two times."""
         return self.seconds / self.against_seconds
 
 
-#: Cases whose steady states are looked for.
+#: Cases whose steady states are searched for.
 STEADY = (
     "KAY2017-01",
     "DUES2018-01",
@@ -49,7 +49,7 @@ STEADY = (
     "DONNAN-01",
 )
 
-#: Reading the file and importing set aside: symbolic algebra, the generated text, and its compilation.
+#: Times symbolic algebra, code generation and compilation, without imports and reading the file.
 COMPILE = """
 import sys, time, numba
 from simulator.scenario.yaml.reader import load_scenario
@@ -63,7 +63,7 @@ print(time.perf_counter() - begun)
 
 
 def compile_seconds(config: Path, cache: str, folder: str) -> float:
-    """Time to generate and compile the kernel of a scenario."""
+    """Time [s] to generate and compile the kernel of a scenario."""
     command = [sys.executable, "-c", COMPILE, str(config)]
     environment = os.environ | {"IONFLUX_CACHE": cache}
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
@@ -71,7 +71,7 @@ def compile_seconds(config: Path, cache: str, folder: str) -> float:
 
 
 def steady_seconds(case: str, cache: str, folder: str) -> float:
-    """Time that a search for steady states takes, as the command itself tells; the middle of three warm ones."""
+    """Time [s] of a search for steady states as the command reports it; median of three warm searches."""
     config = ROOT / "configs" / "reference" / f"{case}.yaml"
     command = [sys.executable, "-m", "simulator", "steady", str(config), "--json"]
     environment = os.environ | {"IONFLUX_CACHE": cache}
@@ -90,7 +90,7 @@ def _once(command: list[str], cache: str, folder: str) -> float:
 
 
 def rows() -> Iterator[Ratio | tuple[str, float, float]]:
-    """Ratios, and last what is done once only: its name, seconds, limit."""
+    """Yield ratios, then single times as name, seconds and limit."""
     ionflux = [sys.executable, "-m", "simulator"]
     run = [*ionflux, "run", str(KAY), "--overwrite", "-o", "kay.h5"]
     pairs = [
@@ -99,7 +99,7 @@ def rows() -> Iterator[Ratio | tuple[str, float, float]]:
         ("ionflux validate kay_2017.yaml", [*ionflux, "validate", str(KAY)], "import typer, rich", 10.0),
     ]
     with tempfile.TemporaryDirectory() as folder:
-        # As an installed package: with its bytecode, whatever the environment says about writing it.
+        # Compile bytecode as for an installed package, even if the environment disables it.
         compileall.compile_dir(ROOT / "simulator", quiet=1)
         os.symlink(ROOT / "simulator", Path(folder) / "simulator")
         cache = str(Path(folder) / "cache")

@@ -20,15 +20,15 @@ from simulator.verdict.words import WORDS
 if TYPE_CHECKING:
     from simulator.storage.folder import Folder
 
-#: Failed runs of a sweep that are named.
+#: Largest number of failed runs listed.
 FAILURES_SHOWN = 10
 
-#: Shares of the runs below the numbers that describe a spread.
+#: Quantiles that describe a spread.
 QUANTILES = (0.05, 0.5, 0.95)
 
 
 def sweep_record(folder: Folder) -> dict[str, Any]:
-    """What a sweep on disk came to, for ``run --json``: counts instead of rows, and the first runs that failed."""
+    """Summary of a sweep on disk for ``run --json``: counts, and the first failed runs."""
     counts = folder.counts()
     failures = [asdict(failure) for failure in islice(folder.failures(), FAILURES_SHOWN)]
     return {
@@ -41,7 +41,7 @@ def sweep_record(folder: Folder) -> dict[str, Any]:
 
 
 def sweep_text(record: Mapping[str, Any]) -> str:
-    """The same for a terminal."""
+    """Format the record of :func:`sweep_record` for a terminal."""
     rows = [("runs", f"{record['runs']:,}"), ("status", _counted(record["status"]))]
     rows.append(("verdict", _counted(record["verdict"])))
     rows += [_failure(Failure(**failure)) for failure in record["failures"]]
@@ -49,12 +49,12 @@ def sweep_text(record: Mapping[str, Any]) -> str:
 
 
 def batch_info_text(batch: Batch) -> str:
-    """What is in a saved batch: counts, swept keys with their range, the spread of what came out, failures, origin."""
+    """Summary of a saved batch: counts, range of each swept key, spread of final values, failures, origin."""
     lines = [batch.scenario.name, ""]
     lines += definitions(_overview(batch))
     lines += ["", "Swept", ""]
     lines += definitions(_swept(batch))
-    lines += ["", "At the end of the runs: 5 %, half and 95 % of them are below", ""]
+    lines += ["", "At the end of the runs: 5 %, 50 % and 95 % quantiles", ""]
     lines += definitions(("", f"{name}: {_spread(values, unit)}") for name, unit, values in _ends(batch))
     failed = list(islice(batch.failures(), FAILURES_SHOWN))
     if failed:
@@ -67,12 +67,12 @@ def batch_info_text(batch: Batch) -> str:
 
 
 def batch_comparison_text(a: Batch, b: Batch) -> str:
-    """Two batches side by side: configuration, counts, and the spread of what came out."""
+    """Two batches side by side: configuration, counts, and spread of final values."""
     lines = [line for row in _heads(a, b) for line in beside(*row)]
     changed = differences(a.scenario, b.scenario)
     lines += ["", "Configured differently"]
     lines += [line for key, x, y in changed for line in beside("  " + key, x, y)] or ["  nothing"]
-    lines += ["", "At the end of the runs: 5 %, half and 95 % of them are below"]
+    lines += ["", "At the end of the runs: 5 %, 50 % and 95 % quantiles"]
     theirs = {name: (unit, values) for name, unit, values in _ends(b)}
     for name, unit, values in _ends(a):
         if name in theirs:
@@ -87,10 +87,10 @@ def batch_comparison_text(a: Batch, b: Batch) -> str:
 
 
 def _crossed(a: Batch, b: Batch) -> list[str]:
-    """How many runs went from which verdict to which."""
+    """Table of the number of runs for each pair of verdicts."""
     ours, theirs = ([WORDS[code] for code in batch.arrays["verdict"]] for batch in (a, b))
     found = cross_tabulated(ours, theirs, WORDS)
-    lines = ["Verdicts, A down and B across", ""]
+    lines = ["Verdicts: A in rows, B in columns", ""]
     lines.append("  " + " " * 16 + "".join(f"{word:>16}" for word in found.columns))
     for word, row in zip(found.rows, found.counts, strict=True):
         lines.append(f"  {word:<16}" + "".join(f"{number:>16,}" for number in row))
@@ -113,9 +113,9 @@ def _overview(batch: Batch) -> Iterator[tuple[str, str]]:
     yield "runs", f"{batch.runs:,}"
     times = batch.time
     if len(times) > 1:
-        yield "saved", f"{len(times)} states of each, from {duration(float(times[0]))} to {duration(float(times[-1]))}"
+        yield "saved", f"{len(times)} states per run, from {duration(float(times[0]))} to {duration(float(times[-1]))}"
     else:
-        yield "saved", f"the last state of each, at {duration(float(times[-1]))}"
+        yield "saved", f"the last state of each run, at {duration(float(times[-1]))}"
     for name, counts in batch.counts().items():
         yield name, _counted(counts)
 
@@ -128,7 +128,7 @@ def _swept(batch: Batch) -> Iterator[tuple[str, str]]:
 
 
 def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Name, unit and final values of each quantity that a run has."""
+    """Yield name, unit and final values of each quantity that is finite in some run."""
     for kind in ("potential", "concentration", "volume"):
         dims = QUANTITIES[kind][2].split()
         for labels in product(*(batch.labels[dim] for dim in dims)):

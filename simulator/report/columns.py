@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-#: Widest line of any text made here.
+#: Maximum line length.
 WIDTH = 100
 
 
 def definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
-    """Label and text, the texts aligned and wrapped."""
+    """Lines of labels and texts, the texts aligned and wrapped."""
     lines = []
     for label, text in rows:
         wrapped = textwrap.wrap(text, WIDTH - 22) or [""]
@@ -22,7 +22,7 @@ def definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they need; the first to the left, numbers to the right."""
+    """Lines of a table: columns fit their cells, text is left-aligned, numbers are right-aligned."""
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     text = [all(not _looks_like_number(cell) for cell in column[2:]) for column in columns]
@@ -38,7 +38,7 @@ def _looks_like_number(cell: str) -> bool:
 
 
 def beside(label: str, a: str, b: str) -> list[str]:
-    """A label and two texts in three columns, each wrapped into its own."""
+    """Lines of a label and two texts in three columns, each wrapped."""
     narrow = (WIDTH - 40) // 2 - 1
     indent = label[: len(label) - len(label.lstrip())]
     cells = [indent + part for part in _path_lines(label.strip(), 38 - len(indent))]
@@ -47,7 +47,7 @@ def beside(label: str, a: str, b: str) -> list[str]:
 
 
 def _path_lines(text: str, width: int) -> list[str]:
-    """A dotted path broken at its dots, so that its parts can still be read."""
+    """Break a dotted path into lines at its dots."""
     lines = [""]
     for part in re.findall(r"[^.]*\.?", text):
         if lines[-1] and len(lines[-1] + part) > width:

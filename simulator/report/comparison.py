@@ -1,4 +1,4 @@
-"""Two runs side by side: what was configured differently, and what came of it."""
+"""Compare two runs: their configurations and their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.donnan import DonnanEnd, donnan_ends
 from simulator.verdict.verdict import Verdict, classify
 
-#: Difference of potentials [V] by which two runs have parted.
+#: Difference of potentials [V] above which two runs count as different.
 APART = 1.0e-3
 
 
@@ -29,9 +29,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs: all of it, its verdict, its last saved moment, and where it would end without pumps.
+    """One of the two runs: trajectory, verdict, last saved state and predicted Donnan equilibrium.
 
-    `donnan` has a predicted end for each membrane of a run-down: of a cell in a bath on which no ATP is spent.
+    `donnan` has a prediction for each membrane between a cell that spends no ATP and its bath.
     """
 
     trajectory: Trajectory
@@ -70,16 +70,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, each on its own times, and their ends side by side.
+    """Two runs, each with its own saved times, and their final values.
 
     Parameters
     ----------
     a, b : Side
         The runs.
     differences : tuple of Difference
-        Every value that was configured differently, the name left out.
+        Every value configured differently, except the name.
     rows : tuple of Row
-        Quantities at the last saved time of each.
+        Quantities at the last saved time of each run.
     """
 
     a: Side
@@ -89,9 +89,9 @@ class Comparison:
 
     @property
     def parting(self) -> float:
-        """Time [s] from which some membrane potential that both have differs by more than :data:`APART`; NaN if never.
+        """First time [s] at which a shared membrane potential differs by more than :data:`APART`; NaN if never.
 
-        The runs are aligned in time: B is read at A's saved times, as far as both go.
+        B is interpolated at A's saved times, up to the end of the shorter run.
         """
         one, other = (side.trajectory for side in self.sides)
         time = one.time[one.time <= other.time[-1]]
@@ -104,7 +104,7 @@ class Comparison:
 
     @property
     def sides(self) -> tuple[Side, Side]:
-        """Both, in order."""
+        """Both sides, A first."""
         return self.a, self.b
 
 
@@ -132,7 +132,7 @@ Key = tuple[str, str, str]
 
 
 def _numbers(side: Side) -> Iterator[tuple[Key, float]]:
-    """Every number of a side: its last moment, and the end predicted for it."""
+    """Yield every number of a side: its final values and its predicted Donnan equilibrium."""
     yield from _quantities(side.end)
     for m, predicted in side.donnan.items():
         inside = next(x.inside for x in side.trajectory.structure.membranes if x.name == m)
@@ -143,7 +143,7 @@ def _numbers(side: Side) -> Iterator[tuple[Key, float]]:
 
 
 def _quantities(end: Snapshot) -> Iterator[tuple[Key, float]]:
-    """Every number of a moment that is worth comparing."""
+    """Yield the values of a snapshot to compare."""
     for m, v in end.potential.items():
         yield ("membrane potential", m, "V"), v
     for m, present in end.species.items():

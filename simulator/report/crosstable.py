@@ -1,4 +1,4 @@
-"""Words of two batches run by run, cross-tabulated: how many runs went from which word to which."""
+"""Cross-tabulate the words of two batches: the number of runs for each pair of words."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class CrossTable:
     rows, columns : tuple of str
         Words that occur in A and in B.
     counts : ndarray of int, shape (rows, columns)
-        How many runs have each pair.
+        Number of runs with each pair.
     examples : ndarray of int, shape (rows, columns)
-        The first run that has it, -1 where none has.
+        First run with each pair, -1 where there is none.
     """
 
     rows: tuple[str, ...]
@@ -34,12 +34,12 @@ def cross_tabulated(a: Sequence[str], b: Sequence[str], order: Sequence[str]) ->
     Parameters
     ----------
     a, b : sequence of str
-        The word of each run in both batches, run by run the same values.
+        The word of each run in A and in B; a run has the same swept values in both.
     order : sequence of str
-        All words, in the order in which they are to be listed.
+        All words, in the order of rows and columns.
     """
     if len(a) != len(b):
-        raise ValueError(f"{len(a)} runs cannot be paired with {len(b)}")
+        raise ValueError(f"cannot pair {len(a)} runs with {len(b)}; expected equal numbers of runs")
     rows, columns = (tuple(w for w in order if w in set(words)) for words in (a, b))
     counts = np.zeros((len(rows), len(columns)), dtype=int)
     examples = np.full(counts.shape, -1)

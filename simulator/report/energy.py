@@ -45,9 +45,9 @@ def account_record(found: Account | None) -> dict[str, Any] | None:
 
 
 def ledger_rows(books: Ledger | None, found: Account | None) -> Iterator[tuple[str, str, str, str]]:
-    """Name, energy over the run, power at its end, remark: the ledger as a table."""
+    """Rows of the ledger table: name, energy over the run, power at its end, remark."""
     if books is None or found is None:
-        yield "open by design", "", "", "some law makes or loses what it moves, so there is no energy to balance"
+        yield "open by design", "", "", "a law is declared `open`: it breaks conservation, so energy is not balanced"
         return
     energies = [*found.supplied.values(), *found.dissipated.values()]
     joule = readable(max(map(abs, energies), default=0.0), "J")
@@ -72,9 +72,9 @@ def ledger_rows(books: Ledger | None, found: Account | None) -> Iterator[tuple[s
 
 
 def atp_rows(found: Account | None) -> Iterator[tuple[str, str]]:
-    """What a run's ATP was spent on, in words."""
+    """Rows with the ATP used over a run and, if it spikes, per spike."""
     if found is not None:
-        yield "ATP in all", with_unit(found.atp, "mol")
+        yield "ATP, total", with_unit(found.atp, "mol")
         if found.spikes:
             each = f", {with_unit(found.atp_per_spike, 'mol')} each" if found.spikes > 1 else ""
             yield "spikes", f"{found.spikes}{each}"

@@ -1,4 +1,4 @@
-"""Equations and mechanisms as text for people."""
+"""Equations and laws as text for a terminal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from simulator.model.equations import Equations
 from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
 
-#: Laws whose form the scenario decides, beside the library's.
+#: Laws outside the library, whose form the scenario defines.
 WRITTEN = {
-    "channel": "Gated channel for one ion or several, gates in standard forms",
-    "custom": "A law of one's own, written as an expression",
+    "channel": "Gated channel for one or several ions, with gates in standard forms",
+    "custom": "Custom law, written as an expression",
 }
 
 
@@ -30,7 +30,7 @@ def equations_text(structure: Structure) -> str:
     equations = Equations(structure)
     lines = ["Definitions (w volume, c concentration, v membrane potential, x impermeant solute):"]
     lines += [f"  {name} = {_text(value)}" for name, value in equations.definitions.items()]
-    lines += ["", "Turnovers [mol/m2/s], positive as the law counts them; B(x) = x/(exp(x) - 1):"]
+    lines += ["", "Turnovers [mol/m2/s], positive in the law's forward direction; B(x) = x/(exp(x) - 1):"]
     for (membrane, label), turnover in equations.turnovers.items():
         lines.append(f"  {membrane}.{label} = {_text(turnover.net)}")
         if turnover.backward is not None:
@@ -60,13 +60,13 @@ def law_text(law: Law) -> str:
         f"  per turnover, into the inside: {moves}{extra}",
     ]
     if law.outside == {}:
-        lines.append("  a reaction inside: nothing leaves the outside")
+        lines.append("  a reaction in the inside compartment: nothing crosses the membrane")
     if law.equilibrium is not None:
         constants = {name: sp.Symbol(name, positive=True) for name in parameters_of(law.equilibrium)}
-        lines.append(f"  at rest the products over the reactants are {_text(law.equilibrium(**constants))}")
+        lines.append(f"  products over reactants at equilibrium: {_text(law.equilibrium(**constants))}")
     if law.chooses:
         lines.append(f"  {law.chooses}: the {law.chooses} it moves")
-    lines += [f"  {key}: the species that is the {key}" for key in law.partners]
+    lines += [f"  {key}: the species used as {key}" for key in law.partners]
     for p in law.parameters:
         bound = f", at least {p.minimum:g}" if p.minimum > float("-inf") else ", positive" if p.positive else ""
         default = f", default {p.default:g}" if p.default is not None else ""
@@ -75,21 +75,21 @@ def law_text(law: Law) -> str:
 
 
 def channel_text() -> str:
-    """What ``law: channel`` takes: openness, ions, gates and their standard forms."""
+    """Describe ``law: channel``: openness, ions, gates and their standard forms."""
     lines = [f"channel: {WRITTEN['channel']}"]
     for how, law in HOW_OPEN.items():
         leak = library()[law]
         unit = next(p.unit for p in leak.parameters if p.name == how)
-        lines.append(f"  {how} [{unit}] times the product of gates, into: {leak.title} ({law})")
+        lines.append(f"  {how} [{unit}] times the product of gates, used in: {leak.title} ({law})")
     lines += [
-        "  ions: {na: 1, k: 0.3}, each ion's part of it; each ion is a mechanism of its own",
+        "  ions: {na: 1, k: 0.3}, the share of each ion; each ion becomes a separate mechanism",
         "  gates: by name, each with a power and",
         "    opening and closing: dx/dt = opening (1 - x) - closing x",
         "    or steady and time_constant: dx/dt = (steady - x)/time_constant",
-        "    or steady alone, or at_once: true: there at once, no state; start: value at t = 0",
+        "    or steady alone, or at_once: true: instantaneous, no state; start: value at t = 0",
         "    time_constant: a time, or {form: bell} = " + _form_text(bell, ("v", *(p.name for p in BELL))),
         "  q10, measured_at: opening, closing and 1/time_constant times q10^((T - measured_at)/(10 K))",
-        "  forms, of opening and closing times their rate [1/s]:",
+        "  forms; those of opening and closing are multiplied by their rate [1/s]:",
     ]
     for name, form in FORMS.items():
         variable = {"potential": ("v",), "gate": ("of",), "concentration": ("of",)}.get(form.variable, ())
@@ -100,14 +100,14 @@ def channel_text() -> str:
 
 
 def custom_text() -> str:
-    """What ``law: custom`` takes, and the language of its expressions."""
+    """Describe ``law: custom`` and the syntax of its expressions."""
     return "\n".join(
         [
             f"custom: {WRITTEN['custom']}",
             "  rate: an expression [mol/m2/s], the forward rate with reversible: true, else the net rate",
             "  moves, moves_outside: molecules that enter the inside and the outside per turnover; charge, atp",
             "  open: true for a law that breaks conservation, as some published models do",
-            "  parameters: {rho: 6.8 uA/cm^2}, numbers with any unit, by the names the expressions use",
+            "  parameters: {rho: 6.8 uA/cm^2}, numbers with any unit, named as in the expressions",
             "  gates: {n: {opening: ..., closing: ...}} or {n: {steady: ..., time_constant: ...}}, expressions too",
             f"  expressions: numbers, names, + - * / **, {', '.join(FUNCTIONS)}, and label.gate of another mechanism",
             "  names: parameters, gates, <species>_i, <species>_o, "

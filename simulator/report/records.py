@@ -1,4 +1,4 @@
-"""Runs as JSON for programs: plain Python values, SI, None for what is not finite."""
+"""Runs as records for JSON: plain Python values in SI units, None for non-finite numbers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
     Returns
     -------
     dict
-        Plain Python values, SI (:data:`UNITS`); None stands for what is not finite.
+        Plain Python values in SI units (:data:`UNITS`); None stands for non-finite numbers.
     """
     end = snapshot(trajectory)
     kept = conservation(trajectory)
@@ -82,12 +82,12 @@ def steady_record(found: SteadyState) -> dict[str, Any]:
 
 
 def run_json(records: Sequence[Mapping[str, Any]], elapsed: float, compiled: bool) -> dict[str, Any]:
-    """The document of ``run --json``: records of :func:`run_record` with units, time spent and whether it compiled."""
+    """The document of ``run --json``: records of :func:`run_record`, units, elapsed time, whether it compiled."""
     return {"units": UNITS, "compiled": compiled, "elapsed": elapsed, "runs": list(records)}
 
 
 def info_record(trajectory: Trajectory, file: str, energies: bool = False) -> dict[str, Any]:
-    """The document of ``info --json``: the record of a run, with the energies of all of it if asked."""
+    """The document of ``info --json``: the record of a run, with the energies of the whole run if `energies`."""
     record = {"units": UNITS} | run_record(trajectory, classify(trajectory), file)
     if energies:
         record["account"] = fit_for_json(account_record(account(trajectory)))

@@ -21,12 +21,12 @@ from simulator.verdict.verdict import Verdict, classify, uphill
 #: Relative change of a volume that makes it matter whether areas follow.
 WORTH_A_REMARK = 0.1
 
-_IRREVERSIBLE = "* an irreversible law: it has a net flux only, counted here along its direction"
+_IRREVERSIBLE = "* irreversible law: only its net flux is defined; it counts as influx or efflux"
 _NEUTRAL = "-  a neutral species has no Nernst potential: no voltage can balance its gradient"
 
 
 def steady_text(found: SteadyState) -> str:
-    """A rest point, for a terminal."""
+    """Describe a rest point for a terminal."""
     rates = ", ".join(f"{v.real:.6g}" + (f"{v.imag:+.6g}i" if v.imag else "") for v in found.verdict.eigenvalues)
     rows = [(label, text) for label, text in summary_rows(found.trajectory, found.verdict) if label != "at"]
     rows += [("residual", f"{found.residual:.1e}"), ("eigenvalues", f"{rates} 1/s" if rates else "none")]
@@ -35,7 +35,7 @@ def steady_text(found: SteadyState) -> str:
 
 
 def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, str]]:
-    """What a run came to, as label and text; a failed run says first how it failed."""
+    """Summary of a run as pairs of label and text; a failed run starts with its status."""
     end = snapshot(trajectory)
     rows = [("status", _status(trajectory))] if trajectory.status != "ok" else []
     rows += [
@@ -52,8 +52,8 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     closed = {name: d for name, d in {"charge": kept.charge, **kept.species}.items() if d is not None}
     drift = ", ".join(f"{name} {plain_number(d, 2)}" for name, d in closed.items())
     if trajectory.structure.open:
-        rows += [("open", "a law moves charge or mass otherwise than it says; nothing is owed to conservation")]
-    return [*rows, ("drift", drift or "nothing that must be conserved")]
+        rows += [("open", "a law is declared `open`: charge or mass is not conserved, and is not checked")]
+    return [*rows, ("drift", drift or "no conserved quantity")]
 
 
 def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:
@@ -72,7 +72,7 @@ def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:
 
 
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:
-    """What a run came to, for a terminal."""
+    """Summary of a run for a terminal."""
     lines = [trajectory.scenario.name + (f" -> {file}" if file else "")]
     return "\n".join([*lines, *definitions(summary_rows(trajectory, verdict))])
 
@@ -80,7 +80,7 @@ def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) 
 def info_text(trajectory: Trajectory, energies: bool = False) -> str:
     """Everything about a saved run: verdict, each species at each membrane, each mechanism, conservation, origin.
 
-    `energies` adds the energy ledger over the whole run, for which the run is repeated.
+    `energies` adds the energy ledger over the whole run; this repeats the run.
     """
     verdict, end = classify(trajectory), snapshot(trajectory)
     lines = [trajectory.scenario.name, ""]
@@ -119,7 +119,7 @@ def comparison_text(comparison: Comparison) -> str:
         ("last saved time", duration(a.end.time), duration(b.end.time)),
     ]
     if not math.isnan(comparison.parting):
-        rows.append((f"{with_unit(APART, 'V')} apart from", duration(comparison.parting), ""))
+        rows.append((f"differ by {with_unit(APART, 'V')} from", duration(comparison.parting), ""))
     lines = [line for row in rows for line in beside(*row)]
     lines += ["", "Configured differently"]
     lines += [line for d in comparison.differences for line in beside("  " + d.path, d.a, d.b)] or ["  nothing"]
@@ -128,7 +128,7 @@ def comparison_text(comparison: Comparison) -> str:
         scale = _common_scale(row, comparison.rows)
         if row.group != group:
             group = row.group
-            # Energies differ in kind, so each carries its own unit.
+            # The rows of this group have different units, so each value carries its own.
             lines += ["", f"{group[0].upper()}{group[1:]}" + ("" if group == "energy" else f" [{scale.text}]")]
         cells = (with_unit(x, row.unit) if group == "energy" else _cell(row, x, scale) for x in (row.a, row.b))
         lines += beside(f"  {row.label}", *cells)
@@ -148,7 +148,7 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
         yield "", f"scaled distance to the cycle {plain_number(verdict.oscillation.distance, 2)}"
     if verdict.run_away is not None:
         power = plain_number(verdict.run_away.exponent, 3)
-        yield "", f"{verdict.run_away.quantity} goes with time to the power {power} in the end"
+        yield "", f"{verdict.run_away.quantity} finally varies as time to the power {power}"
     if math.isfinite(verdict.slowest_time):
         yield "", f"slowest time constant {duration(verdict.slowest_time)}"
     for label, affinity in verdict.affinity.items():
@@ -169,14 +169,14 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
 
 
 def _moved(trajectory: Trajectory, end: Snapshot) -> Iterator[tuple[str, str]]:
-    """What each free compartment gained since the first saved state, and the charge on its membranes."""
+    """Amounts each free compartment gained since the first saved state, and the charge on its membranes."""
     for c in end.volume:
         i = trajectory.labels["compartment"].index(c)
         gains = []
         for j, s in enumerate(trajectory.labels["species"]):
             first, last = trajectory.amount[[0, -1], i, j]
             if abs(last - first) > 1.0e-9 * abs(first):
-                share = f" ({plain_number((last - first) / first, 2)} of it)" if first > 0.0 else ""
+                share = f" (relative {plain_number((last - first) / first, 2)})" if first > 0.0 else ""
                 gains.append(f"{s} {with_unit(last - first, 'mol')}{share}")
         if gains:
             yield f"gained by {c}", ", ".join(gains)
@@ -206,8 +206,8 @@ def _species_table(end: Snapshot, membrane: str) -> list[str]:
     species = end.species[membrane]
     fluxes = {s.species: end.total(membrane, s.species) for s in species if end.paths_of(membrane, s.species)}
     unit = readable(max((abs(x) for total in fluxes.values() for x in total[:2]), default=0.0), "mol/m^2/s")
-    header = ["species", "inside", "outside", "Nernst", "V - E", "open channel", "influx", "efflux", "net"]
-    units = ["", "mM", "mM", "mV", "mV", "sends it", *[unit.text] * 3]
+    header = ["species", "inside", "outside", "Nernst", "V - E", "passive", "influx", "efflux", "net"]
+    units = ["", "mM", "mM", "mV", "mV", "direction", *[unit.text] * 3]
     rows = []
     for s in species:
         flux = [unit.write(x) for x in _without_rounding(fluxes[s.species])] if s.species in fluxes else ["-"] * 3
@@ -218,7 +218,7 @@ def _species_table(end: Snapshot, membrane: str) -> list[str]:
 
 
 def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[str]:
-    """Each mechanism: what it moves, and the potential at which it stops."""
+    """Each mechanism: its fluxes, reversal potential and current."""
     paths = [p for p in end.paths if p.membrane == membrane]
     unit = readable(max((max(p.influx, p.efflux) for p in paths), default=0.0), "mol/m^2/s")
     current = readable(max((abs(x) for x in end.current.values() if math.isfinite(x)), default=0.0), "A")
@@ -228,7 +228,7 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
         if m.name == membrane
         for mechanism in m.mechanisms
     }
-    header = ["mechanism", "law", "species", "influx", "efflux", "net", "stops at", "current"]
+    header = ["mechanism", "law", "species", "influx", "efflux", "net", "reversal", "current"]
     units = ["", "", "", *[unit.text] * 3, "mV", current.text]
     rows, named = [], ""
     for p in paths:
@@ -244,13 +244,13 @@ def _path_table(trajectory: Trajectory, end: Snapshot, membrane: str) -> list[st
         rows.append([*names, p.species, *fluxes, unit.write(net), *ends])
         named = p.mechanism
     lines = table([header, units, *rows])
-    if max(map(len, lines)) > WIDTH:  # long names: the law is what can be spared, the scenario has it
+    if max(map(len, lines)) > WIDTH:  # too wide: drop the law, which the scenario names
         lines = table([row[:1] + row[2:] for row in (header, units, *rows)])
     return lines + ([f"  {_IRREVERSIBLE}"] if any(not p.reversible for p in paths) else [])
 
 
 def _conserved(kept: Conservation) -> Iterator[tuple[str, str]]:
-    yield "charge", "open (a law is declared so)" if kept.charge is None else plain_number(kept.charge, 2)
+    yield "charge", "open (a law is declared `open`)" if kept.charge is None else plain_number(kept.charge, 2)
     for species, drift in kept.species.items():
         yield species, "open (exchanges with a bath, or nothing moves it)" if drift is None else plain_number(drift, 2)
 
@@ -260,7 +260,7 @@ def _is_neutral(species: SpeciesAtMembrane) -> bool:
 
 
 def _without_rounding(fluxes: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Fluxes with a net one that is only rounding written as the zero it stands for."""
+    """Return the fluxes, with a net flux that is only rounding error set to zero."""
     influx, efflux, net = fluxes
     return influx, efflux, 0.0 if abs(net) <= 1.0e-9 * max(influx, efflux) else net
 
@@ -272,17 +272,17 @@ def _common_scale(row: Row, rows: Sequence[Row]) -> Scale:
 
 
 def _cell(row: Row, value: float, scale: Scale) -> str:
-    """One number of a comparison; a flux that is rounding beside those of its group is the zero it stands for."""
+    """Format a number of a comparison; a flux that is only rounding error relative to its group is zero."""
     return "0" if row.group == "flux" and abs(value) < 1.0e-9 * scale.size else scale.write(value, 5)
 
 
 def _visible(value: float, scale: Scale) -> float:
-    """Zero for what is rounding in a column of that scale."""
+    """Return the value, or zero if it is only rounding error at that scale."""
     return 0.0 if abs(value) < 1.0e-9 * scale.size else value
 
 
 def _mv(volts: float) -> str:
-    """Millivolts with two decimals, ``-`` for what has no potential."""
+    """Format a potential in millivolts with two decimals, ``-`` for NaN."""
     if math.isnan(volts):
         return "-"
     text = f"{1e3 * volts:.2f}"

@@ -194,5 +194,5 @@ def test_verdicts_of_two_batches_are_counted_in_pairs():
     assert (found.rows, found.columns) == (("equilibrium", "steady_state"), ("equilibrium", "run_away"))
     assert found.counts.tolist() == [[1, 0], [2, 1]]
     assert found.examples.tolist() == [[2, -1], [0, 1]]
-    with pytest.raises(ValueError, match="paired"):
+    with pytest.raises(ValueError, match="cannot pair"):
         cross_tabulated(a, b[:2], WORDS)

@@ -198,7 +198,7 @@ def test_both_influx_and_efflux_of_each_leak_are_drawn(leaky):
 
 
 def test_a_stopped_pump_is_said_to_be_idle(sealed):
-    assert any("pump: nothing flows" in text for text in texts(plot_trajectory(sealed, "fluxes")))
+    assert any("pump: no flux" in text for text in texts(plot_trajectory(sealed, "fluxes")))
 
 
 def test_a_neutral_species_has_no_nernst_potential(sugar):

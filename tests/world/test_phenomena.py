@@ -56,8 +56,8 @@ def test_a_handful_of_potassium_ions_makes_the_whole_nernst_potential(ran):
     assert last - first == pytest.approx(0.01 * area * trajectory.potential.values[-1, 0] / FARADAY, rel=1e-6)
     assert (last - first) / first == pytest.approx(-2.1e-5, rel=0.01)
     text = info_text(trajectory)
-    assert "k -11.84 amol (-2.1e-05 of it)" in text
-    assert "-1.142 pC, 11.84 amol of charges: 1.8e-05 of those its ions carry" in text
+    assert "k -11.84 amol (relative -2.1e-05)" in text
+    assert "-1.142 pC, 11.84 amol of charges: 1.8e-05 of the charge on its ions" in text
 
 
 def test_at_dynamic_equilibrium_both_fluxes_are_large_and_nothing_is_dissipated(ran):

@@ -1,6 +1,6 @@
-"""Figures of saved runs; the only place that imports matplotlib.
+"""Figures of saved runs; the only package that imports matplotlib.
 
-No figure is registered with ``pyplot``: each is a free object, so thousands can be made in one process.
+Figures are not registered with ``pyplot``, so thousands can be made in one process.
 """
 
 from simulator.report.figures.comparison import plot_comparison

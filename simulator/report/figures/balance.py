@@ -1,4 +1,4 @@
-"""Bars of influx against efflux, stacked by path: what balances by itself and what only in sum."""
+"""Bars of influx and efflux, stacked by path: they show whether each path balances or only their sum."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from simulator.physics.notation import Scale, pretty_number, species_name
 from simulator.report.figures.style import INK, MUTED, Look, tint
 from simulator.trajectory.snapshot import Path, Snapshot
 
-#: Net flux, as a share of the one-way flux, that is no more than rounding and slow remains of relaxation.
+#: Net flux relative to the one-way flux up to which it counts as zero: rounding and incomplete relaxation.
 NOTHING = 1.0e-4
 
-#: Width of a bar, and the distance of the two bars of one species from their middle.
+#: Width of a bar, and distance of each of a species' two bars from their centre.
 BAR, APART = 0.3, 0.18
 
 
 def species_that_move(end: Snapshot, membrane: str) -> list[str]:
-    """Species that anything carries across a membrane, in either direction."""
+    """Species with a flux across a membrane in either direction."""
     found = [p.species for p in end.paths if p.membrane == membrane and _traffic(p) > 0.0]
     order = [s.species for s in end.species[membrane]]
     return sorted(dict.fromkeys(found), key=order.index)
@@ -35,20 +35,20 @@ def largest_flux(end: Snapshot, membrane: str) -> float:
 def draw_balance(
     axes: Axes, end: Snapshot, membrane: str, charges: Mapping[str, int], looks: Mapping[str, Look], scale: Scale
 ) -> None:
-    """Draw two bars for each species, in and out, and under them what each path brings in sum.
+    """Draw bars of influx and efflux for each species, and the net flux of each path below them.
 
     Parameters
     ----------
     axes : Axes
-        Where; its vertical limits are left to the caller.
+        Target; the caller sets its vertical limits.
     end : Snapshot
-        The moment to show.
+        The state to show.
     membrane : str
         The membrane.
     charges : mapping of str to int
         The species to show, in order, with their charge numbers.
     looks : mapping of str to Look
-        Colour of each.
+        Colour of each species.
     scale : Scale
         Unit of the fluxes.
     """
@@ -67,7 +67,7 @@ def draw_balance(
 
 
 def _stack(axes: Axes, x: float, paths: list[Path], direction: str, color: str, scale: Scale) -> None:
-    """One bar: a full piece for the first path, hatched ones for those that come on top."""
+    """Draw one bar: a solid segment for the first path, hatched segments on top for the others."""
     bottom = 0.0
     for rank, path in enumerate(paths):
         height = (path.influx if direction == "in" else path.efflux) / scale.size
@@ -79,13 +79,13 @@ def _stack(axes: Axes, x: float, paths: list[Path], direction: str, color: str, 
 
 
 def _fill(color: str, rank: int) -> dict[str, Any]:
-    """How the piece of the first, second, ... path is filled."""
+    """Fill style of the segment of the first, second, ... path."""
     hatch = (None, "////", "....", "xxxx")[min(rank, 3)]
     return {"facecolor": tint(color, 0.82) if hatch else color, "edgecolor": color, "linewidth": 1.2, "hatch": hatch}
 
 
 def _ledger(axes: Axes, x: float, name: str, paths: list[Path], color: str, scale: Scale) -> None:
-    """Under the bars: the species, the net flux of each path, and their sum."""
+    """Write under the bars: the species, the net flux of each path, and their sum."""
     net = sum(p.net for p in paths)
     largest = max((_traffic(p) for p in paths), default=0.0)
     rows = [(_short(p), p.net) for p in paths]
@@ -105,7 +105,7 @@ def _ledger(axes: Axes, x: float, name: str, paths: list[Path], color: str, scal
         weight = "bold" if last else "normal"
         axes.annotate(number, (x, 0.0), (3, y), ha="left", fontsize=11, color=INK, weight=weight, **text)
         if not last:
-            # The rows are the legend of the bars: each begins with a swatch of its piece.
+            # The rows are the legend: each begins with a swatch of its segment.
             swatch = DrawingArea(9, 9)
             swatch.add_artist(Rectangle((0, 0), 9, 9, **_fill(color, line)))
             axes.add_artist(

@@ -1,4 +1,4 @@
-"""Cells of a map over swept keys: the values themselves where they are few, else intervals of them."""
+"""Cells of a map over swept keys: one per value if there are few values, else intervals."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from simulator.physics.notation import pretty_unit, readable
 
-#: Different values of a key that get a row or column each, and the intervals of one that has more.
+#: Largest number of values with a row or column each; number of intervals for a key with more values.
 MOST_VALUES, INTERVALS = 250, 40
 
-#: Values that are all written at the axis, and numbers that an axis needs to be read.
+#: Largest number of values that all get a tick; number of ticks that is enough for an axis.
 FEW_VALUES, ENOUGH_TICKS = 6, 4
 
 #: Ratio of largest to smallest value from which an axis is logarithmic.
@@ -28,13 +28,13 @@ class Bins:
     label : str
         Key and unit.
     values : ndarray, shape (runs,)
-        Its value in each run, in that unit.
+        Value of the key in each run, in that unit.
     place : ndarray of int, shape (runs,)
         Cell of each run.
     edges, centres : ndarray
-        Of the cells.
+        Edges and centres of the cells.
     logarithmic : bool
-        Whether equal ratios are equally far apart.
+        Whether the axis is logarithmic.
     """
 
     label: str
@@ -46,7 +46,7 @@ class Bins:
 
     @classmethod
     def of(cls, key: str, values: np.ndarray, unit: str) -> Bins:
-        """Cells for the values of a key [SI]."""
+        """Make the cells for the values of a key [SI]."""
         scale = readable(float(np.max(np.abs(values))), unit)
         values = values / scale.size
         low, high = float(values.min()), float(values.max())
@@ -66,7 +66,7 @@ class Bins:
         return cls(text, values, place, edges, centres, logarithmic)
 
     def ticks(self) -> np.ndarray:
-        """Where the axis has its numbers: at the values where they are few, else at round ones."""
+        """Tick positions: the values if there are few, else round numbers."""
         if len(self.centres) <= FEW_VALUES:
             return self.centres
         if not self.logarithmic:
@@ -103,7 +103,7 @@ def binned(axes: Sequence[Bins], values: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def agreed(axes: Sequence[Bins], codes: np.ndarray, kinds: int) -> np.ndarray:
-    """The code that all runs of a cell share; `kinds` where they differ, NaN where there is none."""
+    """Code shared by all runs of a cell; `kinds` where they differ, NaN where no run has one."""
     shape = (len(axes[0].centres), len(axes[1].centres))
     cell = axes[0].place * shape[1] + axes[1].place
     known = codes >= 0

@@ -1,4 +1,4 @@
-"""Two runs side by side on one slide: potentials over time, and what balances what at the end."""
+"""Two runs side by side on one slide: potentials over time, and the balance of fluxes at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from simulator.report.figures.style import FAINT, INK, MAIN, MUTED, VERMILION, s
 from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.trajectory.analysis import Analysis
 
-#: What each verdict means for the paths across a membrane, as the title of the bars.
+#: Title of the bars for each verdict: what it means for the paths across a membrane.
 CLAIMS = {
     "equilibrium": "Every path balances by itself: influx = efflux",
     "steady_state": "Only the sums over paths balance",
@@ -39,12 +39,12 @@ CLAIMS = {
     "not_converged": "Not balanced yet",
 }
 
-# Inches. A page with one membrane, up to four species and two paths for each is a slide of 16 to 9.
+# Inches. A page with one membrane, up to four species and two paths for each is a 16:9 slide.
 WIDTH, SPECIES_ON_SLIDE = 13.33, 4
 HEAD, POTENTIALS, GAP, BALANCE, PATHS, ROW, FOOT = 1.62, 1.85, 0.9, 1.42, 0.46, 0.21, 0.61
 MARGIN, LEFT, RIGHT = 0.4, 1.05, 1.4
 
-#: Distance of the other run's potential, of the axis, from which on it is named.
+#: Distance of the other run's potential, as a share of the axis, above which it is labelled.
 GHOST_APART = 0.12
 
 
@@ -54,7 +54,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
     Parameters
     ----------
     comparison : Comparison
-        What :func:`simulator.report.comparison.compare` gave.
+        Result of :func:`simulator.report.comparison.compare`.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def _compose(comparison: Comparison) -> Figure:
     moving = [(m, len(species_that_move(side.end, m))) for side in comparison.sides for m in side.end.potential]
     paths = [side.end.paths_of(p.membrane, p.species) for side in comparison.sides for p in side.end.paths]
     rows = 1 + max([2, *map(len, paths)])
-    # Names of events stand above the potentials; one row has room in any case.
+    # Names of events stand above the potentials; there is always room for one row.
     events = max(
         1 + max(event_rows(marks(s.trajectory), TimeAxis(s.trajectory.time), 300.0), default=-1)
         for s in comparison.sides
@@ -98,7 +98,7 @@ def _column(figure: Figure, i: int) -> float:
 
 
 def _panel(figure: Figure, column: int, top: float, height: float) -> Axes:
-    """Axes in a column, their place given in inches from the top."""
+    """Add axes to a column; `top` and `height` in inches, from the top of the page."""
     across, down = figure.get_size_inches()
     width = across / 2.0 - LEFT - RIGHT
     x = _column(figure, column) + LEFT
@@ -114,7 +114,7 @@ def _write(figure: Figure, x: float, top: float, text: str, **style: Any) -> Non
 
 
 def _head(figure: Figure, side: Side, letter: str, x: float, changes: str) -> None:
-    """Which run, its verdict in big words, and the sentence that goes with it."""
+    """Write the run's letter and name, its verdict in large type, and the detail below."""
     name = textwrap.shorten(side.name, 44, placeholder="…")
     _write(figure, x, 0.42, letter, fontsize=15, weight="bold", color=MUTED)
     _write(figure, x + 0.3, 0.42, name, fontsize=15, color=MUTED, parse_math=False)
@@ -130,7 +130,7 @@ def _head(figure: Figure, side: Side, letter: str, x: float, changes: str) -> No
 
 
 def _changes(comparison: Comparison, column: int) -> str:
-    """The one or two values that make the difference; how many, if they are more."""
+    """The one or two values that differ, or their number if there are more."""
     found = comparison.differences
     if len(found) > 2:
         return f"{len(found)} values of the scenario differ"
@@ -142,7 +142,7 @@ def _changes(comparison: Comparison, column: int) -> str:
 
 
 def _foot(figure: Figure, side: Side, x: float) -> None:
-    """What it costs: ATP per second and dissipation, as numbers."""
+    """Write the ATP use per second and the dissipation."""
     from scipy.constants import N_A
 
     power = side.verdict.dissipation
@@ -160,7 +160,7 @@ def _foot(figure: Figure, side: Side, x: float) -> None:
 
 
 def _in_words(count: float) -> str:
-    """A large number as one says it: ``30 million``."""
+    """A large number in words: ``30 million``."""
     for size, word in ((1.0e12, "trillion"), (1.0e9, "billion"), (1.0e6, "million"), (1.0e3, "thousand")):
         if size <= abs(count) < 1.0e3 * size:
             return f"{pretty_number(count / size, 2 if abs(count) < 99.5 * size else 3)} {word}"
@@ -171,13 +171,13 @@ def _in_words(count: float) -> str:
 
 
 def _potentials(figure: Figure, comparison: Comparison, membrane: str, top: float, named: str) -> None:
-    """Membrane potential and every Nernst potential over time, on one vertical axis for both runs."""
+    """Draw the membrane potential and every Nernst potential over time, on one vertical axis for both runs."""
     curves = {
         i: _potential_series(side, membrane, comparison)
         for i, side in enumerate(comparison.sides)
         if membrane in side.end.potential
     }
-    # Both show the same stretch of time, the longer of what each needs.
+    # Both panels show the same time range, the longer of the two.
     until = max(
         settled(comparison.sides[i].trajectory.time, [s.values for s in series]) for i, series in curves.items()
     )
@@ -198,7 +198,7 @@ def _potentials(figure: Figure, comparison: Comparison, membrane: str, top: floa
 
 
 def _ghost(axes: Axes, other: Side, letter: str, membrane: str, time: TimeAxis, scale: Scale) -> None:
-    """The other run's membrane potential at the same times, pale: what the twin does meanwhile."""
+    """Draw the other run's membrane potential over the same times as a pale line."""
     if membrane in other.end.potential:
         beside = TimeAxis(other.trajectory.time, time.until, time.logarithmic)
         values = other.trajectory.potential.sel(membrane=membrane)[beside.shown] / scale.size
@@ -219,7 +219,7 @@ def _ghost(axes: Axes, other: Side, letter: str, membrane: str, time: TimeAxis, 
 
 
 def _donnan(axes: Axes, side: Side, membrane: str, scale: Scale) -> None:
-    """Where the run-down must end, from what cannot leave: a ring at the right edge."""
+    """Mark the predicted Donnan potential with a ring at the right edge."""
     if membrane in side.donnan:
         v = side.donnan[membrane].potential / scale.size
         end = axes.get_xlim()[1]
@@ -248,7 +248,7 @@ def _potential_series(side: Side, membrane: str, comparison: Comparison) -> list
 
 
 def _balances(figure: Figure, comparison: Comparison, membrane: str, top: float) -> None:
-    """Bars of influx against efflux at the end, on one vertical axis for both runs."""
+    """Draw bars of influx and efflux at the end, on one vertical axis for both runs."""
     sides = {i: side for i, side in enumerate(comparison.sides) if membrane in side.end.potential}
     moving = {s for side in sides.values() for s in species_that_move(side.end, membrane)}
     charges = {s: z for side in sides.values() for s, z in side.trajectory.structure.charges if s in moving}

@@ -1,4 +1,4 @@
-"""Names and last values beside the ends of lines, without a collision."""
+"""Labels with name and last value at the ends of lines, without overlap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.physics.notation import Scale, pretty_number
 from simulator.report.figures.panels import Series, panel_size, spoken
 from simulator.report.figures.style import INK, MUTED
 
-#: Most characters of a label beside a panel.
+#: Maximum length of a label beside a panel.
 LONGEST_LABEL = 13
 
 #: Type size of labels at the ends of lines.
@@ -24,7 +24,7 @@ LABEL_SIZE = 11.5
 def label_ends(axes: Axes, series: Sequence[Series], scale: Scale, digits: int = 3) -> None:
     """Write names and last values beside the ends of lines; lines that end together share one label.
 
-    The panel's position in its figure must be final, for labels are kept apart in points.
+    The panel's position in its figure must be final, because labels are spaced in points.
     """
     _, height = panel_size(axes)
     low, high = axes.get_ylim()
@@ -39,7 +39,7 @@ def label_ends(axes: Axes, series: Sequence[Series], scale: Scale, digits: int =
     labels = []
     for group in groups:
         mean = float(np.mean([y for _, y in group]))
-        # What is far too small to be seen is rounding around zero.
+        # A value far too small to be seen is a rounding error of zero.
         value = pretty_number(0.0 if abs(mean) < 1.0e-5 * (high - low) else mean, digits)
         labels.append(_end_lines(sorted((s for s, _ in group), key=lambda s: order[s.label]), value))
     wanted = [(float(np.mean([y for _, y in group])) - low) / (high - low) * height for group in groups]
@@ -63,7 +63,7 @@ def label_ends(axes: Axes, series: Sequence[Series], scale: Scale, digits: int =
 
 
 def _leader(axes: Axes, end: float, place: float) -> None:
-    """A thin line from the end of a curve to a label that had to move away from it."""
+    """Draw a thin line from the end of a curve to a label that was moved away from it."""
     if abs(end - place) > 0.01:
         width = 8.0 / panel_size(axes)[0]
         axes.plot([1.004, 1.0 + width], [end, place], color=MUTED, lw=0.8, transform=axes.transAxes, clip_on=False)
@@ -95,7 +95,7 @@ def _clipped(label: str) -> str:
 
 
 def _same(a: float, b: float, digits: int, extent: float) -> bool:
-    """Whether two values print the same; what is far too small to be seen counts as zero."""
+    """Whether two values print the same; values far too small to be seen count as zero."""
     unseen = max(abs(a), abs(b)) < 1.0e-5 * extent
     return unseen or pretty_number(a, digits) == pretty_number(b, digits)
 
@@ -106,22 +106,22 @@ def _last(values: np.ndarray) -> float:
 
 
 def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Middles of labels, moved apart as little as possible until none overlaps another.
+    """Centres of labels, moved apart as little as possible until none overlap.
 
     Parameters
     ----------
     places : sequence of float
-        Wanted middles, in ascending order.
+        Wanted centres, in ascending order.
     sizes : sequence of float
         Extents of the labels.
     low, high : float
-        Bounds; where there are too many labels, the upper one gives way.
+        Bounds; if there are too many labels, they extend beyond the upper one.
     """
-    # Distance from the first middle at which each would stand if all touched.
+    # Distance of each centre from the first one if all labels touched.
     touching = [0.0]
     for before, after in pairwise(sizes):
         touching.append(touching[-1] + 0.5 * (before + after))
-    blocks: list[list[float]] = []  # sum and count of the places of labels that touch
+    blocks: list[list[float]] = []  # sum and count of the places of touching labels
     for place, offset in zip(places, touching, strict=False):
         blocks.append([place - offset, 1.0])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:

@@ -1,4 +1,4 @@
-"""Figures into files, the same bytes every time."""
+"""Write figures to files with reproducible bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from simulator.storage.atomic import place
 
-#: File types by suffix, each with the metadata that would otherwise hold the date.
+#: File types by suffix, each with metadata that leaves out the date.
 FORMATS: dict[str, dict[str, str | None]] = {
     ".png": {"Software": "ionflux"},
     ".pdf": {"Creator": "ionflux", "Producer": "matplotlib", "CreationDate": None},
@@ -27,7 +27,7 @@ def save(figure: Figure, path: str | Path) -> None:
     Parameters
     ----------
     figure : Figure
-        What :func:`plot_trajectory` or :func:`plot_comparison` gave.
+        Made by :func:`plot_trajectory` or :func:`plot_comparison`, for example.
     path : str or Path
         Target; its suffix decides the type.
 
@@ -41,7 +41,7 @@ def save(figure: Figure, path: str | Path) -> None:
     if kind not in FORMATS:
         raise ValueError(f"cannot write a figure as {path.name!r}: its name must end in {', '.join(FORMATS)}")
     picture = BytesIO()
-    # Text stays text in SVG and PDF; identifiers in an SVG are salted with a constant, not at random.
+    # Keep text as text in SVG and PDF; salt identifiers in an SVG with a constant for reproducible bytes.
     with rc_context({"svg.hashsalt": "ionflux", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(picture, format=kind[1:], dpi=RESOLUTION, metadata=FORMATS[kind])
     place(path, picture.getvalue(), overwrite=True)

@@ -1,4 +1,4 @@
-"""What each kind of figure shows: an overview, and one kind for each question."""
+"""Panels of each kind of figure of one run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from simulator.trajectory.ledger import Ledger, ledger
 
 @dataclass(frozen=True)
 class Panel:
-    """What goes into one panel: series, their SI unit, what they are, and potentials [V] marked by upright lines."""
+    """Data of one panel: series, their SI unit and quantity, and potentials [V] marked by vertical lines."""
 
     title: str
     series: tuple[Series, ...]
@@ -77,7 +77,7 @@ def _potentials(analysis: Analysis) -> list[Panel]:
 
 
 def _concentrations(analysis: Analysis) -> list[Panel]:
-    """What each compartment holds, baths left out."""
+    """Concentrations in each compartment except baths."""
     t = analysis.trajectory
     looks = species_looks(t.labels["species"])
     panels = []
@@ -94,7 +94,7 @@ def _concentrations(analysis: Analysis) -> list[Panel]:
 
 
 def _volumes(analysis: Analysis) -> list[Panel]:
-    """Volumes that change, if any do."""
+    """Volumes that can change, if there are any."""
     t = analysis.trajectory
     changing = [c for c in t.structure.compartments if c.volume in ("state", "osmotic")]
     looks = [MAIN, *(Look(look.color, look.style) for look in species_looks(["cl", "k", "na", "ca"]).values())]
@@ -106,7 +106,7 @@ def _volumes(analysis: Analysis) -> list[Panel]:
 
 
 def _power(analysis: Analysis) -> list[Panel]:
-    """Free energy that ATP gives against what is dissipated: at rest the two are equal."""
+    """Power supplied by ATP and power dissipated: at rest the two are equal."""
     lost = analysis.total_dissipation
     series = [
         Series("from ATP", analysis.total_atp_power, Look(PURPLE, SOLID), width=4.0),
@@ -131,7 +131,7 @@ def _fluxes(analysis: Analysis) -> list[Panel]:
                     continue
                 found = _one_way(analysis, label, s, law.reversible, mechanism.label, looks[label], len(series))
                 series += found
-                idle += [] if found else [f"{mechanism.label}: nothing flows"]
+                idle += [] if found else [f"{mechanism.label}: no flux"]
             if series or idle:
                 title = _at(analysis, m, f"One-way fluxes of {species_name(s, z)}")
                 panels.append(Panel(title, tuple(series), "mol/m^2/s", "Flux", from_zero=True, notes=tuple(idle)))
@@ -142,7 +142,7 @@ def _one_way(
     analysis: Analysis, label: str, species: str, reversible: bool, name: str, look: Look, rank: int
 ) -> list[Series]:
     """Influx and efflux of one species through one mechanism; the net flux of an irreversible one."""
-    # In the panel of Na, `na_leak` is the leak.
+    # In the panel of Na, `na_leak` is named `leak`.
     name = name.removeprefix(f"{species}_").replace("_", " ")
     if reversible:
         influx = analysis.influx.sel(mechanism=label, species=species)
@@ -152,7 +152,7 @@ def _one_way(
         net = analysis.net_flux.sel(mechanism=label, species=species)
         influx, efflux = np.maximum(net, 0.0), np.maximum(-net, 0.0)
         words = ("net in", "net out")
-    # A wide pale line below a narrow dark one: both are seen where they coincide.
+    # A wide pale line below a narrow dark one: both are visible where they coincide.
     pale = Look(look.tinted(0.5).color, BANDS[rank % len(BANDS)])
     dark = Look(look.color, look.style if look.style != SOLID else DASHED)
     pairs = ((words[0], influx, pale, 5.0), (words[1], efflux, dark, 2.2))
@@ -186,7 +186,7 @@ def _currents(analysis: Analysis) -> list[Panel]:
 
 
 def _energy(analysis: Analysis) -> list[Panel]:
-    """Where free energy comes from and goes to."""
+    """Dissipation of each mechanism, ATP use, and balance of free energy."""
     t = analysis.trajectory
     looks = mechanism_looks(t)
     panels = []
@@ -204,7 +204,7 @@ def _energy(analysis: Analysis) -> list[Panel]:
 
 
 def _balance(books: Ledger) -> Panel:
-    """Every power that comes in, all that is lost, and what is stored: the balance of free energy."""
+    """Balance of free energy: power from each source, total dissipation, and rate of storage."""
     looks = (Look(PURPLE, SOLID), Look(SKY, DASH_DOT), Look(ORANGE, SHORT), Look(VERMILION, LONG))
     coming = [(name, power) for name, power in books.supplied.items() if np.any(power)]
     series = [
@@ -217,7 +217,7 @@ def _balance(books: Ledger) -> Panel:
 
 
 def _stores(books: Ledger) -> Panel:
-    """Free energy of each compartment and of the membranes, as changes since the first saved state."""
+    """Change of free energy of each compartment and of the membranes since the first saved state."""
     looks = (MAIN, Look(GREEN, DASHED), Look(ORANGE, DASH_DOT), Look(PURPLE, DOTTED))
     series = [
         Series(name, energy - energy[0], look)
@@ -227,7 +227,7 @@ def _stores(books: Ledger) -> Panel:
 
 
 def _source(name: str) -> str:
-    """Where a power comes from, in words for a legend."""
+    """Name of a power source for a legend."""
     return "ATP" if name == "atp" else name.removeprefix("bath ").replace("_", " ")
 
 
@@ -248,13 +248,13 @@ def _driving_forces(analysis: Analysis) -> list[Panel]:
 
 
 def iv_potentials(analysis: Analysis) -> np.ndarray:
-    """Potentials [V] of current-voltage curves: the range of physiology, and where the membranes are."""
+    """Potentials [V] of current-voltage curves: the physiological range, extended to the membranes' potentials."""
     here = analysis.trajectory.potential.values[-1]
     return np.linspace(min(-0.12, here.min() - 0.03), max(0.08, here.max() + 0.03), 201)
 
 
 def _iv(analysis: Analysis) -> list[Panel]:
-    """Current of each mechanism at other potentials, with the concentrations of the last state."""
+    """Current-voltage curve of each mechanism at the concentrations of the last state."""
     t = analysis.trajectory
     looks = mechanism_looks(t)
     potentials = iv_potentials(analysis)
@@ -276,7 +276,7 @@ def _iv(analysis: Analysis) -> list[Panel]:
         if len(series) > 1:
             series.append(Series("sum", analysis.current_voltage(m.name, labels, potentials), MAIN))
         here = float(t.potential.sel(membrane=m.name)[-1])
-        notes = [f"upright line: the membrane, at {1e3 * here:.1f} mV"]
+        notes = [f"vertical line: membrane potential, {1e3 * here:.1f} mV"]
         notes += [f"no net current at {1e3 * stop:.1f} mV"] if np.isfinite(stop) else []
         title = _at(analysis, m, "Current against voltage, outward positive")
         panels.append(
@@ -286,16 +286,16 @@ def _iv(analysis: Analysis) -> list[Panel]:
 
 
 def _at(analysis: Analysis, membrane: MembraneStructure, title: str) -> str:
-    """A title that names the membrane where there are several."""
+    """Add the membrane's name to a title if there are several."""
     return f"{title} ({membrane.name})" if len(analysis.trajectory.structure.membranes) > 1 else title
 
 
 def _total(values: np.ndarray) -> np.ndarray:
-    """Sum over mechanisms; undefined only where nothing is defined."""
+    """Sum over mechanisms; NaN only where all are NaN."""
     return np.where(np.all(np.isnan(values), axis=-1), np.nan, np.nansum(values, axis=-1))
 
 
-#: What each kind of figure shows, the panels in order of importance.
+#: Panels of each kind of figure, most important first.
 KINDS: dict[str, Callable[[Analysis], list[Panel]]] = {
     "overview": _overview,
     "potentials": _potentials,

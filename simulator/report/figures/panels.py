@@ -18,7 +18,7 @@ LEGEND_SIZE = 11.0
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a panel: its label (mathtext allowed), values [SI], look, and colour of its label if not the same."""
+    """One line of a panel: its label (mathtext allowed), values [SI], look, and colour of its label if different."""
 
     label: str
     values: np.ndarray
@@ -35,17 +35,17 @@ def draw_lines(
     Parameters
     ----------
     axes : Axes
-        Where.
+        Target.
     time : TimeAxis or PotentialAxis
-        What they are drawn against.
+        Horizontal axis.
     series : sequence of Series
-        What; undefined and infinite values leave gaps.
+        Lines to draw; undefined and infinite values leave gaps.
     unit : str
         Their SI unit.
     quantity : str
         Label of the vertical axis; the unit is added.
     from_zero : bool
-        Begin the axis at zero, for what is compared by size.
+        Begin the axis at zero, for quantities compared by size.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def draw_lines(
 
 
 def _widen(axes: Axes, values: Sequence[np.ndarray], from_zero: bool) -> None:
-    """Vertical limits with a margin; a constant does not fill the panel with its rounding errors."""
+    """Set vertical limits with a margin, wide enough to hide the rounding errors of a constant."""
     finite = np.concatenate([v[np.isfinite(v)] for v in values]) if values else np.empty(0)
     if not len(finite):
         axes.set_ylim(0.0, 1.0)
@@ -82,7 +82,7 @@ def _widen(axes: Axes, values: Sequence[np.ndarray], from_zero: bool) -> None:
         middle = 0.5 * (low + high)
         low, high = middle - least, middle + least
     margin = 0.07 * (high - low)
-    # Amounts that cannot be negative do not get an axis that is.
+    # Quantities that cannot be negative do not get a negative axis.
     axes.set_ylim(0.0 if low >= 0.0 and (from_zero or low < 0.35 * high) else low - margin, high + margin)
 
 
@@ -101,12 +101,12 @@ def legend_rows(series: Sequence[Series], width: float) -> int:
 
 
 def spoken(label: str) -> str:
-    """A label without the marks of mathtext, to tell how long it is."""
+    """A label without mathtext markup, to estimate its length."""
     return label.replace("\\mathrm", "").translate(str.maketrans("", "", "${}_\\"))
 
 
 def legend_above(axes: Axes, series: Sequence[Series], lift: float) -> None:
-    """A legend in the strip above a panel, `lift` points above it, where it covers no data."""
+    """Draw a legend `lift` points above a panel, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         axes.legend(
@@ -124,12 +124,12 @@ def legend_above(axes: Axes, series: Sequence[Series], lift: float) -> None:
 
 
 def zero_line(axes: Axes) -> None:
-    """A line at zero, for quantities whose sign has a meaning."""
+    """Draw a line at zero, for signed quantities."""
     axes.axhline(0.0, color=MUTED, lw=1.0, zorder=0.8)
 
 
 def note_above(axes: Axes, lines: Sequence[str], lift: float) -> None:
-    """Small print in the strip above a panel."""
+    """Write small text `lift` points above a panel."""
     axes.annotate(
         "\n".join(lines),
         (0.0, 1.0),

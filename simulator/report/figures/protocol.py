@@ -1,4 +1,4 @@
-"""Marks of a protocol: what it does and when, in a few words each."""
+"""Marks for the events of a protocol: time and a short text each."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
 
-#: Type size and line height [points] of the names of events, and how many of them are named.
+#: Type size and line height [points] of event names, and the largest number of events that are named.
 EVENT_SIZE, EVENT_ROW, MOST_EVENTS = 10.0, 14.0, 6
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment [s] of the protocol and what happens then."""
+    """Time [s] of an event and a text that describes it."""
 
     time: float
     text: str
@@ -38,7 +38,7 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
     match event:
         case SetEvent():
             for path, value in event.set.items():
-                # The last two names tell enough: `pump.max_rate`, `concentrations.k`.
+                # The last two names are enough: `pump.max_rate`, `concentrations.k`.
                 short = ".".join(path.split(".")[-2:]).replace("concentrations.", "")
                 yield f"{short} = {_quantity(value, scenario.unit_of(path))}{_pulses(event)}"
         case ClampEvent():
@@ -49,7 +49,7 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
 
 
 def _pulses(event: SetEvent) -> str:
-    """How long and how often a pulse comes; empty for a change for good."""
+    """Duration and number of pulses; empty for a permanent change."""
     if event.lasting is None:
         return ""
     often = f", {event.times} times" if event.times is not None else ""
@@ -62,9 +62,9 @@ def _quantity(value: float, unit: str) -> str:
 
 
 def event_rows(marks: Sequence[Mark], time: TimeAxis, width: float) -> list[int]:
-    """The row above a panel `width` points wide in which the name of each event fits, from 0.
+    """Row for the name of each event above a panel `width` points wide, from 0.
 
-    Beyond a handful of events, and for those outside the axis, no name is written: the row is -1.
+    The row is -1 (no name) for events outside the axis, and for all if there are more than :data:`MOST_EVENTS`.
     """
     times = time.values()
     if len(times) < 2 or len(marks) > MOST_EVENTS:
@@ -84,7 +84,7 @@ def event_rows(marks: Sequence[Mark], time: TimeAxis, width: float) -> list[int]
 
 
 def mark_events(axes: Axes, marks: Sequence[Mark], time: TimeAxis, named: bool) -> None:
-    """Thin vertical lines where the protocol acts, their names above the panel if asked."""
+    """Draw a thin vertical line at each event, with its name above the panel if `named`."""
     start, end = axes.get_xlim()
     width, _ = panel_size(axes)
     for mark, row in zip(marks, event_rows(marks, time, width), strict=True):

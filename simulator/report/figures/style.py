@@ -14,7 +14,7 @@ from simulator.trajectory.trajectory import Trajectory
 
 INK, MUTED, FAINT, PAPER = "#1a1a1a", "#606060", "#dddddd", "#ffffff"
 
-# Okabe & Ito 2008; their yellow is left out, it cannot be read as a line on white.
+# Okabe & Ito 2008, without their yellow, which is too faint for a line on white.
 BLACK, ORANGE, SKY, GREEN = INK, "#e69f00", "#56b4e9", "#009e73"
 BLUE, VERMILION, PURPLE, GREY = "#0072b2", "#d55e00", "#cc79a7", "#808080"
 VIOLET, BROWN, SAND = "#7a5195", "#8c6d1f", "#e9dcc0"
@@ -29,19 +29,19 @@ DASH_DOT_DOT: Any = (0, (6, 1.6, 1.2, 1.6, 1.2, 1.6))
 SPARSE: Any = (0, (1.2, 3.2))
 DASH_DASH_DOT: Any = (0, (6, 1.6, 6, 1.6, 1.2, 1.6))
 
-# For wide pale lines that lie below others: nearly solid, and still told apart.
+# For wide pale lines below others: nearly solid but distinguishable.
 BANDS: Any = (SOLID, (0, (2.5, 0.4)), (0, (6, 0.5)), (0, (6, 0.4, 1.2, 0.4)), (0, (1, 0.3)))
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and line style of one series; no two in a panel share either, so that one of them suffices."""
+    """Colour and line style of one series; in a panel either of them identifies the series."""
 
     color: str
     style: Any
 
     def tinted(self, share: float) -> Look:
-        """The same, its colour mixed with that share of white."""
+        """Return this look with its colour mixed with that share of white."""
         return Look(tint(self.color, share), self.style)
 
 
@@ -98,12 +98,12 @@ THEME: Any = {
 
 
 def theme() -> AbstractContextManager[Any]:
-    """The context in which figures are made: type, lines and grid of all of them."""
+    """Return a context manager that sets type, lines and grid of all figures."""
     return rc_context(THEME)
 
 
 def species_looks(species: Iterable[str]) -> dict[str, Look]:
-    """Looks of some species; those not built in take what the others leave."""
+    """Looks by species; species without a look of their own in :data:`SPECIES` get unused ones."""
     names = list(dict.fromkeys(species))
     looks = {s: SPECIES[s] for s in names if s in SPECIES}
     others = [s for s in names if s not in SPECIES]
@@ -111,7 +111,7 @@ def species_looks(species: Iterable[str]) -> dict[str, Look]:
 
 
 def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
-    """Looks by ``membrane.law``: on each membrane, the first leak of a species looks like that species."""
+    """Looks by ``membrane.label``: on each membrane, the first leak of a species gets the look of that species."""
     species = species_looks(trajectory.labels["species"])
     found: dict[str, Look] = {}
     for m in trajectory.structure.membranes:
@@ -128,7 +128,7 @@ def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
 
 
 def _unused(taken: Iterable[Look], count: int) -> list[Look]:
-    """So many looks, differing from those taken and from each other in colour and style as long as any are left."""
+    """Return `count` looks that differ in colour and style from `taken` and from each other, as far as possible."""
     taken = list(taken)
     chosen: list[Look] = []
     colors = list(dict.fromkeys([PURPLE, *(look.color for look in SPECIES.values())]))

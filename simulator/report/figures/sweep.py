@@ -41,10 +41,10 @@ from simulator.verdict.words import HEADLINES
 VERDICT_COLORS = (BLUE, GREEN, PURPLE, VERMILION, GREY, ORANGE, FAINT)
 STATUS_COLORS = (tint(GREEN, 0.6), ORANGE, VERMILION, PURPLE, BLUE, SKY, VIOLET, GREY)
 
-#: Where runs that share a cell of a map do not agree.
+#: Colour of the cells of a map in which runs differ.
 MIXED = SAND
 
-#: Quantiles of the bands, widest first.
+#: Lower and upper quantile and tint of each band, widest first.
 BAND_QUANTILES = ((0.05, 0.95, 0.75), (0.25, 0.75, 0.45))
 
 WIDTH, HEIGHT, HEAD = 10.0, 7.4, 1.15
@@ -60,15 +60,15 @@ def plot_batch(batch: Batch, kind: str = "heat", quantity: str = "", axes: Seque
     kind : str
         One of :func:`batch_kinds`.
     quantity : str
-        What is drawn by ``heat`` and ``bands``, e.g. ``potential.plasma``, ``concentration.cell.k``; by default
+        Quantity drawn by ``heat`` and ``bands``, e.g. ``potential.plasma``, ``concentration.cell.k``; by default
         the first membrane's potential.
     axes : sequence of str
-        The one or two swept keys of a map; by default the first that have several values.
+        The one or two swept keys of a map; by default the first ones with several values.
 
     Returns
     -------
     Figure
-        To be written with :func:`simulator.report.figures.save`.
+        Can be written with :func:`simulator.report.figures.save`.
 
     Raises
     ------
@@ -76,16 +76,16 @@ def plot_batch(batch: Batch, kind: str = "heat", quantity: str = "", axes: Seque
         For an unknown kind, quantity or key.
     """
     if kind not in _KINDS:
-        raise ValueError(f"no figure of kind {kind!r}; of sweeps there are {', '.join(_KINDS)}")
+        raise ValueError(f"no figure of kind {kind!r} for a sweep; expected one of {', '.join(_KINDS)}")
     with theme():
         return _KINDS[kind](batch, quantity or f"potential.{batch.labels['membrane'][0]}", axes)
 
 
 def plot_batches(a: Batch, b: Batch) -> Figure:
-    """Two sweeps side by side: how the membrane potentials at the end of their runs are spread."""
+    """Draw histograms of the final membrane potentials of two sweeps."""
     membranes = [m for m in a.labels["membrane"] if m in b.labels["membrane"]]
     if not membranes:
-        raise ValueError("the two have no membrane in common")
+        raise ValueError("the two sweeps have no membrane in common")
     with theme():
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         figure.suptitle("Membrane potential at the end of each run", x=0.03, ha="left", weight="bold")
@@ -129,7 +129,7 @@ def _heat(batch: Batch, quantity: str, keys: Sequence[str]) -> Figure:
 
 
 def _curve(axes: Axes, bins: Bins, values: np.ndarray) -> None:
-    """A quantity over one key: every run where they are few, else median and quantiles."""
+    """Draw a quantity over one key: every run if there are few, else median and quantiles."""
     order = np.argsort(bins.values)
     if len(values) <= 2000:
         axes.plot(bins.values[order], values[order], "o-", color=BLUE, ms=3, lw=1.2)
@@ -186,7 +186,7 @@ def _failures(batch: Batch, _quantity: str, keys: Sequence[str]) -> Figure:
 def _categories(
     batch: Batch, keys: Sequence[str], codes: np.ndarray, title: str, names: Sequence[str], colors: Sequence[str]
 ) -> Figure:
-    """A map of words; cells whose runs do not agree have a colour of their own."""
+    """Draw a map of words; cells in which runs differ have their own colour."""
     chosen = _chosen(batch, keys)
     figure, axes = _page(batch, title)
     found = sorted({int(code) for code in np.unique(codes) if code >= 0})
@@ -224,7 +224,7 @@ def _chosen(batch: Batch, keys: Sequence[str]) -> list[Bins]:
     """The one or two swept keys of a map."""
     unknown = [key for key in keys if key not in batch.coordinates]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} was not swept; swept were {', '.join(batch.coordinates)}")
+        raise ValueError(f"{unknown[0]!r} is not a swept key; expected one of {', '.join(batch.coordinates)}")
     wanted = list(keys) or [key for key, values in batch.coordinates.items() if np.ptp(values) > 0.0]
     if not wanted:
         raise ValueError("nothing differs between the runs, so there is no map to draw")
@@ -232,7 +232,7 @@ def _chosen(batch: Batch, keys: Sequence[str]) -> list[Bins]:
 
 
 def _described(batch: Batch, quantity: str, values: np.ndarray) -> tuple[str, str, Scale]:
-    """Words for a quantity, its SI unit and a readable one."""
+    """Description of a quantity, its SI unit and a readable unit."""
     unit, meaning = batch.about(quantity)
     labels = quantity.split(".")[1:]
     finite = values[np.isfinite(values)]
@@ -263,14 +263,14 @@ def _name_axes(axes: Axes, chosen: Sequence[Bins]) -> None:
 
 
 def _number(axis: Axis, bins: Bins) -> None:
-    """Put numbers at an axis."""
+    """Set the ticks of an axis and their numbers."""
     ticks = bins.ticks()
     axis.set_ticks(ticks, [pretty_number(tick, 3) for tick in ticks])
     axis.set_ticks([], minor=True)
 
 
 def _legend_above(axes: Axes, handles: Sequence[Patch] | None = None) -> None:
-    """A legend above the panel, where it covers no data."""
+    """Draw a legend above the panel, where it covers no data."""
     where: Any = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3, "borderaxespad": 0.2}
     axes.legend(**where) if handles is None else axes.legend(handles=handles, **where)
 

@@ -1,4 +1,4 @@
-"""The horizontal axis: times from microseconds to days, how much of a run is worth drawing; potentials."""
+"""Horizontal axes: times from microseconds to days, the part of a run worth drawing, and potentials."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, MultipleLoca
 
 from simulator.physics.notation import Scale, duration, time_scale
 
-#: Steps between ticks that suit minutes, hours and days; other units take 1, 2, 5.
+#: Steps between ticks for minutes, hours and days; other units use 1, 2, 5.
 TIME_STEPS = {
     "min": (0.5, 1, 2, 5, 10, 15, 30, 60),
     "h": (0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48),
     "d": (0.5, 1, 2, 5, 7, 10, 14, 28, 50, 100),
 }
 
-#: Share of a curve's whole change that can be seen.
+#: Smallest visible change, as a share of a curve's whole change.
 VISIBLE = 0.02
 
 
@@ -31,9 +31,9 @@ class TimeAxis:
     times : ndarray
         Saved times [s].
     until : float
-        Last time shown [s]; what comes later is said to be unchanged.
+        Last time shown [s]; the axis label calls later times unchanged.
     logarithmic : bool
-        Whether decades of time are shown alike; what happened at t = 0 is then left out.
+        Whether the axis is logarithmic; t = 0 is then left out.
     """
 
     times: np.ndarray
@@ -42,7 +42,7 @@ class TimeAxis:
 
     @property
     def shown(self) -> np.ndarray:
-        """Which of the saved times are drawn, as a mask."""
+        """Mask of the saved times that are drawn."""
         return np.asarray((self.times <= self.until) & ((self.times > 0.0) | (not self.logarithmic)))
 
     @property
@@ -79,13 +79,13 @@ class TimeAxis:
 
 @dataclass(frozen=True)
 class PotentialAxis:
-    """Potentials [V] of a panel, drawn like times: for currents against voltage."""
+    """Potentials [V] of a panel of current-voltage curves, used like :class:`TimeAxis`."""
 
     potentials: np.ndarray
 
     @property
     def shown(self) -> np.ndarray:
-        """All of them."""
+        """Mask of the potentials that are drawn: all."""
         return np.ones(len(self.potentials), dtype=bool)
 
     def values(self) -> np.ndarray:
@@ -103,19 +103,19 @@ Axis = TimeAxis | PotentialAxis
 
 
 def settled(times: np.ndarray, series: Sequence[np.ndarray]) -> float:
-    """End of the stretch of time worth drawing [s]: three times as long as anything visibly changes.
+    """End of the time range worth drawing [s]: three times the time of the last visible change.
 
     Parameters
     ----------
     times : ndarray
         Saved times [s].
     series : sequence of ndarray
-        What would be seen, each over those times.
+        Curves to draw, each over those times.
 
     Returns
     -------
     float
-        A saved time; the last one unless the run stands still for most of its length.
+        A saved time; the last one unless nothing visibly changes for most of the run.
     """
     last_change = 0
     for values in series:
@@ -132,7 +132,7 @@ def settled(times: np.ndarray, series: Sequence[np.ndarray]) -> float:
 
 
 def _round_up(seconds: float) -> float:
-    """The next time that makes a good end of an axis."""
+    """Round a time up to a good end of an axis."""
     size = time_scale(seconds).size
     amount = seconds / size
     power = 10.0 ** np.floor(np.log10(amount))

@@ -37,15 +37,15 @@ def plot_trajectory(
     kind : str
         One of :func:`kinds`.
     log_time : bool
-        Show decades of time alike, for runs that relax over many of them; t = 0 is left out.
+        Use a logarithmic time axis, for runs that relax over many decades; t = 0 is left out.
     whole : bool
-        Draw to the end even where nothing changes any more for most of the time. Without it the axis ends
-        after the last visible change and says so.
+        Draw to the end even if nothing changes for most of the run. By default the axis ends after the last
+        visible change and says so.
 
     Returns
     -------
     Figure
-        To be written with :func:`simulator.report.figures.save`.
+        Can be written with :func:`simulator.report.figures.save`.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def plot_trajectory(
         For an unknown kind.
     """
     if kind not in KINDS:
-        raise ValueError(f"no figure of kind {kind!r}; there are {', '.join(KINDS)}")
+        raise ValueError(f"no figure of kind {kind!r}; expected one of {', '.join(KINDS)}")
     analysis = Analysis(trajectory)
     panels = [panel for panel in KINDS[kind](analysis) if panel.series or panel.notes]
     if kind == "iv":
@@ -71,7 +71,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def _states(trajectory: Trajectory) -> list[np.ndarray]:
-    """What tells whether a run still changes, whichever quantity is drawn: one time axis for all kinds."""
+    """Curves that set the end of the time axis, the same for all kinds of figure."""
     fields = (trajectory.potential.values, trajectory.concentration.values, trajectory.volume)
     return [column for values in fields for column in values.reshape(len(trajectory.time), -1).T]
 
@@ -80,7 +80,7 @@ def _states(trajectory: Trajectory) -> list[np.ndarray]:
 
 
 def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: Axis) -> Figure:
-    """Lay out a title and panels; all positions are in inches, so that type never collides with panels."""
+    """Lay out a title and panels; all positions are in inches, so that text never overlaps panels."""
     columns = 1 if len(panels) == 1 else 2
     rows = max(1, math.ceil(len(panels) / columns))
     # With an odd number the first panel, the most important one, takes the whole width.
@@ -114,7 +114,7 @@ def _compose(trajectory: Trajectory, panels: Sequence[Panel], time: Axis) -> Fig
 
 
 def _strip(panel: Panel, width: float, event_names: int) -> float:
-    """Height [points] of what stands above a panel: names of events, legend, notes, title."""
+    """Height [points] of the strip above a panel: names of events, legend, notes, title."""
     legend = LEGEND_ROW * legend_rows(panel.series, width)
     return EVENT_ROW * event_names + legend + NOTE_ROW * len(panel.notes) + 30.0
 
@@ -134,7 +134,7 @@ def _draw(axes: Axes, panel: Panel, time: Axis, event_names: int) -> None:
 
 
 def _head(figure: Figure, trajectory: Trajectory, verdict: Verdict) -> None:
-    """Name of the run, and its verdict as a sentence; how it failed, if it did."""
+    """Write the run's name and its verdict, or how it failed."""
     height = figure.get_figheight()
     x = 0.35 / figure.get_figwidth()
     name = textwrap.shorten(trajectory.scenario.name, 70, placeholder="…")
