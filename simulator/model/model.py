@@ -4,7 +4,7 @@ The *structure* (connections and laws) determines the equations and hence the ke
 state, parameter vector, protocol) do not. This module needs no symbolic algebra, so a scenario whose kernel
 is cached runs without it.
 
-Sign convention: see :mod:`simulator.physics.electrochemistry`.
+Sign convention: see :mod:`simulator.physics.sign_convention`.
 """
 
 from __future__ import annotations

@@ -1,20 +1,10 @@
-"""Laws of electrodiffusion that analysis and reports share, and the sign convention of the project.
-
-Sign convention, for the whole project:
-
-- a membrane potential is the potential *inside minus outside*;
-- ``influx`` and ``efflux`` are both >= 0, and ``net = influx - efflux`` is positive *into* the inside;
-- a current is positive *outward*, ``i = -F sum_s z_s N_s v``;
-- the driving force on an ion is ``V - E``; for a cation a positive one pushes outward.
-"""
+"""Electrochemistry that analysis and reports share: Nernst potentials, driving forces, stall potentials."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-from simulator.physics.constants import FARADAY
 
 
 def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -> Any:
@@ -57,11 +47,6 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(c_in) - np.log(c_out) + charge * voltage
-
-
-def current_density(charge_per_turnover: Any, turnover: Any, faraday: float = FARADAY) -> Any:
-    """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
-    return -faraday * charge_per_turnover * turnover
 
 
 def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:

@@ -148,7 +148,7 @@ def _quantities(end: Snapshot) -> Iterator[tuple[Key, float]]:
         yield ("membrane potential", m, "V"), v
     for m, present in end.species.items():
         for s in present:
-            if s.charge:
+            if s.nernst is not None:
                 yield ("Nernst potential", f"{m} {s.species}", "V"), s.nernst
     for c, concentrations in end.concentration.items():
         for species, value in concentrations.items():

@@ -281,9 +281,9 @@ def _visible(value: float, scale: Scale) -> float:
     return 0.0 if abs(value) < 1.0e-9 * scale.size else value
 
 
-def _mv(volts: float) -> str:
+def _mv(volts: float | None) -> str:
     """Format a potential in millivolts with two decimals, ``-`` for NaN."""
-    if math.isnan(volts):
+    if volts is None or math.isnan(volts):
         return "-"
     text = f"{1e3 * volts:.2f}"
     return "0.00" if float(text) == 0.0 else text

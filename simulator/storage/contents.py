@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,18 +38,6 @@ class Contents:
     texts: Mapping[str, str]
     facts: Mapping[str, str]
     heading: Mapping[str, str] = field(default_factory=dict)
-
-
-def digest(what: Contents) -> str:
-    """SHA-256 of all numbers, labels and texts; the checksums of chunks cannot see a chunk in another's place."""
-    found = hashlib.sha256(json.dumps([dict(what.texts), dict(what.facts)], sort_keys=True).encode())
-    for name, variable in sorted(what.variables.items()):
-        values = variable.values
-        kind = list(values) if isinstance(values, tuple) else [values.dtype.str, *values.shape]
-        found.update(json.dumps([name, variable.dims, kind]).encode())
-        if not isinstance(values, tuple):
-            found.update(np.ascontiguousarray(values).data)
-    return found.hexdigest()
 
 
 def numbers(found: Contents, name: str) -> np.ndarray:

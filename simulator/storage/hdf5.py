@@ -23,9 +23,9 @@ import h5py
 import numpy as np
 
 from simulator.kernel import load_chunk_filter
-from simulator.storage.contents import FORMAT, FORMAT_VERSION, Contents, LayoutError, Variable, digest
+from simulator.storage.checksums import digest, heap_digest
+from simulator.storage.contents import FORMAT, FORMAT_VERSION, Contents, LayoutError, Variable
 from simulator.storage.datafile import DataFileError, open_data_file
-from simulator.storage.heap import heap_digest
 from simulator.storage.image import Image
 
 __all__ = ["DataFile", "opened", "packed", "sealed", "unsealed"]

@@ -1,7 +1,7 @@
 """Quantities that follow from saved states: driving forces, one-way fluxes, currents, energy.
 
 Everything is computed by the model's own equations from the states of a :class:`Trajectory`; signs as
-in :mod:`simulator.physics.electrochemistry`.
+in :mod:`simulator.physics.sign_convention`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from simulator.mechanisms import Law
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import THERMAL_VOLTAGE, area, voltage
 from simulator.model.structure import MembraneStructure
-from simulator.physics.electrochemistry import current_density, nernst_potential, zero_affinity_potential
+from simulator.physics.electrochemistry import nernst_potential, zero_affinity_potential
+from simulator.physics.sign_convention import current_density
 from simulator.trajectory.arrangement import named, osmolarity
 from simulator.trajectory.flows import Flows
 from simulator.trajectory.labelled import Field
@@ -45,23 +46,32 @@ class Analysis:
         """RT/F [V] at each saved time, shape (times,)."""
         return self.parameter(THERMAL_VOLTAGE)
 
+    @property
+    def _charged(self) -> dict[str, int]:
+        return {s: z for s, z in self.trajectory.structure.charges if z}
+
     @cached_property
     def nernst(self) -> Field:
-        """Nernst potentials [V], shape (times, membranes, species); NaN for neutral or absent species."""
-        t = self.trajectory
-        values = self._empty("membrane", "species")
+        """Nernst potentials [V], shape (times, membranes, charged species); NaN where a species is absent.
+
+        A neutral species has none, and is not among the labels.
+        """
+        t, charged = self.trajectory, self._charged
+        values = np.full((len(t.time), len(t.structure.membranes), len(charged)), np.nan)
         for i, m in enumerate(t.structure.membranes):
-            for j, (s, z) in enumerate(t.structure.charges):
-                if z:
-                    inside, outside = (t.concentration.sel(compartment=c, species=s) for c in (m.inside, m.outside))
-                    values[:, i, j] = nernst_potential(inside, outside, z, self.thermal_voltage)
-        return self._field(values, "membrane species", "V", "Nernst potential")
+            for j, (s, z) in enumerate(charged.items()):
+                inside, outside = (t.concentration.sel(compartment=c, species=s) for c in (m.inside, m.outside))
+                values[:, i, j] = nernst_potential(inside, outside, z, self.thermal_voltage)
+        return self._electric(values, "Nernst potential")
 
     @cached_property
     def driving_force(self) -> Field:
-        """Driving forces V - E [V], shape (times, membranes, species)."""
-        values = self.trajectory.potential.values[:, :, None] - self.nernst.values
-        return self._field(values, "membrane species", "V", "driving force V - E")
+        """Driving forces V - E [V], shape (times, membranes, charged species)."""
+        return self._electric(self.trajectory.potential.values[:, :, None] - self.nernst.values, "driving force V - E")
+
+    def _electric(self, values: np.ndarray, meaning: str) -> Field:
+        labels = {"membrane": self.trajectory.labels["membrane"], "species": tuple(self._charged)}
+        return Field(values, ("time", "membrane", "species"), labels, "V", meaning)
 
     @cached_property
     def osmolarity(self) -> Field:

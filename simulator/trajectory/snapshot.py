@@ -52,7 +52,7 @@ class SpeciesAtMembrane:
         Charge number.
     inside, outside : float
         Concentrations [mol/m3].
-    nernst, driving_force : float
+    nernst, driving_force : float or None
         Nernst potential and V - E [V]; NaN for a neutral species.
     direction : str
         Where an open channel would send it: ``in``, ``out`` or ``none``.
@@ -62,8 +62,8 @@ class SpeciesAtMembrane:
     charge: int
     inside: float
     outside: float
-    nernst: float
-    driving_force: float
+    nernst: float | None
+    driving_force: float | None
     direction: str
 
 
@@ -164,7 +164,7 @@ def _species(
     structure = analysis.trajectory.structure
     m = structure.membranes[membrane]
     v = analysis.trajectory.potential.values[0, membrane] / analysis.thermal_voltage[0]
-    for j, (s, z) in enumerate(structure.charges):
+    for s, z in structure.charges:
         if s not in concentration[m.inside] or s not in concentration[m.outside]:
             continue
         inside, outside = concentration[m.inside][s], concentration[m.outside][s]
@@ -180,8 +180,8 @@ def _species(
             charge=z,
             inside=inside,
             outside=outside,
-            nernst=float(analysis.nernst.values[0, membrane, j]),
-            driving_force=float(analysis.driving_force.values[0, membrane, j]),
+            nernst=float(analysis.nernst.sel(membrane=m.name, species=s)[0]) if z else None,
+            driving_force=float(analysis.driving_force.sel(membrane=m.name, species=s)[0]) if z else None,
             direction=direction,
         )
 

@@ -15,9 +15,9 @@ from data_files import refusal, same
 
 from simulator.storage import atomic
 from simulator.storage.atomic import StorageError
+from simulator.storage.checksums import heap_digest
 from simulator.storage.datafile import DataFileError
 from simulator.storage.hdf5 import HEAP_DIGEST, LIBVER
-from simulator.storage.heap import heap_digest
 from simulator.storage.store import read, write
 
 # -- writing that fails ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulator.storage.atomic import place
-from simulator.storage.heap import heap_digest
+from simulator.storage.checksums import heap_digest
 from simulator.storage.image import Image
 
 LARGE = bytes(range(251)) * 40_000 + b"the end"

@@ -240,10 +240,10 @@ def _potential_series(side: Side, membrane: str, comparison: Comparison) -> list
     analysis = Analysis(t)
     looks = species_looks(s for other in comparison.sides for s in other.trajectory.labels["species"])
     series = [Series("$V$", t.potential.sel(membrane=membrane), MAIN, width=2.8)]
-    for s, z in t.structure.charges:
+    for s in analysis.nernst.labels["species"]:
         values = analysis.nernst.sel(membrane=membrane, species=s)
         if np.any(np.isfinite(values)):
-            series.append(Series(nernst_name(s, z), values, looks[s]))
+            series.append(Series(nernst_name(s), values, looks[s]))
     return series
 
 

@@ -58,10 +58,10 @@ def _potentials(analysis: Analysis) -> list[Panel]:
     panels = []
     for m in t.structure.membranes:
         series = [Series("$V$", t.potential.sel(membrane=m.name), MAIN, width=2.8)]
-        for s, z in t.structure.charges:
+        for s in analysis.nernst.labels["species"]:
             values = analysis.nernst.sel(membrane=m.name, species=s)
-            if z and np.any(np.isfinite(values)):
-                series.append(Series(nernst_name(s, z), values, looks[s]))
+            if np.any(np.isfinite(values)):
+                series.append(Series(nernst_name(s), values, looks[s]))
         neutral = [s for s, z in t.structure.charges if not z and s in t.structure.compartment(m.inside).species]
         notes = [f"{s}: uncharged, so it has no Nernst potential" for s in neutral]
         panels.append(

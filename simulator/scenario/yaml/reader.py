@@ -164,7 +164,7 @@ def _with_areas_that_follow(data: Any) -> Any:
     )
     if isinstance(membranes, dict) and isinstance(compartments, dict):
         for m in membranes.values():
-            inside = compartments.get(m.get("inside")) if isinstance(m, dict) else None
+            inside = compartments.get(str(m.get("inside"))) if isinstance(m, dict) else None
             if isinstance(inside, dict) and "geometry" in inside and not {"area", "area_change"} & m.keys():
                 m["area_change"] = "with_volume"
     return data

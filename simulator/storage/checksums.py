@@ -1,13 +1,18 @@
-"""Digest of the one part of an HDF5 file that HDF5 does not checksum: the heaps of strings of variable length."""
+"""Checksums of data files: of all that a file says, and of the one part that HDF5 does not checksum itself.
+
+HDF5 checksums its metadata and its chunks, but not the heaps that hold strings of variable length.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 
+from simulator.storage.contents import Contents
 from simulator.storage.image import Image
 
 #: Signature and version of a heap of strings, its smallest size, and the length of each header in it.
@@ -70,3 +75,15 @@ def _walk(heap: bytes) -> None:
         if step < _HEADER or place + step > len(heap):
             raise ValueError("a text in it has an impossible length")
         place += step
+
+
+def digest(what: Contents) -> str:
+    """SHA-256 of all numbers, labels and texts; the checksums of chunks cannot see a chunk in another's place."""
+    found = hashlib.sha256(json.dumps([dict(what.texts), dict(what.facts)], sort_keys=True).encode())
+    for name, variable in sorted(what.variables.items()):
+        values = variable.values
+        kind = list(values) if isinstance(values, tuple) else [values.dtype.str, *values.shape]
+        found.update(json.dumps([name, variable.dims, kind]).encode())
+        if not isinstance(values, tuple):
+            found.update(np.ascontiguousarray(values).data)
+    return found.hexdigest()
