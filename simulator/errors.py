@@ -10,7 +10,7 @@ from typing import Any
 class IonfluxError(Exception):
     """Base of all expected errors."""
 
-    exit_code = 1
+    kind = "bug"
 
     def records(self) -> list[dict[str, Any]]:
         """One dictionary per problem, ``text`` being the sentence a person reads."""
@@ -38,7 +38,7 @@ class Stopped(BaseException):
 class UsageError(IonfluxError):
     """A command that cannot be carried out as it was given."""
 
-    exit_code = 2
+    kind = "usage"
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(f"{problem}; {hint}" if hint else problem)
@@ -60,7 +60,7 @@ class ModelError(IonfluxError):
         The parts of the message.
     """
 
-    exit_code = 2
+    kind = "usage"
 
     def __init__(self, key: str, problem: str, expected: str, hint: str = "") -> None:
         super().__init__(f"{key}: {problem}; expected {expected}" + (f"; {hint}" if hint else ""))

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from simulator.cli import library, reading, running, signals
+from simulator.cli import exit_codes, library, reading, running, signals
 from simulator.errors import IonfluxError, Stopped
 
 app = typer.Typer(
@@ -65,12 +65,12 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         _complain(as_json, error.records())
-        return error.exit_code
+        return exit_codes.OF_KIND.get(error.kind, exit_codes.BUG)
     except Stopped as stop:
         print(stop, file=sys.stderr)
         return stop.exit_code
     except KeyboardInterrupt:
-        return 130
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -78,13 +78,13 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
         usage = getattr(error, "format_message", None)  # what typer raises for a wrong command line
         if usage is not None:
             _complain(as_json, [{"problem": usage(), "hint": "ionflux --help lists the commands"}])
-            return 2
+            return exit_codes.USAGE
         if debug:
             traceback.print_exc()
         problem = f"internal error: {type(error).__name__}: {error}"
         hint = "this is a bug in ionflux; run again with --debug and report what it prints, with the scenario"
         _complain(as_json, [{"problem": problem, "hint": hint}])
-        return 1
+        return exit_codes.BUG
 
 
 def _complain(as_json: bool, records: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.exit_codes import OK, SOME_FAILED
 from simulator.cli.source import Configs, Overrides, read_source
 from simulator.errors import UsageError
 
@@ -126,7 +127,7 @@ def verify(
         print(json.dumps({"checks": rows, "failed": failed}, indent=1))
     else:
         print(f"{len(checks) - failed} of {len(checks)} numbers agree", file=sys.stderr)
-    return 3 if failed else 0
+    return SOME_FAILED if failed else OK
 
 
 def _check_line(check: Check) -> str:

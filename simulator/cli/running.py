@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import Announcer, Json, warn
+from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE
 from simulator.cli.source import Configs, Overrides, read_source
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_target
 from simulator.errors import IonfluxError, UsageError
@@ -63,7 +64,7 @@ def run(
         from simulator.report.records import run_json
 
         print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
-    return 3 if any(_failed(record) for record in records) else 0
+    return SOME_FAILED if any(_failed(record) for record in records) else OK
 
 
 def steady(
@@ -97,7 +98,7 @@ def steady(
     if as_json:
         document = {"units": UNITS, "compiled": announce.asked, "elapsed": elapsed, "states": records}
         print(json.dumps(document, indent=1, allow_nan=False))
-    return 3 if missing else 0
+    return SOME_FAILED if missing else OK
 
 
 def validate(
@@ -115,7 +116,7 @@ def validate(
         try:
             loaded = read_source(config, overrides)
         except IonfluxError as error:
-            if error.exit_code != 2:
+            if error.kind != "usage":
                 raise
             errors += error.records()
             continue
@@ -132,7 +133,7 @@ def validate(
             print(record["text"], file=sys.stderr)
         for record in warnings:
             print(f"warning: {record['text']}", file=sys.stderr)
-    return 2 if errors else 0
+    return USAGE if errors else OK
 
 
 def _target(config: Path, output: Path | None, several: bool) -> Path:

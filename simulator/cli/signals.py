@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from simulator.cli.exit_codes import INTERRUPTED, TERMINATED
 from simulator.errors import Stopped
 
 #: The stop that a signal has asked for.
@@ -38,6 +39,6 @@ def _dropped(what: sys.UnraisableHookArgs) -> None:
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)  # a second one stops at once
-    code, word = (130, "interrupted") if number == signal.SIGINT else (143, "terminated")
+    code, word = (INTERRUPTED, "interrupted") if number == signal.SIGINT else (TERMINATED, "terminated")
     _asked.append(Stopped(code, word, "the same command starts again"))
     raise _asked[0]

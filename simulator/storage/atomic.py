@@ -44,7 +44,7 @@ class StorageError(IonfluxError):
         The parts of the message.
     """
 
-    exit_code = 4
+    kind = "storage"
 
     def __init__(self, path: Path, problem: str, hint: str) -> None:
         super().__init__(f"{path}: {problem}; {hint}")

@@ -38,7 +38,7 @@ class DataFileError(IonfluxError):
         The parts of the message.
     """
 
-    exit_code = 5
+    kind = "data_file"
 
     def __init__(self, path: Path, problem: str, dataset: str = "", hint: str = "") -> None:
         place = f"{path}: {dataset}" if dataset else str(path)

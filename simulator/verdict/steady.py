@@ -23,7 +23,7 @@ from simulator.verdict.verdict import Verdict, classify
 class NoSteadyState(IonfluxError):
     """No rest point was found within a bounded search."""
 
-    exit_code = 3
+    kind = "nothing_found"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_every_room_uses_only_rooms_below_it():
         ("storage/folder.py", "import h5py", "h5py"),
         ("runs/threads.py", "def f():\n    import numba", "numba"),
         ("report/text.py", "from matplotlib import pyplot", "matplotlib"),
-        ("storage/layout.py", "from ruamel.yaml import YAML", "The YAML reader"),
+        ("storage/layout.py", "from ruamel.yaml import YAML", "The YAML parser"),
     ],
 )
 def test_the_contract_sees_what_breaks_it(copy, module, line, broken):

@@ -14,7 +14,7 @@ def refused(tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(ConfigError) as error:
             read_config(path, overrides)
-        assert error.value.exit_code == 2
+        assert error.value.kind == "usage"
         return error.value.issues
 
     return read

@@ -25,7 +25,7 @@ def refusal(path):
     with pytest.raises(DataFileError) as caught:
         read(path)
     text = str(caught.value)
-    assert caught.value.exit_code == 5
+    assert caught.value.kind == "data_file"
     assert str(path) in text
     assert "\n" not in text
     return text

@@ -26,7 +26,7 @@ from simulator.storage.store import read, write
 def test_an_existing_file_is_kept_unless_told_otherwise(result, saved, good):
     with pytest.raises(StorageError, match="--overwrite") as caught:
         write(result, saved)
-    assert caught.value.exit_code == 4
+    assert caught.value.kind == "storage"
     assert saved.read_bytes() == good
     assert same(read(write(replace(result, culprit=""), saved, overwrite=True)), result)
 

@@ -55,7 +55,7 @@ class ConfigError(IonfluxError):
         Everything found wrong, in order of position.
     """
 
-    exit_code = 2
+    kind = "usage"
 
     def __init__(self, issues: Iterable[Issue]) -> None:
         self.issues = tuple(issues)

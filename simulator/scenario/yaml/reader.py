@@ -1,4 +1,4 @@
-"""YAML text -> :class:`~simulator.scenario.scenario.Scenario`; the only module that reads YAML.
+"""YAML text -> :class:`~simulator.scenario.scenario.Scenario`.
 
 All problems of a file are reported together, each with its place. A file is data: no tags but the
 core ones, no merge keys, bounded size, depth and expansion.
@@ -14,44 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
 
 from simulator.scenario.complaints import Complaint
-from simulator.scenario.quantity import UNREADABLE, SiNumber
+from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.composer import Composer, Event, scalar
-from simulator.scenario.yaml.faults import explain
-from simulator.scenario.yaml.files import read_text
+from simulator.scenario.yaml.extends import read_chain
 from simulator.scenario.yaml.issues import ConfigError, Issue
-from simulator.scenario.yaml.tree import OVERRIDE, Node, Place, assigned, closest_path, find_place, merged, plain_data
+from simulator.scenario.yaml.overrides import overridden
+from simulator.scenario.yaml.parser import read_file
+from simulator.scenario.yaml.tree import Node, find_place, plain_data
 from simulator.scenario.yaml.twins import Overrides, twins_in
 from simulator.scenario.yaml.validation import complaints_of, empty_values, issue_at, position, validated
 
 __all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "read_config", "read_plain"]
-
-LONGEST_CHAIN = 8
-
-_KINDS: dict[type, Any] = {
-    DocumentStartEvent: "document",
-    MappingStartEvent: "mapping",
-    SequenceStartEvent: "list",
-    ScalarEvent: "scalar",
-    AliasEvent: "alias",
-    MappingEndEvent: "close",
-    SequenceEndEvent: "close",
-    StreamEndEvent: "end",
-}
 
 
 @dataclass(frozen=True)
@@ -119,9 +94,9 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
     Parameters and errors are those of :func:`load_scenario`.
     """
     issues: list[Issue] = []
-    text, tree = _read_chain(Path(path), issues, ())
+    text, tree = read_chain(Path(path), issues, ())
     for key, value in (overrides or {}).items():
-        tree = _overridden(tree, key, value, issues)
+        tree = overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
     # Twins are runs of their own, each with its own identity; no part of this one.
@@ -179,133 +154,7 @@ def read_plain(path: str | os.PathLike[str]) -> Any:
         If it is not readable.
     """
     issues: list[Issue] = []
-    _, tree = _read_file(Path(path), issues)
+    _, tree = read_file(Path(path), issues)
     if issues:
         raise ConfigError(issues)
     return plain_data(tree)
-
-
-def _overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
-    try:
-        return assigned(tree, key, _override_value(value, key, issues))
-    except KeyError:
-        close = closest_path(tree, key)
-        hint = f"did you mean `{close}`?" if close else ""
-        issues.append(Issue(OVERRIDE, None, None, key, "there is nothing of this name in the scenario", "", hint))
-        return tree
-
-
-def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
-    """A node for a new value: text as after the colon in a file, numbers in SI."""
-    place = Place(OVERRIDE)
-    if isinstance(value, str):
-        found: list[Issue] = []
-        if value[:1] in ("[", "{", '"', "'"):
-            try:
-                node = _moved(_composed(value, OVERRIDE, found), place)
-            except ConfigError as error:
-                found += error.issues
-        else:
-            content, problem = scalar(value.strip())
-            node = Node(content, place)
-            found += [Issue(OVERRIDE, None, None, key, problem, "a finite number")] if problem else []
-        if found:
-            issues += [Issue(OVERRIDE, None, None, key, i.problem, i.expected, i.hint) for i in found]
-            return Node(UNREADABLE, place)
-        return node
-    if isinstance(value, Mapping):
-        content = {str(name): _override_value(item, key, issues) for name, item in value.items()}
-        return Node(content, place, dict.fromkeys(content, place))
-    if isinstance(value, list | tuple):
-        return Node([_override_value(item, key, issues) for item in value], place)
-    if isinstance(value, bool) or value is None:
-        return Node(value, place)
-    return Node(SiNumber(value), place)
-
-
-def _moved(node: Node, place: Place) -> Node:
-    """The same tree with another place."""
-    if isinstance(node.content, dict):
-        content: Any = {key: _moved(child, place) for key, child in node.content.items()}
-        return Node(content, place, dict.fromkeys(node.content, place))
-    if isinstance(node.content, list):
-        return Node([_moved(child, place) for child in node.content], place)
-    return Node(node.content, place)
-
-
-# -- files ----------------------------------------------------------------------------------------
-
-
-def _read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tuple[str, Node]:
-    """A file laid over the one it extends, and so on."""
-    text, tree = _read_file(path, issues)
-    if not isinstance(tree.content, dict):
-        kinds = {list: "the file holds a list", type(None): "the file is empty"}
-        problem = kinds.get(type(tree.content), "the file holds a single value")
-        raise ConfigError(
-            [Issue(str(path), tree.place.line, tree.place.column, "", problem, "a scenario: `key: value` lines")]
-        )
-    if "extends" not in tree.content:
-        return text, tree
-    base, place = tree.content["extends"].content, tree.keys["extends"]
-    own = Node({k: v for k, v in tree.content.items() if k != "extends"}, tree.place, tree.keys)
-    chain = (*chain, os.path.realpath(path))
-    problem = _wrong_base(base, path, chain)
-    if problem:
-        raise ConfigError(
-            [
-                *issues,
-                Issue(place.file, place.line, place.column, "extends", problem, "a scenario file beside this one"),
-            ]
-        )
-    try:
-        _, below = _read_chain(Path(os.path.normpath(path.parent / base)), issues, chain)
-    except ConfigError as error:
-        raise ConfigError([*issues, *error.issues]) from None
-    return text, merged(below, own)
-
-
-def _wrong_base(base: Any, path: Path, chain: tuple[str, ...]) -> str:
-    """Why a file cannot be extended; empty if it can."""
-    if not isinstance(base, str) or "\0" in base:
-        return "this is not a file name"
-    if os.path.isabs(base) or base.startswith("~"):
-        return f"`{base}` is an absolute path"
-    if not base.endswith((".yaml", ".yml")):
-        return f"`{base}` is not a YAML file"
-    if os.path.realpath(path.parent / base) in chain:
-        return f"`{base}` extends this file in turn"
-    return f"more than {LONGEST_CHAIN} files extend each other" if len(chain) > LONGEST_CHAIN else ""
-
-
-def _read_file(path: Path, issues: list[Issue]) -> tuple[str, Node]:
-    text = read_text(path)
-    return text, _composed(text, str(path), issues)
-
-
-def _composed(text: str, file: str, issues: list[Issue]) -> Node:
-    return Composer(_events(text, file, issues), file, issues).document()
-
-
-def _events(text: str, file: str, issues: list[Issue]) -> Iterator[Event]:
-    """What the YAML parser meets, its errors in plain words."""
-    try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if (kind := _KINDS.get(type(event))) is not None:
-                yield Event(
-                    kind,
-                    event.start_mark.line + 1,
-                    event.start_mark.column + 1,
-                    str(getattr(event, "value", "")),
-                    getattr(event, "tag", None),
-                    getattr(event, "anchor", None),
-                    plain=not getattr(event, "style", None),
-                )
-    except MarkedYAMLError as error:
-        fault = explain(error.problem, error.context, error.problem_mark, error.context_mark, text)
-        found = Issue(file, fault.line, fault.column, "", fault.problem, "", fault.hint)
-        raise ConfigError([*issues, found]) from None
-    except ConfigError:
-        raise
-    except Exception:  # the parser has bugs of its own on odd bytes; no input may show a traceback
-        raise ConfigError([*issues, Issue(file, None, None, "", "this is not YAML")]) from None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Node", "Place", "assigned", "find_place", "merged", "plain_data"]
-
-OVERRIDE = "--set"
+__all__ = ["Node", "Place", "find_place", "plain_data"]
 
 
 @dataclass(frozen=True)
@@ -76,80 +73,3 @@ def find_place(node: Node, path: Sequence[str | int]) -> tuple[Place, bool]:
             return place, False
         place, node = node.place_of(name), child
     return place, True
-
-
-def merged(base: Node, over: Node) -> Node:
-    """One tree laid over another.
-
-    Mappings merge key by key, anything else replaces; an empty value takes the base's key away, and a
-    mechanism of another law replaces the whole mechanism.
-    """
-    if not isinstance(base.content, dict) or not isinstance(over.content, dict) or _other_law(base, over):
-        return over
-    content, keys = dict(base.content), dict(base.keys)
-    for key, node in over.content.items():
-        if node.content is None and key in base.content:
-            del content[key], keys[key]
-        else:
-            content[key] = merged(base.content[key], node) if key in base.content else node
-            keys[key] = over.keys[key]
-    return Node(content, over.place, keys)
-
-
-def _other_law(base: Node, over: Node) -> bool:
-    laws = [node.child("law") for node in (base, over)]
-    return all(law is not None for law in laws) and len({str(law.content) for law in laws if law is not None}) == 2
-
-
-def assigned(node: Node, path: str, value: Node) -> Node:
-    """A copy of the tree with one value put at a dotted path.
-
-    The last key may be new (whether it is allowed is for validation to say), the others must exist.
-
-    Raises
-    ------
-    KeyError
-        If there is nothing to put the value into; the argument is the part of the path that is missing.
-    """
-    name, rest = _step(node, path)
-    if not rest:
-        child = value
-        if not isinstance(node.content, dict) and node.child(name) is None:
-            raise KeyError(path)
-    else:
-        below = node.child(name)
-        if below is None:
-            raise KeyError(path)
-        child = assigned(below, rest, value)
-    if isinstance(node.content, dict):
-        place = value.place if not rest else node.keys.get(name, value.place)
-        return replace(node, content={**node.content, name: child}, keys={**node.keys, name: place})
-    return replace(node, content=[child if i == int(name) else item for i, item in enumerate(node.content)])
-
-
-def _step(node: Node, path: str) -> tuple[str, str]:
-    """First key and the rest; keys with dots in them (in ``set:``) are taken whole."""
-    if isinstance(node.content, dict):
-        whole = [key for key in node.content if path == key or path.startswith(f"{key}.")]
-        if whole:
-            name = max(whole, key=len)
-            return name, path[len(name) + 1 :]
-    name, _, rest = path.partition(".")
-    return name, rest
-
-
-def closest_path(node: Node, path: str) -> str:
-    """The existing dotted path most like the given one, empty if none is."""
-    close = difflib.get_close_matches(path, list(_paths(node, "")), n=1, cutoff=0.6)
-    return close[0] if close else ""
-
-
-def _paths(node: Node, prefix: str) -> Iterator[str]:
-    children: dict[str, Node] = {}
-    if isinstance(node.content, dict):
-        children = node.content
-    elif isinstance(node.content, list):
-        children = {str(index): item for index, item in enumerate(node.content[:100])}
-    for key, child in children.items():
-        yield prefix + key
-        yield from _paths(child, f"{prefix}{key}.")

@@ -1,0 +1,122 @@
+"""New values by dotted path (``--set``, twins, Python), put into the tree of a scenario file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from simulator.scenario.quantity import UNREADABLE, SiNumber
+from simulator.scenario.yaml.composer import scalar
+from simulator.scenario.yaml.issues import ConfigError, Issue
+from simulator.scenario.yaml.parser import composed
+from simulator.scenario.yaml.tree import Node, Place
+
+__all__ = ["overridden"]
+
+#: Where such a value is said to come from.
+OVERRIDE = "--set"
+
+
+def overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
+    """Put one new value into the tree of a scenario; what is wrong with it is added to `issues`."""
+    try:
+        return assigned(tree, key, _override_value(value, key, issues))
+    except KeyError:
+        close = closest_path(tree, key)
+        hint = f"did you mean `{close}`?" if close else ""
+        issues.append(Issue(OVERRIDE, None, None, key, "there is nothing of this name in the scenario", "", hint))
+        return tree
+
+
+def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
+    """A node for a new value: text as after the colon in a file, numbers in SI."""
+    place = Place(OVERRIDE)
+    if isinstance(value, str):
+        found: list[Issue] = []
+        if value[:1] in ("[", "{", '"', "'"):
+            try:
+                node = _moved(composed(value, OVERRIDE, found), place)
+            except ConfigError as error:
+                found += error.issues
+        else:
+            content, problem = scalar(value.strip())
+            node = Node(content, place)
+            found += [Issue(OVERRIDE, None, None, key, problem, "a finite number")] if problem else []
+        if found:
+            issues += [Issue(OVERRIDE, None, None, key, i.problem, i.expected, i.hint) for i in found]
+            return Node(UNREADABLE, place)
+        return node
+    if isinstance(value, Mapping):
+        content = {str(name): _override_value(item, key, issues) for name, item in value.items()}
+        return Node(content, place, dict.fromkeys(content, place))
+    if isinstance(value, list | tuple):
+        return Node([_override_value(item, key, issues) for item in value], place)
+    if isinstance(value, bool) or value is None:
+        return Node(value, place)
+    return Node(SiNumber(value), place)
+
+
+def _moved(node: Node, place: Place) -> Node:
+    """The same tree with another place."""
+    if isinstance(node.content, dict):
+        content: Any = {key: _moved(child, place) for key, child in node.content.items()}
+        return Node(content, place, dict.fromkeys(node.content, place))
+    if isinstance(node.content, list):
+        return Node([_moved(child, place) for child in node.content], place)
+    return Node(node.content, place)
+
+
+def assigned(node: Node, path: str, value: Node) -> Node:
+    """A copy of the tree with one value put at a dotted path.
+
+    The last key may be new (whether it is allowed is for validation to say), the others must exist.
+
+    Raises
+    ------
+    KeyError
+        If there is nothing to put the value into; the argument is the part of the path that is missing.
+    """
+    name, rest = _step(node, path)
+    if not rest:
+        child = value
+        if not isinstance(node.content, dict) and node.child(name) is None:
+            raise KeyError(path)
+    else:
+        below = node.child(name)
+        if below is None:
+            raise KeyError(path)
+        child = assigned(below, rest, value)
+    if isinstance(node.content, dict):
+        place = value.place if not rest else node.keys.get(name, value.place)
+        return replace(node, content={**node.content, name: child}, keys={**node.keys, name: place})
+    return replace(node, content=[child if i == int(name) else item for i, item in enumerate(node.content)])
+
+
+def _step(node: Node, path: str) -> tuple[str, str]:
+    """First key and the rest; keys with dots in them (in ``set:``) are taken whole."""
+    if isinstance(node.content, dict):
+        whole = [key for key in node.content if path == key or path.startswith(f"{key}.")]
+        if whole:
+            name = max(whole, key=len)
+            return name, path[len(name) + 1 :]
+    name, _, rest = path.partition(".")
+    return name, rest
+
+
+def closest_path(node: Node, path: str) -> str:
+    """The existing dotted path most like the given one, empty if none is."""
+    close = difflib.get_close_matches(path, list(_paths(node, "")), n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
+def _paths(node: Node, prefix: str) -> Iterator[str]:
+    children: dict[str, Node] = {}
+    if isinstance(node.content, dict):
+        children = node.content
+    elif isinstance(node.content, list):
+        children = {str(index): item for index, item in enumerate(node.content[:100])}
+    for key, child in children.items():
+        yield prefix + key
+        yield from _paths(child, f"{prefix}{key}.")
