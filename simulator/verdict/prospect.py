@@ -1,4 +1,4 @@
-"""What lies ahead of a run that is not at rest, in the words of a verdict."""
+"""What follows the end of a run that is not at rest, as part of its verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.cycle import Cycle
 from simulator.verdict.lookahead import look_ahead
 
-#: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
+#: Least growth since the last event, as final relative growth rate times elapsed time, that is a run-away.
 BEGUN = 0.1
 
 
@@ -28,7 +28,7 @@ class Oscillation:
     period : float
         Its period [s].
     spikes : int
-        Spikes in one period, of the membrane that has most; several in a burst, none in a slow swing below 0 V.
+        Spikes in one period of the membrane that has the most; several in a burst, none in a slow swing below 0 V.
     potential : mapping of str to float
         Peak-to-peak amplitude of each membrane potential [V].
     concentration : mapping
@@ -51,11 +51,11 @@ class RunAway:
     Parameters
     ----------
     quantity : str
-        What grows, in words.
+        What grows, e.g. ``volume of cell``.
     rate : float
-        How fast at the last state, relative to its size [1/s].
+        Its relative growth rate at the last state [1/s].
     exponent : float
-        The power of time with which it grows in the end; infinite if faster than any.
+        Final power of time with which it grows; infinite if faster than any power.
     """
 
     quantity: str
@@ -65,7 +65,7 @@ class RunAway:
 
 @dataclass(frozen=True)
 class Prospect:
-    """The word for a run that is not at rest, and what lies ahead of it."""
+    """The word for a run that is not at rest, and what follows."""
 
     word: str
     ahead: str = ""
@@ -75,7 +75,7 @@ class Prospect:
 
 
 def prospect(trajectory: Trajectory) -> Prospect:
-    """Say what lies ahead of the last state of a run that is not at rest."""
+    """Find what follows the last state of a run that is not at rest."""
     state, parameters = trajectory.states[-1], trajectory.parameters[-1]
     future = look_ahead(trajectory.model, state, parameters)
     if future.rest is not None:
@@ -96,11 +96,11 @@ def prospect(trajectory: Trajectory) -> Prospect:
         return Prospect("run_away", ahead, run_away=growth)
     if future.failure:
         return Prospect("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
-    return Prospect("not_converged", "no rest and no cycle in sight")
+    return Prospect("not_converged", "no rest point or cycle found ahead")
 
 
 def _in_words(trajectory: Trajectory, name: str) -> str:
-    """A volume or an amount by the name the equations give it."""
+    """Description of a volume or an amount, from its name in the equations."""
     for c in trajectory.structure.compartments:
         if name == volume(c.name):
             return f"volume of {c.name}"
@@ -117,7 +117,7 @@ def _oscillation(trajectory: Trajectory, cycle: Cycle, state: np.ndarray, parame
     voltages = np.array([np.broadcast_to(numbers[voltage(m.name)], len(states)) for m in structure.membranes]).T
     return Oscillation(
         period=float(cycle.period),
-        spikes=len(most_spikes(np.vstack([voltages, voltages[:1]]))),  # once around
+        spikes=len(most_spikes(np.vstack([voltages, voltages[:1]]))),  # close the cycle
         potential={m.name: float(np.ptp(numbers[voltage(m.name)])) for m in structure.membranes},
         concentration={
             c.name: {s: float(np.ptp(numbers[concentration(c.name, s)])) for s in c.states}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Headline of each verdict: the words a lecture uses.
+#: Headline of each verdict, as used in lectures.
 HEADLINES = {
     "equilibrium": "Dynamic equilibrium",
     "steady_state": "Steady state",
@@ -11,5 +11,5 @@ HEADLINES = {
     "not_converged": "Not at rest yet",
 }
 
-#: The words by their codes in data files.
+#: The words; the index of each is its code in data files.
 WORDS = tuple(HEADLINES)
