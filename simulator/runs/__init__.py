@@ -1,1 +1,1 @@
-"""From a scenario to results in memory: one run, or many on threads."""
+"""Run a scenario, once or many times on threads, with results in memory."""

@@ -37,17 +37,17 @@ class Failure:
 
 @dataclass(frozen=True, repr=False)
 class Batch:
-    """What many runs of one scenario computed.
+    """Results of many runs of one scenario.
 
     Parameters
     ----------
     scenario : Scenario
-        What was run; its sweep says which values the runs have.
+        What was run; its sweep gives the runs' values.
     time : ndarray, shape (times,)
         Save times [s], shared by all runs.
     arrays : mapping of str to ndarray
         Variables whose first axis is the run: the quantities of :data:`QUANTITIES`, ``status``, ``verdict``,
-        ``end_time``, ``culprit`` and the drifts of charge and species. They may be read from a file when asked for.
+        ``end_time``, ``culprit`` and the drifts of charge and species. They may be read from a file on access.
     coordinates : mapping of str to ndarray
         Swept values [SI] by dotted path, shape (runs,) each.
     first : int
@@ -68,7 +68,7 @@ class Batch:
 
     @classmethod
     def of_one(cls, trajectory: Trajectory, verdict: str, kept: Conservation) -> Batch:
-        """A lone run as a batch, with the word of its verdict and the drift of what must not change."""
+        """A single run as a batch, with the word of its verdict and its drifts."""
         arrays = {name: field.values[None] for name, field in trajectory.fields().items()}
         arrays.setdefault("open_fraction", trajectory.open_fraction[None])
         states, species = trajectory.structure.states, trajectory.labels["species"]
@@ -129,7 +129,7 @@ class Batch:
 
     @cached_property
     def model(self) -> Model:
-        """The model that the runs share but for their values."""
+        """The model of the scenario; the runs differ only in their values."""
         return Model.of(self.scenario)
 
     @cached_property
@@ -169,7 +169,7 @@ class Batch:
         """Name and indices of a quantity."""
         name, *labels = quantity.split(".")
         dims = QUANTITIES[name][2].split() if name in QUANTITIES else []
-        if dims == ["gate"]:  # a gate's label has dots of its own
+        if dims == ["gate"]:  # a gate's label contains dots
             labels = [".".join(labels)]
         known = len(dims) == len(labels) and all(x in self.labels[d] for d, x in zip(dims, labels, strict=True))
         if not dims or not known:
@@ -181,26 +181,26 @@ class Batch:
         return [self.labels[dim] for dim in QUANTITIES[name][2].split()]
 
     def over_time(self, quantity: str) -> np.ndarray:
-        """One number over time in each run, shape (runs, times); NaN after a run's end."""
+        """One quantity over time in each run, shape (runs, times); NaN after a run's end."""
         name, labels = self._place(quantity)
         place: Any = (slice(None), slice(None), *labels)
         return np.concatenate([values[place] for values in self._by_part(name)])
 
     def final(self, quantity: str) -> np.ndarray:
-        """One number at the last saved time of each run, shape (runs,); NaN where a run failed."""
+        """One quantity at the last saved time of each run, shape (runs,); NaN where a run failed."""
         values = self.over_time(quantity)
-        # Where only the last states were saved, there is one, whenever it was.
+        # If only final states were saved there is one per run, whatever its time.
         last = np.clip(np.searchsorted(self.time, self.end_time, "right") - 1, 0, len(self.time) - 1)
         found = values[np.arange(self.runs), last]
         return np.where(self.arrays["status"] == 0, found, np.nan)
 
     def _by_part(self, name: str) -> Iterator[np.ndarray]:
-        """A variable, part by part where it is on disk."""
+        """A variable, part by part if it is on disk, else whole."""
         by_part = getattr(self.arrays, "by_part", None)
         return by_part(name) if by_part is not None else iter((self.arrays[name],))
 
     def fields(self) -> dict[str, Field]:
-        """Everything that is saved over time, by name."""
+        """All quantities saved over time, by name."""
         return {name: self.field(name) for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]}
 
     def trajectory(self, run: int) -> Trajectory:
@@ -233,14 +233,14 @@ class Batch:
         )
 
     def part(self, start: int, stop: int) -> Batch:
-        """Some consecutive runs, counted from the first of this batch."""
+        """The runs from `start` to before `stop`, counted from the first of this batch."""
         stop = min(stop, self.runs)
         arrays = {name: values[start:stop] for name, values in self.arrays.items()}
         coordinates = {key: values[start:stop] for key, values in self.coordinates.items()}
         return replace(self, arrays=arrays, coordinates=coordinates, first=self.first + start, runs=stop - start)
 
     def size(self) -> int:
-        """Bytes of all its variables, nearly."""
+        """Approximate size of all variables, in bytes."""
         per_time = sum(int(np.prod([len(self.labels[d]) for d in dims.split()])) for _, _, dims in QUANTITIES.values())
         return 8 * self.runs * (len(self.time) * per_time + len(self.coordinates) + len(self.labels["species"]) + 3)
 
@@ -256,14 +256,14 @@ class Batch:
 
 
 def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
-    """Which of the save times [s] a batch keeps."""
+    """The save times [s] that a batch keeps."""
     return times[-1:] if run.save == "final" else times
 
 
 def joined(
     pieces: Sequence[Mapping[str, np.ndarray]], place: Mapping[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
-    """Arrays of consecutive pieces put together, in the place of others of the same shapes if these are given up."""
+    """Concatenate the arrays of consecutive pieces, into the arrays of `place` that have the right shape."""
     if len(pieces) == 1:
         return dict(pieces[0])
     runs, found = sum(len(piece["status"]) for piece in pieces), {}
@@ -275,7 +275,7 @@ def joined(
 
 
 def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
-    """The scenario of one run of a sweep: with its own values, and no sweep."""
+    """The scenario of one run of a sweep, with its own values and without the sweep."""
     data = scenario.resolved()
     data.pop("sweep", None)
     for key, value in values.items():

@@ -1,6 +1,6 @@
-"""Which values each run of a sweep has: run number in, values out.
+"""Values of each run of a sweep, from the run's number.
 
-A run's values depend on the sweep and on its number alone, never on which other runs are asked for.
+A run's values depend only on the sweep and its number, not on which other runs are requested.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from simulator.scenario.sweep import RANDOM_MODES, Axis, Sweep
 
 __all__ = ["Design", "Drawn", "Listed", "Product", "design_of", "design_of_arrays"]
 
-#: Numbers that one step of the counter-based random stream gives.
+#: Random numbers per step of the counter-based generator.
 STREAM_BLOCK = 4
 
 
@@ -34,13 +34,13 @@ class Design:
         raise NotImplementedError
 
     def part(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Values of a stretch of runs."""
+        """Values of the runs from `start` to before `stop`."""
         return self.values(np.arange(start, min(stop, self.runs)))
 
 
 @dataclass(frozen=True)
 class Listed(Design):
-    """Runs whose values are written down, one array per key."""
+    """Runs with listed values, one array per key."""
 
     columns: Mapping[str, np.ndarray]
 
@@ -111,7 +111,7 @@ class Drawn(Design):
         return self._spread[run]
 
     def _stream(self, run: np.ndarray) -> np.ndarray:
-        """Numbers of a random stream that a run finds at a place of its own."""
+        """Random numbers; each run has its own position in the stream."""
         blocks = -(-len(self.axes) // STREAM_BLOCK)
         found = np.empty((len(run), len(self.axes)))
         for first, last in stretches(run):
@@ -133,13 +133,13 @@ class Drawn(Design):
 
 
 def stretches(run: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Places [first, last) between which numbers follow each other one by one."""
+    """Index ranges [first, last) of consecutive run numbers."""
     breaks = [0, *(np.flatnonzero(np.diff(run) != 1) + 1).tolist(), len(run)]
     return ((a, b) for a, b in pairwise(breaks) if b > a)
 
 
 def quantile(axis: Axis, share: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-    """The value below which that share of an axis' distribution lies."""
+    """Quantiles of an axis' distribution, at shares in [0, 1)."""
     numbers = axis.numbers
     match axis.form:
         case "values":
@@ -175,7 +175,7 @@ def spaced(axis: Axis) -> np.ndarray:
 
 
 def design_of(scenario: Scenario) -> Design:
-    """The runs of a scenario's sweep; one run without values of its own if it has none."""
+    """The runs of a scenario's sweep; a single run if it has none."""
     return Listed({}) if scenario.sweep is None else _design(scenario, scenario.sweep)
 
 
@@ -205,7 +205,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
     Raises
     ------
     UsageError
-        For a key that is no number of the scenario, unequal lengths, or a value out of bounds.
+        For a key that is not a number of the scenario, unequal lengths, or a value out of bounds.
     """
     from simulator.scenario.checks.sweep import why_not_swept
 
@@ -214,7 +214,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
     lengths = {len(column) for column in columns.values() if column.ndim == 1 and len(column) != 1}
     if len(lengths) > 1 or any(column.ndim != 1 for column in columns.values()):
         shapes = ", ".join(f"{key}: {column.shape}" for key, column in columns.items())
-        raise UsageError(f"the values are not equally many ({shapes})", "give one array of shape (runs,) for each key")
+        raise UsageError(f"the arrays do not match ({shapes})", "give one array of shape (runs,) for each key")
     runs = lengths.pop() if lengths else 1
     for key, column in columns.items():
         quantity = leaves[key].quantity if key in leaves else None

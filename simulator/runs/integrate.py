@@ -1,4 +1,4 @@
-"""Runs a scenario."""
+"""Run a scenario."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) ->
     scenario : Scenario
         What to run.
     announce : callable
-        Told in a sentence before something that takes seconds (compiling).
+        Called with a sentence before something that takes seconds (compiling).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What follows a kernel's end, for one run or for many: conservation, the cut at rest, and runs as trajectories."""
+"""Process a kernel's results, for one run or many: conservation, the cut at rest, conversion to trajectories."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ CONSERVATION_LIMIT = 1.0e-9
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a kernel found for some runs of one model.
+    """The results of a kernel for some runs of one model.
 
     Parameters
     ----------
     model : Model
-        The model that the runs share, but for their values.
+        The model of the runs, which differ only in their values.
     times : ndarray, shape (times,)
         Times [s] at which states were saved.
     inputs : Inputs
         What the kernel was given.
     result : Integration
-        What it found.
+        What it returned.
     """
 
     model: Model
@@ -62,7 +62,7 @@ class Outcome:
     def drifts(self) -> tuple[np.ndarray, np.ndarray]:
         """Drift of charge, shape (runs,), and of species, shape (runs, species), since the start.
 
-        Also where a run failed otherwise, up to its last good state: what is lost or made on the way explains the rest.
+        Includes runs that failed otherwise, up to their last good state: a drift may explain the failure.
         """
         structure, failed = self.model.structure, np.flatnonzero(self.result.status != Status.OK)
         start = arranged(structure, self.inputs.state[:, None], self.inputs.parameters[:, None])
@@ -79,14 +79,14 @@ class Outcome:
 
     @cached_property
     def status(self) -> np.ndarray:
-        """Code of how each run ended, shape (runs,)."""
+        """Status code of each run, shape (runs,)."""
         charge, species = self.drifts
         worst = np.fmax(charge, np.fmax.reduce(species, axis=1, initial=0.0))
         return np.where(worst > CONSERVATION_LIMIT, np.int8(Status.CONSERVATION_VIOLATED), self.result.status)
 
     @cached_property
     def last(self) -> np.ndarray:
-        """Place of the last saved time of each run, shape (runs,): where it came to rest, if it ends so."""
+        """Index of the last saved time of each run, shape (runs,): where it came to rest, if it is cut at rest."""
         end = np.full(len(self.status), len(self.times) - 1)
         if self.inputs.settings.until == "end":
             return end
@@ -100,7 +100,7 @@ class Outcome:
         return np.where(cut, self.times[self.last], self.result.time)
 
     def _rest_begins(self) -> np.ndarray:
-        """Place of the saved time from which on each run stays at rest, -1 where none is."""
+        """Index of the saved time from which on each run stays at rest, -1 if there is none."""
         saved = self.result.saved
         sizes = np.maximum(np.abs(saved), self.inputs.scale[:, None])
         parameters = np.broadcast_to(self.parameters, (*saved.shape[:2], self.parameters.shape[2]))
@@ -115,16 +115,16 @@ class Outcome:
     def trajectory(
         self, run: int, scenario: Scenario, provenance: Mapping[str, str] = MappingProxyType({})
     ) -> Trajectory:
-        """One of the runs; one that failed has its last good state at its end, or at least the one it was given.
+        """One of the runs; if it failed, it ends with its last good state, or its initial one if there is no other.
 
         Parameters
         ----------
         run : int
-            Its place among the runs.
+            Its index among the runs.
         scenario : Scenario
             What was run, with this run's own values.
         provenance : mapping of str to str
-            Where it comes from.
+            Provenance of the result.
         """
         status, end = Status(int(self.status[run])), float(self.end_time[run])
         last, structure = int(self.last[run]), self.model.structure

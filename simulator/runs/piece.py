@@ -1,4 +1,4 @@
-"""One piece of a batch: consecutive runs, from their numbers to labelled arrays with outcome and verdict."""
+"""Compute one piece of a batch: consecutive runs as labelled arrays with outcome and verdict."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Job:
     Parameters
     ----------
     scenario : Scenario
-        What varies around.
+        The scenario whose values vary.
     design : Design
         The values of each run.
     program : Program
@@ -65,7 +65,7 @@ class Job:
         return kept_times(self.scenario.run, self.times)
 
     def piece(self, start: int, stop: int, stopped: Callable[[], bool] = lambda: False) -> Arrays | None:
-        """Compute the runs from `start` to before `stop`; None if it was stopped meanwhile.
+        """Compute the runs from `start` to before `stop`; None if interrupted.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class Job:
         return None if verdicts is None else self._arrays(outcome, verdicts)
 
     def _arrays(self, outcome: Outcome, verdicts: np.ndarray) -> Arrays:
-        """The labelled arrays of a piece: what is kept of each run, and how it ended."""
+        """The labelled arrays of a piece: the saved quantities of each run, and how it ended."""
         structure, status, found = self.model.structure, outcome.status, dict(outcome.arrays)
         with np.errstate(all="ignore"):
             found["concentration"] = concentrations(structure, found, outcome.parameters)
@@ -93,7 +93,7 @@ class Job:
                 values = values[np.arange(len(values)), outcome.last][:, None]
                 values[status != Status.OK] = np.nan
             else:
-                values[after] = np.nan  # in place: nobody asks the outcome again
+                values[after] = np.nan  # in place: the outcome is not used again
             found[name] = values
         found |= {"status": status.astype(np.int8), "verdict": verdicts, "end_time": outcome.end_time}
         found["culprit"] = outcome.result.culprit.astype(np.int32)
@@ -102,7 +102,7 @@ class Job:
     def _verdicts(
         self, outcome: Outcome, swept: Mapping[str, np.ndarray], stopped: Callable[[], bool]
     ) -> np.ndarray | None:
-        """Codes of the verdicts: those that are plain all at once, the others one by one; None if stopped meanwhile."""
+        """Codes of the verdicts: clear ones all at once, the others one by one; None if interrupted."""
         runs, fine = np.arange(len(outcome.status)), outcome.status == Status.OK
         place = np.minimum(outcome.last, outcome.parameters.shape[1] - 1)
         ends, parameters = outcome.result.saved[runs, outcome.last], outcome.parameters[runs, place]

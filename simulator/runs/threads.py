@@ -1,4 +1,4 @@
-"""Runs a batch: pieces on threads, handed over in order, however many there are and whoever finishes first."""
+"""Run a batch: threads compute its pieces, which are returned in order."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from simulator.runs.piece import Arrays, Job
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.provenance import provenance
 
-#: Bytes of states that a piece holds, and the most runs in one: enough to keep all lanes of a kernel at work.
+#: Bytes of states in a piece, and most runs in it: enough to keep all lanes of a kernel busy.
 PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096
 
-#: Pieces that are computed or wait to be used, for each thread.
+#: Pieces per thread that are in progress or waiting to be consumed.
 AHEAD = 1
 
-#: Where Linux tells a process what its control group may use.
+#: Where Linux shows the limits of a process's control group.
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
-#: Runs whose starts are checked together.
+#: Runs whose initial states are checked at once.
 CHECKED_TOGETHER = 1 << 16
 
 
@@ -52,9 +52,9 @@ def run_batch(
     save : str, optional
         ``"trajectory"`` or ``"final"``, instead of what the scenario says.
     threads : int, optional
-        Threads to compute with; by default as many as can run at once here. The numbers do not depend on it.
+        Number of threads; by default as many as can run at once. Results do not depend on it.
     announce : callable
-        Told in a sentence before something that takes seconds (compiling).
+        Called with a sentence before something that takes seconds (compiling).
 
     Returns
     -------
@@ -68,7 +68,7 @@ def run_batch(
     """
     if save is not None:
         if save not in ("trajectory", "final"):
-            raise UsageError(f"cannot save {save!r}", "trajectory or final")
+            raise UsageError(f"cannot save {save!r}", "expected trajectory or final")
         scenario = scenario.model_copy(update={"run": scenario.run.model_copy(update={"save": save})})
     design = design_of(scenario) if parameters is None else design_of_arrays(scenario, parameters)
     model = Model.of(scenario)
@@ -89,7 +89,7 @@ def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
 def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None) -> Generator[Arrays, None, None]:
     """Pieces of a batch, in order.
 
-    Closing the iterator, or an exception in whoever uses it, stops the threads within milliseconds.
+    Closing the iterator, or an exception in its consumer, stops the threads within milliseconds.
     """
     stopping = threading.Event()
     workers = threads or usable_threads()
@@ -108,7 +108,7 @@ def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = N
 
 
 def usable_threads() -> int:
-    """Threads that can run at once here: the processors that the process may use, by affinity and by its container."""
+    """Number of threads that can run at once: processors allowed by CPU affinity and by the container."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(usable, _container_limit())))
 
@@ -133,7 +133,7 @@ def _result(future: Future[Arrays | None]) -> Arrays:
 
 
 def check_starts(model: Model, design: Design) -> None:
-    """Raise ModelError, with the number of the run, if the start of some run contradicts itself."""
+    """Raise ModelError, with the number of the run, if the initial state of a run is inconsistent."""
     for start in range(0, design.runs, CHECKED_TOGETHER):
         _check(model, design, start, min(start + CHECKED_TOGETHER, design.runs))
 

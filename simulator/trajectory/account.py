@@ -1,8 +1,8 @@
-"""Where a whole run's free energy came from and went to: the ledger's powers, integrated over time.
+"""Energy account of a whole run: the ledger's powers, integrated over time.
 
-The run is repeated, bit for bit, with as many saved states as the integral needs (saving never steers the
-steps), so the account does not depend on what was saved. What is missing from it is the integrator's own
-error: it shrinks with ``rtol``.
+The run is repeated, bit for bit, with as many saved states as the integral needs. Saving does not affect the
+steps, so the account does not depend on the save times. Its remaining gap is the integrator's error, which
+shrinks with ``rtol``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from simulator.trajectory.replay import replayed
 from simulator.trajectory.spikes import most_spikes
 from simulator.trajectory.trajectory import Trajectory
 
-#: Points of each Gauss rule, and rounds of halving the intervals that need it.
+#: Points of each Gauss rule; most rounds of halving intervals.
 POINTS, ROUNDS = 4, 14
 
-#: First interval after the start and after each event, as a fraction of that stretch, and intervals per decade.
+#: First interval after the start and after each event, as a fraction of the time to the next; intervals per decade.
 FIRST, PER_DECADE = 1.0e-12, 8
 
-#: Error of the integrals that is small beside what `rtol` leaves, and beside all that flows.
+#: Tolerances of the integrals: as a fraction of `rtol` times the stored energy, and of the sum of all integrals.
 BESIDE_RTOL, BESIDE_FLOWS = 0.03, 1.0e-8
 
 
@@ -39,13 +39,13 @@ class Account:
     start, end : mapping of str to float
         Free energy stored at the start and at the end, by compartment and in the ``membranes``.
     supplied, dissipated : mapping of str to float
-        As in :class:`simulator.trajectory.ledger.Ledger`, integrated.
+        Powers of :class:`simulator.trajectory.ledger.Ledger`, integrated over time.
     jumps : mapping of float to float
-        What each event of the protocol did to the free energy at its time [s].
+        Change of the free energy at each event of the protocol, by its time [s].
     atp : float
         ATP used [mol].
     spikes : int
-        Upward crossings of 0 V, of the membrane that has most.
+        Upward crossings of 0 V by the membrane that has the most.
     atp_per_spike : float
         ATP used from the first spike to the last, divided by the number of intervals between [mol]; NaN below
         two spikes.
@@ -68,18 +68,18 @@ class Account:
 
     @property
     def relative_gap(self) -> float:
-        """The gap against the free energy at the start (at the end, for a cell that starts empty), parts added up."""
+        """The gap relative to the free energy (sum of magnitudes) at the start or the end, whichever is larger."""
         size = max(sum(map(abs, parts.values())) for parts in (self.start, self.end))
         return abs(self.gap) / size if size else nan
 
 
 def account(trajectory: Trajectory) -> Account | None:
-    """Integrate the energy ledger of a run over time; None for models that are open by design.
+    """Integrate the energy ledger of a run over time; None if a law breaks conservation.
 
     Parameters
     ----------
     trajectory : Trajectory
-        The run; it is repeated with other saved times.
+        The run; it is repeated with other save times.
     """
     end = float(trajectory.time[-1])
     events = [e.time for e in trajectory.model.events() if 0.0 < e.time < end]
@@ -88,7 +88,7 @@ def account(trajectory: Trajectory) -> Account | None:
     books = ledger(seen)
     if books is None:
         return None
-    # The kernel saves before it changes parameters; just after, the same states have another free energy.
+    # The kernel saves before an event changes parameters; just after it the same states have another free energy.
     moved = ledger(Trajectory.from_states(trajectory.model, np.nextafter(edges, np.inf), seen.states))
     assert moved is not None
     jumps = dict(zip(events, (moved.free_energy - books.free_energy)[1:-1].tolist(), strict=True))
@@ -109,7 +109,7 @@ def account(trajectory: Trajectory) -> Account | None:
 
 
 def _graded(edges: np.ndarray) -> np.ndarray:
-    """Intervals, shape (n, 2), that grow from the start of each stretch."""
+    """Intervals, shape (n, 2), that grow from each edge to the next."""
     count = int(-PER_DECADE * np.log10(FIRST)) + 1
     fractions = np.array([0.0, *np.geomspace(FIRST, 1.0, count)])
     found = []
@@ -129,7 +129,7 @@ class _Integral:
         self.nodes, self.weights = np.polynomial.legendre.leggauss(POINTS)
 
     def over(self, intervals: np.ndarray) -> None:
-        """Integrate over all intervals, halving those that are not smooth."""
+        """Integrate over all intervals, halving those whose error is too large."""
         count = max(len(intervals), 1)
         whole = self._powers(intervals)
         for left in range(ROUNDS, -1, -1):
@@ -155,7 +155,7 @@ class _Integral:
         """Integral of each power over each interval by one Gauss rule."""
         half = np.diff(intervals, axis=1) / 2.0
         times = intervals.mean(axis=1, keepdims=True) + half * self.nodes
-        # Where an interval is at the resolution of the clock its nodes may coincide; each keeps its weight.
+        # Nodes coincide where an interval is as short as the resolution of time; each keeps its weight.
         unique, place = np.unique(times, return_inverse=True)
         seen = replayed(self.trajectory, unique)
         books = ledger(seen)
@@ -167,7 +167,7 @@ class _Integral:
         return {name: np.sum(weights * value[place].reshape(times.shape), axis=1) for name, value in columns.items()}
 
     def spikes(self) -> tuple[int, float]:
-        """How many spikes there were, and the ATP used from one to the next [mol]."""
+        """Number of spikes, and mean ATP used from one to the next [mol]."""
         time = np.concatenate([t for t, *_ in self.seen])
         order = np.argsort(time)
         time = time[order]

@@ -23,13 +23,13 @@ from simulator.trajectory.flows import Flows
 from simulator.trajectory.labelled import Field
 from simulator.trajectory.trajectory import Trajectory
 
-#: Range [V] in which reversal potentials are sought.
+#: Range [V] searched for zero-current potentials.
 POTENTIAL_RANGE = (-0.4, 0.4)
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Derived quantities of a trajectory; each is computed when asked for.
+    """Derived quantities of a trajectory; each is computed on first access.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Analysis:
     def turnover(self) -> Field:
         """Net turnover of each mechanism [mol/m2/s], shape (times, mechanisms).
 
-        A reversible mechanism's is ``-forward expm1(-affinity/RT)``, which keeps its digits near equilibrium.
+        Near equilibrium it is ``-forward expm1(-affinity/RT)`` for a reversible mechanism, to avoid cancellation.
         """
         net, forward = self._per_mechanism("net"), self._per_mechanism("forward")
         affinity = self._per_mechanism("affinity")
@@ -114,7 +114,7 @@ class Analysis:
 
     @property
     def mechanisms(self) -> list[tuple[MembraneStructure, Mechanism, Law]]:
-        """Membrane, use and law of each mechanism, in the order of the ``mechanism`` labels."""
+        """Membrane, mechanism and law of each mechanism, in the order of the ``mechanism`` labels."""
         return [(m, mechanism, mechanism.law) for m, mechanism in self.trajectory.structure.mechanisms]
 
     @cached_property
@@ -174,7 +174,7 @@ class Analysis:
 
     @cached_property
     def dissipation(self) -> Field:
-        """Free energy dissipated by each mechanism [W], shape (times, mechanisms); ATP's included."""
+        """Free energy dissipated by each mechanism [W], including that of ATP, shape (times, mechanisms)."""
         with np.errstate(invalid="ignore"):
             values = self.whole_turnover * self.affinity.values
         values = np.where(self.whole_turnover == 0.0, 0.0, values)
@@ -191,8 +191,8 @@ class Analysis:
     def total_dissipation(self) -> np.ndarray:
         """Free energy dissipated by all mechanisms that have something to carry [W], shape (times,).
 
-        Electrodes supply it instead, and are left out. NaN where it is undefined: where some species crosses that is
-        absent on one side, it falls through an infinite difference of free energy.
+        Electrodes are left out because they supply free energy. NaN where it is undefined: if a species that crosses
+        is absent on one side, the difference of free energy is infinite.
         """
         values = np.where(self.carrying & ~self.external, self.dissipation.values, 0.0)
         total = np.sum(values, axis=1)
@@ -205,7 +205,7 @@ class Analysis:
 
     @cached_property
     def external(self) -> np.ndarray:
-        """Which mechanisms are electrodes, driven from outside, shape (mechanisms,)."""
+        """Whether each mechanism is an electrode, shape (mechanisms,)."""
         return np.array([law.external for _, _, law in self.mechanisms], dtype=bool)
 
     @cached_property
@@ -240,7 +240,7 @@ class Analysis:
         values = -self.affinity.values - self._atp * self.trajectory.scenario.atp_free_energy
         return self._field(values, "mechanism", "J/mol", "transport work")
 
-    # -- potentials at which something stops ------------------------------------------------------
+    # -- reversal and zero-current potentials -----------------------------------------------------
 
     @cached_property
     def reversal(self) -> Field:
@@ -258,7 +258,7 @@ class Analysis:
         return self._field(self._columns(columns), "mechanism", "V", "reversal potential")
 
     def current_voltage(self, membrane: str, labels: Sequence[str], potentials: np.ndarray, at: int = -1) -> np.ndarray:
-        """Summed outward current density [A/m2] of some mechanisms at other potentials, concentrations held.
+        """Summed outward current density [A/m2] of some mechanisms at given potentials and fixed concentrations.
 
         Parameters
         ----------
@@ -281,10 +281,10 @@ class Analysis:
         return total
 
     def zero_current_potential(self, membrane: str, labels: Sequence[str], at: int = -1) -> float:
-        """Potential [V] at which the summed current of some mechanisms vanishes, concentrations held.
+        """Potential [V] at which the summed current of some mechanisms vanishes at fixed concentrations.
 
-        For GHK leaks this is the Goldman-Hodgkin-Katz voltage, for ohmic leaks the chord potential. Where there
-        are several, the one nearest to the membrane potential; NaN where there is none.
+        For GHK leaks this is the Goldman-Hodgkin-Katz voltage, for ohmic leaks the chord potential. If there
+        are several, return the one nearest to the membrane potential; NaN if there is none.
         """
         from scipy.optimize import brentq
 
@@ -305,14 +305,14 @@ class Analysis:
         t = self.trajectory
         return named(t.structure, t.states, t.parameters)
 
-    # -- small things -----------------------------------------------------------------------------
+    # -- helpers ----------------------------------------------------------------------------------
 
     def parameter(self, name: str) -> np.ndarray:
         """A parameter of the model by name [SI], shape (times,)."""
         return self.trajectory.parameters[:, self.trajectory.structure.parameters.index(name)]
 
     def _columns(self, columns: Iterable[np.ndarray]) -> np.ndarray:
-        """Arrays over time side by side, shape (times, columns), also where there are none."""
+        """Stack arrays over time as columns, shape (times, columns); there may be none."""
         length = len(self.trajectory.time)
         return np.array([np.broadcast_to(c, length) for c in columns]).reshape(-1, length).T
 

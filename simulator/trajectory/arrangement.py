@@ -1,4 +1,4 @@
-"""A kernel's states as labelled arrays and back; runs and times are whatever axes come first."""
+"""Convert a kernel's states to labelled arrays and back; leading axes (runs, times) are kept."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
     "osmolarity",
 ]
 
-#: Arrays that states are sorted into.
+#: Names of the arrays that hold the states.
 ARRANGED = ("amount", "charge", "volume", "compartment_potential", "open_fraction")
 
 
-#: Unit, meaning and dimensions, beside run and time, of what is saved of each run.
+#: Unit, meaning and dimensions (besides run and time) of each saved quantity.
 QUANTITIES = {
     "potential": ("V", "membrane potential", "membrane"),
     "amount": ("mol", "amount", "compartment species"),
@@ -51,7 +51,7 @@ def dimension_labels(structure: Structure) -> dict[str, tuple[str, ...]]:
 
 
 def named(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
-    """All numbers of a model by the names of the equations: states, parameters, and what follows from them."""
+    """All numbers of a model by their names in the equations: states, parameters and derived quantities."""
     with np.errstate(all="ignore"):
         derived = load_arrays(structure).quantities(states, parameters)
     found = {name: parameters[..., i] for i, name in enumerate(structure.parameters)}
@@ -59,7 +59,7 @@ def named(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> d
 
 
 def osmolarity(structure: Structure, numbers: Mapping[str, Any], compartment: str) -> Any:
-    """Osmolarity [mol/m3] of a compartment, from the numbers of :func:`named`."""
+    """Osmolarity [mol/m3] of a compartment, from the result of :func:`named`."""
     c = structure.compartment(compartment)
     trapped = numbers[impermeant(c.name)]
     dissolved = sum(numbers[concentration(c.name, s)] for s in c.species)
@@ -67,7 +67,7 @@ def osmolarity(structure: Structure, numbers: Mapping[str, Any], compartment: st
 
 
 def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
-    """States, shape (..., states), sorted by compartment and species; NaN where there is no such thing.
+    """States, shape (..., states), sorted by compartment and species; NaN where a quantity does not exist.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _potentials(structure: Structure, voltages: Mapping[str, Any]) -> list[Any]:
 
 
 def gathered(structure: Structure, arrays: Mapping[str, np.ndarray], time: np.ndarray) -> np.ndarray:
-    """The states, shape (..., states), of labelled arrays at their times, shape (times,)."""
+    """Inverse of :func:`arranged`: states, shape (..., states), of arrays at times of shape (times,)."""
     found = {name: arrays["open_fraction"][..., i] for i, name in enumerate(structure.gate_states)}
     found[CLOCK] = np.broadcast_to(time, arrays["charge"].shape[:-1])
     for i, c in enumerate(structure.compartments):

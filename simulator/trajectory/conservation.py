@@ -1,4 +1,4 @@
-"""What must not change in a run: charge against contents, and totals of closed systems."""
+"""Drift of what a run must conserve: charge against contents, and totals of closed systems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.model.structure import Structure, connected
 from simulator.trajectory.arrangement import arranged
 from simulator.trajectory.trajectory import Trajectory, parameters_at
 
-#: Runs whose drifts are found together: so few that what is in between stays in the processor's cache.
+#: Runs processed at once: few enough that intermediate arrays fit into the processor's cache.
 TOGETHER = 128
 
 
@@ -22,8 +22,8 @@ class Conservation:
     Parameters
     ----------
     charge : float or None
-        Of the membranes' charge against the charge of what crossed; 0 where no compartment has a
-        potential of its own, None where a law is declared open.
+        Of the membranes' charge against the charge of what crossed; 0 if no compartment has a free
+        potential, None if a law is declared `open`.
     species : mapping of str to (float or None)
         Of each species' total; None where a bath, the outside world or a reaction takes part.
     """
@@ -33,12 +33,12 @@ class Conservation:
 
     @property
     def worst(self) -> float:
-        """The largest of them."""
+        """Largest drift of all."""
         return max([0.0, *(d for d in (self.charge, *self.species.values()) if d is not None)])
 
 
 def conservation(trajectory: Trajectory) -> Conservation:
-    """Measure what drifted in a run since its start, whether or not the start was saved."""
+    """Measure the drifts of a run since its start, whether or not the start was saved."""
     model = trajectory.model
     start = arranged(model.structure, model.initial_state()[None], parameters_at(model, np.zeros(1)))
     charge, species = drifts(
@@ -53,12 +53,12 @@ def _known(drift: float) -> float | None:
 
 
 def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Largest drift of charge, shape (runs,), and of each species, shape (runs, species); NaN where none need hold.
+    """Largest drift of charge, shape (runs,), and of each species, shape (runs, species); NaN where not conserved.
 
     Parameters
     ----------
     structure : Structure
-        What is connected to what.
+        The model's structure.
     arrays : mapping
         ``amount`` (runs, times, compartments, species) and ``charge`` (runs, times, compartments), the
         first time being the start; NaN after a run's end, and for a species that the system is open to.
@@ -78,7 +78,7 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
             continue
         capacitive = structure.formulation == "capacitive"
         membrane = arrays["charge"][:, :, i] if capacitive else np.zeros(arrays["charge"].shape[:2])
-        # Species by species: sums along a short last axis take NumPy three times as long.
+        # One species at a time: sums along a short last axis take NumPy three times as long.
         excess, magnitude = membrane.copy(), np.abs(membrane)
         for j, (s, number) in enumerate(structure.charges):
             if s in c.species and number:
@@ -105,7 +105,7 @@ def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.
 
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
-    """Sets of compartments that share a conserved total of a species: joined by what moves it, without a bath."""
+    """Sets of compartments that share a conserved total of a species: joined by its mechanisms, without a bath."""
     movers = [
         (m.inside, m.outside)
         for m in structure.membranes

@@ -1,6 +1,6 @@
-"""How much passes through each mechanism in given states, and how far each is from equilibrium.
+"""Traffic through each mechanism in given states, and its distance from equilibrium.
 
-For one state or for many: every array has the leading axes of the states.
+Every array has the leading axes of the states, for one state or many.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from simulator.model.names import area, water_flow, water_permeability
 from simulator.model.structure import Structure
 from simulator.trajectory.arrangement import named, osmolarity
 
-#: A mechanism with less traffic than this, relative to that of a trace of its species, has nothing to carry.
+#: Traffic, relative to that with a trace of every species, below which a mechanism has nothing to carry.
 EMPTY = 1.0e-3
 
 
@@ -29,15 +29,15 @@ class Flows:
     traffic : mapping of str to ndarray
         The largest of the net and the one-way turnovers [mol/m2/s].
     possible : mapping of str to ndarray
-        The same with at least a trace of every species on both sides: 0 where the path is shut.
+        Traffic with at least a trace of every species on both sides; 0 where the path is closed.
     affinity : mapping of str to ndarray
         Affinity over RT.
     electrodes : frozenset of str
         Mechanisms that are driven from outside.
     water : mapping of str to ndarray
-        Conductance [m6/mol/s] of the path for water that takes time, by membrane; 0 where it is shut.
+        Conductance [m6/mol/s] of each membrane with a finite water permeability; 0 where closed.
     imbalance : mapping of str to ndarray
-        Osmolarity inside minus outside, relative to that outside, by the same membranes; 0 where the path is shut.
+        Osmolarity inside minus outside, relative to that outside, by the same membranes; 0 where closed.
     """
 
     traffic: Mapping[str, np.ndarray]
@@ -49,12 +49,12 @@ class Flows:
 
     @classmethod
     def of(cls, structure: Structure, states: np.ndarray, parameters: np.ndarray, scales: np.ndarray) -> Flows:
-        """The flows in some states.
+        """Compute the flows in given states.
 
         Parameters
         ----------
         structure : Structure
-            What decides the equations.
+            The model's structure.
         states, scales : ndarray, shape (..., states)
             States, and the sizes below which only absolute accuracy counts.
         parameters : ndarray, shape (..., parameters)
@@ -78,19 +78,19 @@ class Flows:
         )
 
     def carrying(self, label: str, margin: float = 1.0) -> np.ndarray:
-        """Where a mechanism has something to carry; with a margin above 1 where it surely has."""
+        """Where a mechanism has something to carry; a margin above 1 makes the test stricter."""
         return np.asarray(self.traffic[label] > EMPTY * margin * self.possible[label])
 
     @property
     def open_paths(self) -> np.ndarray:
-        """Where something could move, if it were there."""
+        """Where some path is open, whether or not there is anything to move."""
         paths = [possible > 0.0 for possible in self.possible.values()]
         paths += [conductance > 0.0 for conductance in self.water.values()]
         return np.logical_or.reduce(np.broadcast_arrays(*paths)) if paths else np.asarray(False)
 
 
 def _traffic(rates: Mapping[str, np.ndarray], label: str) -> np.ndarray:
-    """Size of what passes through a mechanism, in either direction."""
+    """Largest magnitude of a mechanism's net and one-way turnovers."""
     size = np.asarray(0.0)
     for kind in ("net", "forward", "backward"):
         size = np.fmax(size, np.abs(rates.get(f"{label}.{kind}", 0.0)))
@@ -100,7 +100,7 @@ def _traffic(rates: Mapping[str, np.ndarray], label: str) -> np.ndarray:
 def _water(
     structure: Structure, states: np.ndarray, parameters: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Conductance of each path for water that takes time, and the relative imbalance across it."""
+    """Conductance of each membrane with a finite water permeability, and the relative imbalance across it."""
     paths = [m for m in structure.membranes if m.water == "finite"]
     conductances: dict[str, np.ndarray] = {}
     imbalance: dict[str, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""Arrays that know what they are: dimensions, labels, unit."""
+"""Arrays with dimension names, labels and a unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Field:
     unit : str
         SI unit, e.g. ``"V"``.
     meaning : str
-        A phrase for axes and data files.
+        Short description for axes and data files.
     """
 
     values: np.ndarray

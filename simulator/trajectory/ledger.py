@@ -11,13 +11,13 @@ flows, with ``W_m = A v_m`` the turnover of a mechanism and ``J`` the water that
 
     dG/dt = supplied - dissipated
     dissipated:  W_m affinity_m for each mechanism, RT J (O_in - O_out) for water at a finite rate
-    supplied:    -n_ATP dG_ATP W_m by ATP; what each bath gives, -sum_s RT ln c_s dn_s/dt + RT O dw/dt;
+    supplied:    -n_ATP dG_ATP W_m by ATP; -sum_s RT ln c_s dn_s/dt + RT O dw/dt by each bath;
                  -W_m affinity_m by each electrode; -C V^2/2 dA/dt where an area follows a volume
 
-The last term is what a capacitor gives up when it is stretched at constant charge: no law here feels that
-tension, so it is named instead of hidden. In the electroneutral formulation charge is no state; the
-net current that the integrator left over, times the potential, counts in the rate of change, as it would there.
-The balance is an identity: it holds to rounding at every state, whatever the state.
+The last term is the energy that a capacitor loses when it is stretched at constant charge. No law models that
+tension, so the term is listed separately. In the electroneutral formulation charge is not a state; there the
+residual current of the integrator times the potential is counted as a rate of change.
+The balance is an identity: it holds to rounding at every state.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class Ledger:
     stored : mapping of str to ndarray
         Free energy [J] of each free compartment, and of all ``membranes`` as capacitors.
     rates : mapping of str to ndarray
-        Rate of change [W] of each, by the chain rule along the flows into and out of it.
+        Rate of change [W] of each, by the chain rule from the flows into and out of it.
     supplied : mapping of str to ndarray
         Powers [W] that come from outside: ``atp``, ``bath <name>``, electrodes by ``membrane.label``,
         ``stretching <membrane>``.
     dissipated : mapping of str to ndarray
         Powers [W] lost, by ``membrane.label`` and ``water <membrane>``.
     efficiency : mapping of str to ndarray
-        Of what moves several things at once, by ``membrane.label``: uphill power over what drives it, which is
-        ATP and the species that go downhill. NaN where nothing flows.
+        Of each coupled transporter, by ``membrane.label``: uphill power over the power from ATP and from the
+        species that move downhill. NaN where nothing flows.
     """
 
     time: np.ndarray
@@ -65,7 +65,7 @@ class Ledger:
 
     @property
     def free_energy(self) -> np.ndarray:
-        """Sum of what is stored [J]."""
+        """Total free energy stored [J]."""
         return _sum(self.stored, self.time)
 
     @property
@@ -75,7 +75,7 @@ class Ledger:
 
     @property
     def magnitude(self) -> np.ndarray:
-        """Sum of the magnitudes of all powers [W]: what rounding is measured against."""
+        """Sum of the magnitudes of all powers [W], the scale for rounding errors."""
         terms = (*self.rates.values(), *self.supplied.values(), *self.dissipated.values())
         return np.sum([np.abs(term) for term in terms], axis=0, initial=0.0)
 
@@ -88,15 +88,15 @@ class Ledger:
 
 
 def ledger(trajectory: Trajectory) -> Ledger | None:
-    """The energy ledger at every saved state; None for models that are open by design.
+    """The energy ledger at every saved state; None if a law breaks conservation.
 
-    A species at concentration zero that flows makes a power infinite; such states have no finite balance.
+    A flow of a species at zero concentration makes a power infinite; such states have no finite balance.
     """
     return None if trajectory.structure.open else _Books(trajectory).ledger()
 
 
 class _Books:
-    """Flows of a run sorted by compartment, and their powers."""
+    """Flows of a run by compartment, and their powers."""
 
     def __init__(self, trajectory: Trajectory):
         self.trajectory = trajectory
@@ -111,7 +111,7 @@ class _Books:
         self.swelling = self._swelling()
 
     def ledger(self) -> Ledger:
-        """All of it."""
+        """Build the ledger."""
         t, analysis = self.trajectory, self.analysis
         chemical = {c.name: self._chemical(c.name) for c in self.structure.compartments}
         free = [c.name for c in self.structure.compartments if c.volume != "bath"]
@@ -148,7 +148,7 @@ class _Books:
     def _standard(self) -> np.ndarray:
         """Standard chemical potentials [J/mol] that the reactions' constants imply, shape (times, species).
 
-        They are zero where nothing reacts; only their differences along reactions mean anything.
+        They are zero where nothing reacts; only differences along reactions are meaningful.
         """
         t = self.trajectory
         reactions = [i for i, (_, _, law) in enumerate(self.analysis.mechanisms) if law.equilibrium is not None]
@@ -202,7 +202,7 @@ class _Books:
         return self.rt * (terms.sum(axis=1) - osmotic) + standard
 
     def _charging(self) -> np.ndarray:
-        """``sum_c phi_c dq_c/dt`` [W]: what the flows' charge costs."""
+        """``sum_c phi_c dq_c/dt`` [W]: electrical power of the charge that flows carry."""
         charges = np.array([z for _, z in self.structure.charges], dtype=float)
         current = self.structure.faraday * np.sum(self.flow * charges, axis=2)
         return np.sum(self.trajectory.compartment_potential * current, axis=1)

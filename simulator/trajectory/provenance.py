@@ -14,13 +14,13 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 
 
 def provenance(structure: Structure) -> dict[str, str]:
-    """Facts that a data file keeps beside its numbers."""
+    """Provenance that a data file stores with its numbers."""
     return {"kernel_hash": kernel_hash(structure), **_surroundings()}
 
 
 @cache
 def _surroundings() -> dict[str, str]:
-    """Versions, machine and commit: the same for as long as a process lives."""
+    """Versions, machine and commit, constant within a process."""
     facts = {
         "ionflux_version": own_version(),
         "python_version": platform.python_version(),
@@ -39,7 +39,7 @@ def own_version() -> str:
 
 
 def _git_commit(folder: Path) -> str:
-    """Commit that a checkout stands at, empty outside one; read from git's own files, without git."""
+    """Commit of a checkout, empty outside one; read from git's files without running git."""
     try:
         head = (folder / ".git" / "HEAD").read_text().strip()
         if not head.startswith("ref: "):

@@ -1,4 +1,4 @@
-"""A run repeated, bit for bit, to be seen at other times."""
+"""Repeat a run, bit for bit, with other save times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simulator.trajectory.trajectory import Trajectory
 
 
 def replayed(trajectory: Trajectory, times: np.ndarray) -> Trajectory:
-    """The same run, bit for bit, seen at other times up to its last saved one: saving never steers the steps."""
+    """Repeat a run, bit for bit, saved at other times up to its last one; saving does not affect the steps."""
     times = times[times <= trajectory.time[-1]]
     model = trajectory.model
     result = Inputs.of(model).integrated(load_program(model.structure), times)

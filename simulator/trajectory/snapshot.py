@@ -1,4 +1,4 @@
-"""One moment of a run, all its quantities as plain numbers: what tables and bar charts show."""
+"""All quantities at one moment of a run as plain numbers, for tables and bar charts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 
-#: Driving force, over RT, below which an open channel would send an ion nowhere (about 3 uV).
+#: Driving force, over RT, below which an ion counts as balanced (about 3 uV).
 BALANCED = 1.0e-4
 
 
 @dataclass(frozen=True)
 class Path:
-    """What one mechanism does to one species: a path across a membrane.
+    """Fluxes of one species through one mechanism: a path across a membrane.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class Path:
     influx, efflux, net : float
         Fluxes [mol/m2/s]; ``net = influx - efflux``, positive into the inside.
     reversible : bool
-        Whether the law has one-way fluxes. If not, the net flux stands for the one-way flux along it
-        and the other one is zero.
+        Whether the law has one-way fluxes. If not, the one-way flux along the net flux equals it
+        and the other is zero.
     """
 
     membrane: str
@@ -55,7 +55,7 @@ class SpeciesAtMembrane:
     nernst, driving_force : float or None
         Nernst potential and V - E [V]; NaN for a neutral species.
     direction : str
-        Where an open channel would send it: ``in``, ``out`` or ``none``.
+        Direction in which it would flow through an open channel: ``in``, ``out`` or ``none``.
     """
 
     species: str
@@ -74,23 +74,23 @@ class Snapshot:
     Parameters
     ----------
     time : float
-        That time [s].
+        The time [s].
     potential : mapping of str to float
         Membrane potentials [V].
     concentration : mapping
-        Concentrations [mol/m3] by compartment and species, those present.
+        Concentrations [mol/m3] by compartment and species, without absent species.
     volume : mapping of str to float
         Volumes [m3] of all compartments but baths.
     species : mapping
         Species on both sides of each membrane.
     paths : tuple of Path
-        Every mechanism and species it moves.
+        One for each mechanism and each species it moves.
     reversal : mapping of str to float
         Reversal or stall potential [V] of each mechanism, by ``membrane.mechanism``; NaN if electroneutral.
     current : mapping of str to float
-        Outward currents [A] of the same.
+        Outward current [A] of each mechanism, by ``membrane.mechanism``.
     atp_rate, dissipation : float
-        ATP used [mol/s] and free energy dissipated [W]; clamps left out.
+        ATP used [mol/s] and free energy dissipated [W], without electrodes.
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""Spikes of a membrane: when its potential comes up through 0 V."""
+"""Spikes of a membrane: upward crossings of 0 V by its potential."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def spikes(potential: np.ndarray) -> np.ndarray:
 
 
 def most_spikes(potentials: np.ndarray) -> np.ndarray:
-    """The spikes of the membrane that has most of them; `potentials` has the shape (times, membranes)."""
+    """Spikes of the membrane that has the most; `potentials` has the shape (times, membranes)."""
     return max(map(spikes, potentials.T), key=len, default=np.empty(0, dtype=int))

@@ -1,4 +1,4 @@
-"""The result of a run: times, states, and all that is needed to compute the rest again."""
+"""The result of a run: times, states, and everything needed to recompute the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from simulator.trajectory.labelled import Field, dataset
 
 @dataclass(frozen=True, repr=False)
 class Trajectory:
-    """What one run computed.
+    """The result of one run.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Trajectory:
     compartment_potential : ndarray, shape (times, compartments)
         Potentials [V].
     open_fraction : ndarray, shape (times, gates)
-        Open fractions of the gates that are states; no columns where there are none.
+        Open fractions of the gates that are states; no columns if there are none.
     status : str
         How the run ended, a word of :class:`simulator.kernel.status.Status`.
     end_time : float
@@ -81,7 +81,7 @@ class Trajectory:
         return cls(model.scenario, time, **(arrays | outcome))
 
     def moment(self, at: int = -1) -> Trajectory:
-        """One of the saved states, by its index, as a run that has saved nothing else."""
+        """The saved state with this index, as a trajectory with one saved time."""
         time = self.time[[at]]
         arrays: dict[str, Any] = {name: values[[at]] for name, values in self._arrays.items()}
         return replace(self, time=time, **arrays)
@@ -122,7 +122,7 @@ class Trajectory:
 
     @cached_property
     def parameters(self) -> np.ndarray:
-        """Parameter vector that led to each saved state, shape (times, parameters)."""
+        """Parameter vector in force up to each saved time, shape (times, parameters)."""
         return parameters_at(self.model, self.time)
 
     @cached_property
@@ -145,7 +145,7 @@ class Trajectory:
         return self._field("potential", membrane_potentials(self.structure, self.compartment_potential))
 
     def fields(self) -> dict[str, Field]:
-        """Everything that is saved, by name."""
+        """All saved quantities, by name."""
         derived = {"concentration": self.concentration, "potential": self.potential}
         saved = (name for name in QUANTITIES if name != "open_fraction" or self.labels["gate"])
         return {n: derived[n] if n in derived else self._field(n, getattr(self, n)) for n in saved}
@@ -162,6 +162,6 @@ class Trajectory:
 
 
 def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:
-    """Parameter vectors in force up to each time, shape (times, parameters), as :meth:`Schedule.at` has them."""
+    """Parameter vectors in force up to each time, shape (times, parameters); see :meth:`Schedule.at`."""
     found = schedule(model.scenario, model.structure, model.values, 1).at(time, model.parameters()[None])
     return np.broadcast_to(found[0], (len(time), len(model.structure.parameters)))

@@ -1,1 +1,1 @@
-"""Where a run comes to rest, and which kind of rest it is."""
+"""Find rest points and judge which kind of rest a run has reached."""

@@ -1,4 +1,4 @@
-"""Whether what flows in a state is in balance: the definition of equilibrium, for one state or for many."""
+"""The definition of equilibrium, for one state or many."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ EQUILIBRIUM = 1.0e-6
 
 
 def unbalanced(flows: Flows, margin: float = 1.0) -> np.ndarray:
-    """Where some mechanism, or water, is driven.
+    """Where some mechanism, or water, is out of equilibrium.
 
     Electrodes are left out, and so are mechanisms that have nothing to carry.
 
     Parameters
     ----------
     flows : Flows
-        What flows in some states.
+        Flows in the states.
     margin : float
-        Factor on all limits: above 1 only what is surely driven counts, below 1 also what may be.
+        Factor on all limits: above 1 only a clear imbalance counts, below 1 also a doubtful one.
     """
     found = [
         flows.carrying(label, margin) & ~(np.abs(affinity) < EQUILIBRIUM * margin)

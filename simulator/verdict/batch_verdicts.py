@@ -1,7 +1,7 @@
-"""Verdicts of many runs at once, where they are plain; the rest is left to :func:`simulator.verdict.verdict.classify`.
+"""Verdicts of many runs at once, where clear; :func:`simulator.verdict.verdict.classify` decides the others.
 
 Both use the same definitions (:mod:`simulator.trajectory.flows`, :mod:`simulator.verdict.balance`). Here a run is
-decided only if it would get the same word with every limit ten times wider and ten times tighter, so a cell has the
+decided only if it would get the same word with every limit ten times wider and ten times tighter, so a run gets the
 same word alone and in a batch.
 """
 
@@ -18,19 +18,19 @@ from simulator.verdict.words import WORDS
 
 __all__ = ["UNDECIDED", "plain_verdicts"]
 
-#: What stands in the place of a word's code where none was found.
+#: Code of a run without a verdict.
 UNDECIDED = -1
 
 STEADY, BALANCED, INERT = map(WORDS.index, ("steady_state", "equilibrium", "inert"))
 
 
 def plain_verdicts(structure: Structure, states: np.ndarray, parameters: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Codes of the verdicts of runs that finished, :data:`UNDECIDED` where `classify` is to be asked.
+    """Codes of the verdicts of runs that finished, :data:`UNDECIDED` where `classify` must decide.
 
     Parameters
     ----------
     structure : Structure
-        What the runs share.
+        Structure of the runs' model.
     states, scales : ndarray, shape (runs, states)
         Final states, and the sizes below which only absolute accuracy counts.
     parameters : ndarray, shape (runs, parameters)
@@ -45,7 +45,7 @@ def plain_verdicts(structure: Structure, states: np.ndarray, parameters: np.ndar
     plain = resting & flows.open_paths
     found = np.full(len(states), UNDECIDED, dtype=np.int8)
     found[plain & unbalanced(flows, margin=DOUBT)] = STEADY
-    # A law that breaks conservation by declaration never rests in equilibrium.
+    # A model with a law that breaks conservation has no equilibrium.
     found[plain & ~unbalanced(flows, margin=1.0 / DOUBT)] = STEADY if structure.open else BALANCED
     found[~flows.open_paths] = INERT
     return found

@@ -1,11 +1,10 @@
-"""Whether a flow goes round in a cycle, judged by its returns and not by its looks.
+"""Detect limit cycles from an orbit's returns to a section.
 
-A state on a limit cycle comes back to itself. The returns of an orbit to a section across it (one state
-variable passing its middle value) form a sequence; on a cycle the sequence repeats, after one
-or, where it bursts, several passages. As with rest, what counts is the *distance to the cycle*, not how little a
-return misses: if the misses of successive returns shrink by a factor mu, the distance is the first miss
-divided by ``1 - mu``. A damped spiral misses by ``1 - mu`` of its size, so its distance is its size; a spike train
-that rides on drifting concentrations misses by little every time, but by no less each time.
+The section is one state variable passing its middle value. On a limit cycle the sequence of returns repeats after
+one passage or, in a burst, after several. As with rest, the criterion is the *distance to the cycle*, not the miss
+of one return: if the misses of successive returns shrink by a factor mu, the distance is the first miss
+divided by ``1 - mu``. A damped spiral misses by ``1 - mu`` of its size, so its distance is its size. A spike train
+on drifting concentrations misses by little, but its misses do not shrink.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from functools import partial
 
 import numpy as np
 
-#: States [scaled] at given times [s] of one orbit; NaN beyond where it can be followed.
+#: Function that returns the scaled states of an orbit at given times [s]; NaN beyond the computed part.
 Follow = Callable[[np.ndarray], np.ndarray]
 
-#: Time [s] and scaled state of the passage through the section nearest to a time, if one is near.
+#: Function that returns the time [s] and scaled state of the passage nearest to a time; None if there is none nearby.
 Near = Callable[[float], tuple[float, np.ndarray] | None]
 
-#: Scaled distance to a cycle below which a state counts as on it, and how much larger the cycle must be.
+#: Largest scaled distance of a state on a cycle; least size of the cycle relative to that distance.
 CLOSED, LARGER = 1.0e-2, 10.0
 
-#: Miss of a return that is rounding and the integrator's noise.
+#: Miss of a return that is due to rounding and the integrator's noise.
 NOISE = 1.0e-7
 
-#: Parts of the horizon in which cycles are sought, shortest first, and samples of each.
+#: Fractions of the horizon searched for a cycle, shortest first; samples in each.
 HORIZONS, SAMPLES = (1.0 / 256.0, 1.0 / 32.0, 1.0 / 4.0, 1.0), 12_000
 
-#: Largest part of its range by which a variable may change from sample to sample and still count as resolved.
+#: Largest change of a resolved variable from sample to sample, as a fraction of its range.
 RESOLVED = 0.1
 
-#: Rough misses that are looked at more closely, and how many of them.
+#: Largest rough miss that is examined further; most candidates examined.
 PROMISING, CANDIDATES = 5.0e-2, 6
 
-#: Samples by which the time of a passage is unsure at first.
+#: Initial uncertainty of the time of a passage, in samples.
 UNSURE = 4.0
 
-#: Samples in the window where a return is expected, and of one whole period.
+#: Samples in the window around an expected return, and in one whole period.
 WINDOW, PERIOD = 801, 200_001
 
-#: Times that the bracket of a passage is cut to an eighth.
+#: Refinements of the bracket of a passage, each to an eighth.
 REFINEMENTS = 10
 
 
@@ -67,14 +66,14 @@ class Cycle:
 
 
 def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
-    """The cycle that an orbit is on from its start, None if it is on none.
+    """Return the cycle that an orbit is on from its start, None if there is none.
 
     Parameters
     ----------
     follow : callable
         The orbit: scaled states at times from 0 on.
     horizon : float
-        Longest time [s] to look at; a cycle must come round twice in it.
+        Longest time [s] to search; it must hold two periods.
     """
     for part in HORIZONS:
         times = np.linspace(0.0, part * horizon, SAMPLES)
@@ -82,7 +81,7 @@ def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
         if not np.all(np.isfinite(states)):
             return None
         spread = np.ptp(states, axis=0)
-        # Spikes between two samples would go unseen; slower variables carry the section then.
+        # Spikes between two samples would be missed, so only resolved variables can define the section.
         resolved = np.abs(np.diff(states, axis=0)).max(axis=0) < RESOLVED * spread
         column = int(np.argmax(np.where(resolved, spread, 0.0)))
         if not resolved[column] or spread[column] < NOISE:
@@ -104,7 +103,7 @@ def find_cycle(follow: Follow, horizon: float) -> Cycle | None:
 
 
 def _confirmed(follow: Follow, near: Near, horizon: float, start: float, period: float) -> Cycle | None:
-    """The cycle of that period, if the orbit still keeps to it as far as it can be followed."""
+    """The cycle with that period, if the orbit stays on it over most of the horizon."""
     begun, turned = near(start), near(start + period)
     if begun is None or turned is None or _size(turned[1] - begun[1]) > CLOSED:
         return None
@@ -125,7 +124,7 @@ def _confirmed(follow: Follow, near: Near, horizon: float, start: float, period:
 
 
 def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.ndarray]:
-    """The direction in which an orbit passes a level where it moves less, and the indices before its passages."""
+    """Whether an orbit passes a level more slowly upwards, and the indices before its passages that way."""
     ways = {up: _passages(states[:, column], level, up) for up in (True, False)}
     haste = {
         up: np.abs(states[i + 1] - states[i]).max(axis=1).mean() if len(i) > 1 else np.inf for up, i in ways.items()
@@ -137,7 +136,7 @@ def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.nd
 def _return_near(
     follow: Follow, moment: float, width: float, column: int, level: float, upwards: bool
 ) -> tuple[float, np.ndarray] | None:
-    """Time and state of the passage through the section nearest to a moment."""
+    """Time and state of the passage through the section nearest to a moment; None if there is none nearby."""
     times = np.linspace(max(0.0, moment - width), moment + width, WINDOW)
     passing = _passages(follow(times)[:, column], level, upwards)
     if not len(passing):

@@ -1,8 +1,8 @@
-"""Where a cell without pumps ends: the Donnan equilibrium, in closed form from what cannot leave.
+"""The Donnan equilibrium at which a cell without pumps ends, from the bath and the trapped solute.
 
-Nothing here knows of rates or times. With the bath's concentrations ``c_o``, the trapped solute and its charge,
-every ion that has an open path ends at ``c = c_o exp(-zV F/RT)``; water that can move ends where osmolarities are
-equal; and the charge inside is that of the membrane. That leaves one equation for V.
+Rates and times do not enter. Every ion with an open path ends at ``c = c_o exp(-zV F/RT)``, where ``c_o`` is its
+concentration in the bath. Water that can move ends where osmolarities are equal. The charge inside, including that
+of the trapped solute, is the charge of the membrane. That leaves one equation for V.
 (Donnan 1911, Z Elektrochem 17:572; with volume: Kay & Blaustein 2019, Front Cell Dev Biol 7:41,
 doi:10.3389/fcell.2019.00041.)
 """
@@ -20,7 +20,7 @@ from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.verdict import Verdict
 
-#: Potentials [V] among which the end is sought, and into how many parts their range is cut.
+#: Range of potentials [V] that is searched, and number of its intervals.
 RANGE, PARTS = (-0.2, 0.2), 400
 
 
@@ -44,7 +44,7 @@ class DonnanEnd:
 
 
 def donnan_ends(trajectory: Trajectory, verdict: Verdict) -> dict[str, DonnanEnd]:
-    """Predicted ends by membrane, of cells whose only membrane leads to a bath and on which no ATP is spent."""
+    """Predicted ends, by membrane, of cells whose only membrane leads to a bath and which use no ATP."""
     structure, found = trajectory.structure, {}
     for m in structure.membranes:
         neighbours = [other for other in structure.membranes if m.inside in (other.inside, other.outside)]
@@ -57,7 +57,7 @@ def donnan_ends(trajectory: Trajectory, verdict: Verdict) -> dict[str, DonnanEnd
 
 
 class _End:
-    """The equation for the potential at which one cell ends."""
+    """The equation for the final potential of one cell."""
 
     def __init__(self, trajectory: Trajectory, m: MembraneStructure, words: Mapping[str, str]):
         model, structure = trajectory.model, trajectory.structure
@@ -89,14 +89,14 @@ class _End:
         return {s: self.outside[s] * float(np.exp(-self.charges[s] * v / self.thermal)) for s in self.mobile}
 
     def volume_at(self, v: float) -> float:
-        """Volume [m3] at which water rests; negative where none holds it."""
+        """Volume [m3] at which water is at rest; negative if there is none."""
         if not self.free_volume:
             return self.volume
         room = self.osmolarity - sum(self.inside(v).values())
         return self.solute / room if room > 0.0 else -1.0
 
     def excess(self, v: float) -> float:
-        """Charge [mol] inside beyond what the membrane holds, per volume."""
+        """Charge inside in excess of the membrane's, per volume [mol/m3]; NaN if there is no volume."""
         w = self.volume_at(v)
         if w <= 0.0:
             return np.nan
@@ -105,7 +105,7 @@ class _End:
         return mobile + (self.fixed - held) / w
 
     def solved(self) -> DonnanEnd | None:
-        """The end, None where the cell would swell without end."""
+        """Solve for the end; None if the cell would swell without end."""
         from scipy.optimize import brentq
 
         grid = np.linspace(*RANGE, PARTS + 1)

@@ -1,4 +1,4 @@
-"""A verdict's reasons as data, fit for JSON: what data files keep and programs read."""
+"""A verdict's evidence as data that fits into JSON, for data files and programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["evidence", "fit_for_json", "pairs"]
 
 
 def evidence(verdict: Verdict) -> dict[str, Any]:
-    """Why a verdict is what it is, SI; times [s], eigenvalues [1/s] as pairs, affinities over RT."""
+    """Return the evidence of a verdict in SI: times [s], eigenvalues [1/s] as pairs, affinities over RT."""
     found = fit_for_json(
         {
             "sentence": verdict.sentence,
@@ -41,7 +41,7 @@ def pairs(values: Iterable[complex]) -> list[list[float]]:
 
 
 def fit_for_json(value: Any) -> Any:
-    """Plain Python values all the way down; None for NaN and infinity, which JSON cannot say."""
+    """Convert recursively to plain Python values; None for NaN and infinity, which JSON lacks."""
     if isinstance(value, Mapping):
         return {str(key): fit_for_json(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,8 +1,8 @@
-"""What lies ahead of a state: rest, a cycle, growth without end, or a failure.
+"""Find what follows a state: rest, a cycle, growth without end, or a failure.
 
-A model that no protocol changes any more is autonomous, so its last state decides what would follow. The state
-is followed on by the model's own kernel at a tolerance of its own, so what is found depends neither on
-what was saved of the run nor on how accurately it was run.
+After the last event of its protocol a model is autonomous, so its last state determines what follows. The kernel
+continues from that state with a fixed tolerance, so the result depends neither on the run's save times nor on its
+accuracy.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from simulator.model.model import Model
 from simulator.verdict.cycle import Cycle, find_cycle
 from simulator.verdict.rest import REST, approach
 
-#: How far a state is followed [s], and how accurately.
+#: Longest time [s] that a state is followed, and relative tolerance.
 FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
 
-#: First look, and looks per decade.
+#: First time [s] at which the state is examined, and times per decade.
 NEAREST, PER_DECADE = 1.0e-3, 4
 
-#: Attempted steps after which a state that has not come to rest is asked whether it goes round instead,
-#: and how far around it is then followed, first and at most.
+#: Attempted steps before a search for a cycle begins; steps of the first and of the longest search.
 PATIENCE, ROUNDS = 20_000, (60_000, 1_500_000)
 
-#: States kept on the way around.
+#: States stored along an orbit.
 CHECKPOINTS = 257
 
-#: Least growth exponent d ln x / d ln t of growth without end; least share of it that each decade keeps; decades.
+#: Criteria of growth without end: least exponent d ln x / d ln t,
+#: least ratio of the exponents of successive decades,
+#: number of decades examined.
 EXPONENT, KEPT, DECADES = 0.1, 0.95, 3
 
-#: Growth by this factor before a failure is growth without end, too.
+#: Growth by this factor before a failure also counts as growth without end.
 EXPLOSION = 1.0e6
 
 
@@ -45,11 +46,11 @@ class Growth:
     Parameters
     ----------
     quantity : str
-        Name of a volume or an amount, as the equations call it.
+        Name of a volume or an amount in the equations.
     exponent : float
-        It grows as this power of time in the end; infinite if faster than any.
+        Final power of time with which it grows; infinite if faster than any power.
     rate : float
-        Its growth at the state followed, over its size [1/s].
+        Its relative growth rate at the given state [1/s].
     """
 
     quantity: str
@@ -59,20 +60,20 @@ class Growth:
 
 @dataclass(frozen=True)
 class Future:
-    """What follows a state; at most one of the first four is there.
+    """What follows a state; at most one of the first four is set.
 
     Parameters
     ----------
     rest : ndarray or None
-        The rest point it comes to.
+        The rest point that it reaches.
     cycle : Cycle or None
         The cycle it is on.
     growth : Growth or None
-        What grows without end.
+        The growth without end.
     failure : str
-        How the kernel ends before any of these, a word of :class:`simulator.kernel.status.Status`.
+        How the kernel fails before any of these, a word of :class:`simulator.kernel.status.Status`.
     time : float
-        Time until rest or failure [s]; NaN where there is neither.
+        Time until rest or failure [s]; NaN if there is neither.
     """
 
     rest: np.ndarray | None = None
@@ -83,12 +84,12 @@ class Future:
 
 
 def look_ahead(model: Model, state: np.ndarray, parameters: np.ndarray) -> Future:
-    """Follow a state on.
+    """Find what follows a state.
 
     Parameters
     ----------
     model : Model
-        The model; its protocol is over.
+        The model, after the last event of its protocol.
     state : ndarray, shape (states,)
         Where to start.
     parameters : ndarray, shape (parameters,)
@@ -112,7 +113,7 @@ def look_ahead(model: Model, state: np.ndarray, parameters: np.ndarray) -> Futur
 
 
 class _Orbit:
-    """A state followed on by the kernel."""
+    """The orbit of a state, computed by the kernel."""
 
     def __init__(self, model: Model, state: np.ndarray, parameters: np.ndarray):
         self.model, self.state, self.parameters = model, state, parameters
@@ -124,7 +125,7 @@ class _Orbit:
         return load_arrays(self.model.structure)
 
     def states(self, times: np.ndarray, most: int, start: np.ndarray | None = None) -> tuple[np.ndarray, Status, float]:
-        """States at increasing times after the start, how it ended, and when."""
+        """States at increasing times after the start, the status, and the time reached [s]."""
         run = self.program.integrate(
             (self.state if start is None else start)[None],
             self.parameters[None],
@@ -151,7 +152,7 @@ class _Orbit:
 
 
 def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | None:
-    """When an orbit comes to rest, if it does by its last state."""
+    """The rest point an orbit reaches, and when; None if its last state is not at rest."""
     distance, rest = orbit.distance(states[-1])
     if not distance < REST:
         return None
@@ -159,7 +160,7 @@ def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | N
     for i in range(len(times) - 2, -1, -1):
         before, _ = orbit.distance(states[i])
         if not before < REST:
-            # Distances shrink exponentially in between.
+            # Interpolate: the distance shrinks exponentially.
             if np.isfinite(before) and distance > 0.0:
                 share = np.log(before / REST) / np.log(before / distance)
                 reached = times[i] + share * (times[i + 1] - times[i])
@@ -169,7 +170,7 @@ def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | N
 
 
 def _growth(orbit: _Orbit, times: np.ndarray, states: np.ndarray, failed: bool) -> Growth | None:
-    """The quantity that only grows from the first state on and does not slow down, if there is one."""
+    """A quantity that grows from the first state on without slowing down; None if there is none."""
     steps = DECADES * PER_DECADE
     if len(times) < 2 * steps:
         return None
@@ -189,7 +190,7 @@ def _growth(orbit: _Orbit, times: np.ndarray, states: np.ndarray, failed: bool) 
 
 
 def _cycle(orbit: _Orbit) -> Cycle | None:
-    """The cycle an orbit is on, if it is on one."""
+    """The cycle that an orbit is on; None if there is none."""
     size = np.maximum(np.abs(orbit.state), orbit.scales)
     for most in ROUNDS:
         _, status, horizon = orbit.states(np.array([FARTHEST]), most)
@@ -202,7 +203,7 @@ def _cycle(orbit: _Orbit) -> Cycle | None:
 
 
 class _Checkpoints:
-    """Scaled states of an orbit, followed from the nearest of the states kept on the way."""
+    """Scaled states of an orbit at given times, computed from the nearest earlier checkpoint."""
 
     def __init__(self, orbit: _Orbit, horizon: float, most: int, size: np.ndarray):
         self.orbit, self.most, self.size = orbit, most, size

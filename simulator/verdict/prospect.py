@@ -1,4 +1,4 @@
-"""What lies ahead of a run that is not at rest, in the words of a verdict."""
+"""What follows the end of a run that is not at rest, as part of its verdict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.lookahead import look_ahead
 from simulator.verdict.pacing import pacing, repetition
 
-#: Growth since the last event, at its pace at the end and relative to its size, at which a run-away has begun.
+#: Least growth since the last event, as final relative growth rate times elapsed time, that is a run-away.
 BEGUN = 0.1
 
 #: Largest scaled change of any state during a period that is still no answer to the stimulus.
@@ -37,7 +37,7 @@ class Oscillation:
     period : float
         Its period [s].
     spikes : int
-        Spikes in one period, of the membrane that has most; several in a burst, none in a slow swing below 0 V.
+        Spikes in one period of the membrane that has the most; several in a burst, none in a slow swing below 0 V.
     potential : mapping of str to float
         Peak-to-peak amplitude of each membrane potential [V].
     concentration : mapping
@@ -95,11 +95,11 @@ class RunAway:
     Parameters
     ----------
     quantity : str
-        What grows, in words.
+        What grows, e.g. ``volume of cell``.
     rate : float
-        How fast at the last state, relative to its size [1/s].
+        Its relative growth rate at the last state [1/s].
     exponent : float
-        The power of time with which it grows in the end; infinite if faster than any.
+        Final power of time with which it grows; infinite if faster than any power.
     """
 
     quantity: str
@@ -109,7 +109,7 @@ class RunAway:
 
 @dataclass(frozen=True)
 class Prospect:
-    """The word for a run that is not at rest, and what lies ahead of it."""
+    """The word for a run that is not at rest, and what follows."""
 
     word: str
     ahead: str = ""
@@ -164,7 +164,7 @@ def _amplitudes(potential: Mapping[str, float]) -> list[str]:
 
 
 def prospect(trajectory: Trajectory) -> Prospect:
-    """Say what lies ahead of the last state of a run that is not at rest."""
+    """Find what follows the last state of a run that is not at rest."""
     state, parameters = trajectory.states[-1], trajectory.parameters[-1]
     future = look_ahead(trajectory.model, state, parameters)
     if future.rest is not None:
@@ -188,7 +188,7 @@ def prospect(trajectory: Trajectory) -> Prospect:
         return Prospect("run_away", ahead, run_away=growth)
     if future.failure:
         return Prospect("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
-    return Prospect("not_converged", "no rest and no cycle in sight")
+    return Prospect("not_converged", "no rest point or cycle found ahead")
 
 
 def _swing(trajectory: Trajectory, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:

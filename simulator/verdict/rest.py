@@ -1,7 +1,7 @@
 """Distance to rest: Newton steps and eigenvalues among states with the same conserved totals.
 
-The Jacobian is that of the independent states only (the dependent ones follow along), so a conserved
-total cannot make it singular, and no step or eigenvalue speaks of what cannot change.
+The Jacobian is that of the independent states only (the dependent ones follow from them), so a conserved
+total neither makes it singular nor adds a step or an eigenvalue.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from simulator.trajectory.arrangement import named
 #: Largest scaled distance to a rest point at which a state counts as at rest.
 REST = 1.0e-6
 
-#: Newton steps that may polish a rest point, and the size of the last that tells it has been found.
+#: Most Newton steps that polish a rest point, and scaled length of a step at convergence.
 POLISHING = 12
 POLISHED = 1.0e-11
 
-#: Factor either way from a limit within which rounding could decide.
+#: Rounding could decide about values within this factor of a limit, either way.
 DOUBT = 10.0
 
-#: Pivots below this tell that elimination may have met a direction in which nothing restores.
+#: Pivots below this may indicate a neutral direction.
 HARDLY_RESTORING = 1.0e-10
 
-#: Relative size of what rounding leaves of a rate or a slope that is zero.
+#: Relative rounding error of a rate or a slope that is zero.
 ROUNDING = 1.0e-15
 
 
@@ -62,7 +62,7 @@ def at_rest(equations: ModuleType, states: np.ndarray, parameters: np.ndarray, s
 
 
 def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -> np.ndarray:
-    """Index of the saved time from which on each run stays at rest, -1 where it does not end so.
+    """Index of the saved time from which on each run stays at rest, -1 if it does not end at rest.
 
     Parameters
     ----------
@@ -71,33 +71,33 @@ def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -
     time : ndarray, shape (times,)
         Save times [s].
     last_event : ndarray, shape (runs,)
-        When the protocol last changed something [s], 0 where it never did; what came before does not count.
+        Time of the protocol's last event [s], 0 if there is none; rest before it does not count.
     """
     resting = resting & ((time > last_event[:, None]) | (last_event[:, None] <= 0.0))
-    # Looking back from the end, the first state that is not at rest.
+    # Find the last state that is not at rest.
     moving = ~resting[:, ::-1]
     length = np.where(moving.any(axis=1), moving.argmax(axis=1), resting.shape[1])
     return np.where(length > 0, resting.shape[1] - length, -1)
 
 
 def clear(values: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
-    """Which numbers are so far from a limit that no rounding could change sides."""
+    """Which values are so far from a limit that rounding cannot decide."""
     return (values < limit / DOUBT) | (values > limit * DOUBT)
 
 
 def newton_distances(
     equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scaled Newton distance to rest of many states, shape (n,), and the steps that lead there, shape (n, states).
+    """Scaled Newton distance to rest of many states, shape (n,), and the Newton steps, shape (n, states).
 
-    NaN where elimination cannot tell: a rate is no number, or some direction hardly restores.
+    NaN where elimination is not reliable: a value is not finite, or a direction is nearly neutral.
     """
     rate, conditions, jacobian = _conditions(equations, states, parameters)
     basis = list(equations.BASIS)
     moving = (rate != 0.0) | np.any(jacobian != 0.0, axis=2)
     steps = np.zeros_like(states)
     solvable = np.ones(len(states), dtype=bool)
-    # What cannot move is left out; it is the same for all runs of a batch but where a path is shut.
+    # States that cannot change are left out. They differ between the runs of a batch only if a path is closed.
     for pattern in moving[:1] if np.all(moving == moving[:1]) else np.unique(moving, axis=0):
         members = np.flatnonzero(np.all(moving == pattern, axis=1))
         places = np.flatnonzero(pattern)
@@ -113,12 +113,12 @@ def newton_distances(
 
 
 def eliminated(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solutions of many small linear systems, and which of them can be trusted.
+    """Solve many small linear systems; return the solutions and which of them are reliable.
 
     Parameters
     ----------
     matrix : ndarray, shape (n, k, k)
-        One system each.
+        The matrices.
     right : ndarray, shape (n, k)
         Their right-hand sides.
     """
@@ -146,7 +146,7 @@ def newton_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Newton step of all states towards rest at constant totals, and the Jacobian of the independent ones.
 
-    Infinite where nothing restores, NaN where a rate is not a number.
+    Infinite if there is no step to rest, NaN if a rate or a slope is not finite.
     """
     rate, conditions, jacobian = _conditions(equations, state, parameters)
     basis = list(equations.BASIS)
@@ -157,7 +157,7 @@ def newton_step(
     if not (np.isfinite(scaled).all() and np.isfinite(rate).all()):
         step[:] = np.nan
     elif len(scaled):
-        # Rows differ by the ratio of milliseconds to hours; each is brought to size one before solving.
+        # Time scales range from milliseconds to hours, so each row is scaled to size one before solving.
         rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
         solution = _solved(scaled / rows[:, None], -rate[moving] / rows)
         step[moving] = np.inf if solution is None else solution * scale
@@ -178,19 +178,19 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
             return np.asarray(inverse @ right)
     solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=ROUNDING)
     missing = np.abs(matrix @ solution - right)
-    # A direction in which nothing restores cannot be repaired by any step: drifting on, not at rest.
+    # No Newton step exists along a neutral direction with a nonzero rate: the state drifts.
     return solution if rank == len(matrix) or missing.max() < 10.0 * ROUNDING else None
 
 
 def _conditions(
     equations: ModuleType, states: np.ndarray, parameters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What vanishes at rest, its derivatives, and the Jacobian: shapes (..., k), (..., k, k), (..., k, k)."""
+    """Residuals that vanish at rest, their derivatives, the Jacobian: shapes (..., k), (..., k, k), (..., k, k)."""
     rate, jacobian = linearised(equations, states, parameters)
     if not equations.NEUTRAL:
         return rate, jacobian, jacobian
-    # Where no species flows there is no current either, so the condition that gave the potential says nothing
-    # new at rest; what it hid is that the charge inside stays as it is.
+    # If no species flows there is no current, so the equation for the potential is redundant at rest. It is
+    # replaced by the condition that the charge inside stays constant.
     conditions = jacobian.copy()
     for name, row in _neutrality(equations).items():
         rate[..., name], conditions[..., name, :] = 0.0, row
@@ -198,7 +198,7 @@ def _conditions(
 
 
 def let_follow(equations: ModuleType, steps: np.ndarray) -> None:
-    """Complete steps, shape (..., states), of the independent states by those of the dependent ones."""
+    """Set the steps of the dependent states from those of the independent ones, in place; shape (..., states)."""
     for name, combination in equations.DEPENDENT.items():
         steps[..., equations.STATES.index(name)] = sum(
             weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
@@ -258,7 +258,7 @@ def capacitances(structure: Structure, state: np.ndarray, parameters: np.ndarray
 
 
 def _neutrality(equations: ModuleType) -> dict[int, np.ndarray]:
-    """For each algebraic potential, by place, the charge that each independent state brings to its compartment."""
+    """Charge of each independent state in the compartment of each algebraic potential, by the potential's index."""
     names = [equations.STATES[i] for i in equations.BASIS]
     found = {}
     for name, weights in equations.NEUTRAL.items():

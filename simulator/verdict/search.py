@@ -1,12 +1,12 @@
 """A bounded search for rest points with the conserved totals of an initial state.
 
 A cell may have several rest points. Newton's method starts from the initial state, from states with the same totals in
-which like charges have changed places or the potential is gone (a cell that has run down), and once more with the rest
+which ions of equal charge are exchanged or the cell is depolarised (as after running down), and once more with the rest
 points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
-doi:10.1137/140984798). Far from rest a start is first carried on by pseudo-transient continuation: implicit Euler steps
-that grow as fast as the state allows. The same leads down from an unstable point, which lies between others, to either
-side. Where all of that fails the kernel's own L-stable steps follow, over times that grow until they dwarf every time
-constant. What is reported is always a Newton solution, with its residual.
+doi:10.1137/140984798). A start far from rest is first advanced by pseudo-transient continuation: implicit Euler steps
+that grow as fast as the state allows. From an unstable point the same continuation is started on both sides. If all of
+this fails, the kernel's L-stable steps are used over times that grow far beyond every time constant. Every reported
+point is a Newton solution, with its residual.
 """
 
 from __future__ import annotations
@@ -23,28 +23,27 @@ from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_s
 
 __all__ = ["ITERATIONS", "PASSED", "Search"]
 
-#: Newton steps before giving up, and the scaled length at which a solution has been found.
+#: Newton steps before giving up; scaled step length at a solution, and at one where steps no longer shrink.
 ITERATIONS = 40
 FOUND = 1.0e-13
 GOOD_ENOUGH = 1.0e-9
 
-#: Newton steps of a search for further rest points, and their least scaled distance from each other.
+#: Newton steps of a search for further rest points, and the least scaled distance between two points.
 FURTHER_ITERATIONS, DISTINCT = 25, 1.0e-6
 
-#: Part of what can change places with another species of the same charge that does in the other starts, and how
-#: many of those there are.
+#: Fraction exchanged of what two species of equal charge could exchange; number of starts made this way.
 EXCHANGED, STARTS = 0.9, 2
 
-#: First and longest step [s] of implicit Euler towards rest, their number, and the largest scaled change of one.
+#: Implicit Euler towards rest: first and longest step [s], most steps, largest scaled change in one step.
 FIRST_RELAXATION, LONGEST_RELAXATION, RELAXATIONS, LARGEST_RELAXATION = 1.0e-5, 1.0e8, 120, 0.8
 
-#: Thermal voltages by which a search that met an unstable point starts lower.
+#: Hyperpolarisation, in thermal voltages, of the next start if the first led to no stable point.
 LOWERED = 1.2
 
-#: Thermal voltages by which some starts are higher.
+#: Depolarisation of some starts, in thermal voltages.
 DEPOLARISED = 2.0
 
-#: Thermal voltages by which a search leaves an unstable point to either side.
+#: Distance of starts on both sides of an unstable point, in thermal voltages.
 BESIDE = 0.5
 
 #: Largest factor by which one Newton step may change an amount or a volume.
@@ -71,7 +70,7 @@ class Search:
         """Newton's method from the initial state and from others, then with what was found divided out."""
         first = self.newton(self.state, ITERATIONS)
         if self._passive(self.state):
-            # The least free energy for given totals is one point, and a cell that has run down is close to it.
+            # At given totals the free energy has a single minimum, and a cell that has run down is close to it.
             self._keep(first, "newton")
             self._look(self._depolarised(), 1)
             if self.found and self._stable(self.found[0][0]) and self._passive(self.found[0][0]):
@@ -86,16 +85,16 @@ class Search:
         self.found.sort(key=lambda item: not self._stable(item[0]))
 
     def _look(self, starts: Iterable[np.ndarray], enough: int) -> None:
-        """Newton's method from one start after another until so many rest points are known."""
+        """Run Newton's method from one start after another until `enough` rest points are known."""
         for start in starts if len(self.found) < enough else ():
             self._keep(self.newton(start, FURTHER_ITERATIONS), "newton from another start")
             if len(self.found) >= enough:
                 return
 
     def _passive(self, state: np.ndarray) -> bool:
-        """Whether every mechanism only runs downhill, but for pumps that stand still, and there is one bath at most.
+        """Whether every mechanism runs only downhill, apart from idle pumps, and there is at most one bath.
 
-        Between two baths something may flow for ever.
+        Between two baths a flow may last for ever.
         """
         structure = self.structure
         with np.errstate(all="ignore"):  # affinities of what is absent
@@ -109,7 +108,7 @@ class Search:
         return downhill and not structure.open and sum(c.volume == "bath" for c in structure.compartments) <= 1
 
     def _relax(self) -> None:
-        """Look for the stable point that the initial state relaxes to; a little lower, excitable cells are quiet."""
+        """Relax to a stable point, first from a hyperpolarised start: excitable cells are quiet there."""
         for start in (self._shifted(self.state, -LOWERED), self.state):
             solution = self.newton(self._relaxed(start), ITERATIONS)
             self._keep(solution, "pseudo-transient, newton")
@@ -117,14 +116,14 @@ class Search:
                 return
 
     def _go_down_from_saddles(self) -> None:
-        """An unstable point lies between others: down either side of it."""
+        """Search on both sides of each unstable point, which lies between other rest points."""
         for saddle in [state for state, _ in self.found if not self._stable(state)]:
             for side in (-BESIDE, BESIDE):
                 solution = self.newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
                 self._keep(solution, "pseudo-transient, newton")
 
     def _depolarised(self) -> Iterator[np.ndarray]:
-        """What a cell is like that has run down, its ions exchanged and its potential gone; then without exchange."""
+        """Starts that resemble a cell that has run down: depolarised, with and then without its ions exchanged."""
         starts = [*self._exchanged()[:1], self.state]
         return (self._relaxed(self._shifted(state, DEPOLARISED)) for state in starts)
 
@@ -148,11 +147,11 @@ class Search:
         return state + step
 
     def _relaxed(self, state: np.ndarray) -> np.ndarray:
-        """A state carried towards rest by implicit Euler steps that grow as fast as the state allows."""
+        """Advance a state towards rest by implicit Euler steps that grow as fast as the state allows."""
         step = FIRST_RELAXATION
         basis = list(self.equations.BASIS)
         mass = np.diag(np.array(self.equations.DIFFERENTIAL, dtype=float))
-        # A potential that solves an equation jumps however short the step.
+        # An algebraic potential jumps however short the step, so it does not count.
         counted = np.ones(len(state), dtype=bool)
         counted[basis] = self.equations.DIFFERENTIAL
         for _ in range(RELAXATIONS):
@@ -201,7 +200,7 @@ class Search:
                 return
 
     def _keep(self, solution: np.ndarray | None, route: str) -> None:
-        """Note a rest point that is not known yet."""
+        """Add a rest point if it is new."""
         if solution is not None and all(self._apart(solution, known) > DISTINCT for known, _ in self.found):
             self.found.append((solution, route))
 
@@ -249,7 +248,7 @@ class Search:
         return None
 
     def _swollen(self, state: np.ndarray) -> bool:
-        """Whether a volume is beyond any cell's."""
+        """Whether a volume exceeds :data:`LARGEST_SWELLING` times its initial value."""
         if not len(self.volumes):
             return False
         return bool((self._volumes(state) > LARGEST_SWELLING * self.volumes).any())
@@ -263,7 +262,7 @@ class Search:
         return np.array([*own, *(derived[name] for name in self.equations.OSMOTIC)])
 
     def _damping(self, state: np.ndarray, step: np.ndarray) -> float:
-        """Part of a step that changes no amount too much, and no potential by more than its scale."""
+        """Fraction of a step that changes no amount too much and no potential by more than its scale."""
         positive, others = self.positive, ~(self.positive | self.bounded)
         with np.errstate(divide="ignore", invalid="ignore"):
             growth = np.abs(step[positive]) / np.maximum(state[positive], self.scales[positive])
@@ -271,12 +270,12 @@ class Search:
         return float(min([1.0, *slower, *(self.scales[others] / np.maximum(np.abs(step[others]), 1e-300))]))
 
     def _deflation(self, state: np.ndarray, step: np.ndarray, size: np.ndarray) -> float:
-        """Factor by which Newton's step shrinks, or turns, when known rest points are divided out."""
+        """Divisor of Newton's step that divides out known rest points; negative if the step reverses."""
         slope = 0.0
         for known, _ in self.found:
             away = (state - known) / size
             square = max(float(away @ away), 1e-300)
-            # ln of 1/|x|^2 + 1 along the step
+            # derivative of ln(1/|x|^2 + 1) along the step
             slope += -2.0 * float(away @ (step / size)) / square / (1.0 + square)
         factor = 1.0 - slope
         return factor if abs(factor) > 1e-6 else 1e-6

@@ -1,4 +1,4 @@
-"""Rest points without time stepping, each with its verdict."""
+"""Find rest points without integrating the run, each with its verdict."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class SteadyState:
     residual : float
         Distance to the exact rest point that is left: the largest Newton step of any state, relative to its size.
     route : str
-        How it was found: ``newton`` from the initial state, ``newton from another start`` (which may have been
-        carried on by pseudo-transient continuation first), ``deflated newton``, or ``pseudo-transient, newton`` from
-        the initial state or from beside an unstable point.
+        How it was found: ``newton`` from the initial state, ``newton from another start`` (possibly
+        advanced by pseudo-transient continuation first), ``deflated newton``, or ``pseudo-transient, newton`` from
+        the initial state or from next to an unstable point.
     """
 
     trajectory: Trajectory
@@ -56,17 +56,17 @@ def steady_state(scenario: Scenario, announce: Callable[[str], None] = lambda _:
 
 
 def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> tuple[SteadyState, ...]:
-    """Find the rest points of a scenario's last stretch that have its initial state's conserved totals.
+    """Find the rest points of a scenario after its last event, with the conserved totals of its initial state.
 
-    Totals are the charge and closed amounts; every event of the protocol has happened. Stable ones come first, and of
-    these the one that was found first. The search is bounded: there may be more.
+    Totals are the charge and closed amounts. Stable points come first, in the order in which they were found. The
+    search is bounded: there may be more.
 
     Parameters
     ----------
     scenario : Scenario
         What to solve; its duration does not matter.
     announce : callable
-        Told in a sentence before something that takes seconds.
+        Called with a sentence before something that takes seconds.
 
     Raises
     ------

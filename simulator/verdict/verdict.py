@@ -4,10 +4,10 @@ A state is *at rest* when its scaled Newton distance to a rest point is below :d
 Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
 drift. At rest it is an *equilibrium* when every mechanism that has something to carry has an affinity below
 :data:`simulator.verdict.balance.EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something
-flows, and free energy is dissipated to keep it flowing. A state that is not at rest is followed on by the kernel
-(:mod:`simulator.verdict.lookahead`): it is an *oscillation* when it is on a cycle already, a *run-away* when
-something has begun to grow that never stops, and else *not converged*, with the time still to go. The word
-concerns the last stretch of the protocol, and needs nothing but the last state and its parameters.
+flows, and free energy is dissipated to keep it flowing. From a state that is not at rest the kernel continues
+(:mod:`simulator.verdict.lookahead`): the state is an *oscillation* if it is already on a cycle, a *run-away* if
+a volume or an amount has begun to grow without end, and otherwise *not converged*, with the time until rest. The
+word depends only on the last state and its parameters, so it concerns the time after the last event.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Verdict:
     isolated : tuple of str
         Species that no open path reaches, as ``membrane.species``.
     left_out : tuple of str
-        What the test cannot judge: fixed compartments, clamped membranes.
+        Parts that are not judged: fixed compartments, clamped membranes.
     time_to_rest : float
-        Time still to go until rest [s]: 0 at rest, NaN where none lies ahead.
+        Time until rest [s]: 0 at rest, NaN if no rest follows.
     ahead : str
-        What lies ahead of a run that is not at rest, as a clause; may be empty.
+        What follows a run that is not at rest, as a clause; may be empty.
     oscillation : Oscillation or None
         The cycle, where the word is ``oscillation``.
     run_away : RunAway or None
@@ -100,12 +100,12 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """The word as a lecture says it, e.g. ``Dynamic equilibrium``."""
+        """The word as used in lectures, e.g. ``Dynamic equilibrium``."""
         return HEADLINES[self.word]
 
     @property
     def detail(self) -> str:
-        """What the sentence adds to the headline; may be empty."""
+        """The sentence without the headline; may be empty."""
         sentence = self.sentence
         if sentence.lower().startswith(self.headline.lower()):
             sentence = sentence[len(self.headline) :].lstrip(";, ")
@@ -203,7 +203,7 @@ def uphill(trajectory: Trajectory) -> dict[str, float]:
 
 
 def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
-    """Mechanisms that use ATP at the end of a run against their own free energy."""
+    """Mechanisms that use ATP beyond their stall potential at the end of a run."""
     users = {f"{m.name}.{mechanism.label}" for m, mechanism in trajectory.structure.mechanisms if mechanism.law.atp}
     return [label for label, affinity in verdict.affinity.items() if label in users and affinity < -EQUILIBRIUM]
 
@@ -211,7 +211,7 @@ def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
 def _species_words(
     structure: Structure, flows: Flows, state: np.ndarray, parameters: np.ndarray, at_rest: bool
 ) -> dict[str, dict[str, str]]:
-    """Word of each species at each membrane that separates some of it from some more."""
+    """Word of each species at each membrane that has it on both sides."""
     numbers = named(structure, state, parameters)
     found: dict[str, dict[str, str]] = {}
     for m in structure.membranes:

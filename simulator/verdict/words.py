@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Headline of each verdict: the words a lecture uses.
+#: Headline of each verdict, as used in lectures.
 HEADLINES = {
     "equilibrium": "Dynamic equilibrium",
     "steady_state": "Steady state",
