@@ -165,7 +165,8 @@ class Law:
     open : bool
         Whether it is declared to break the conservation of charge or mass, as some published models do.
     electroneutral : bool
-        The claim that a turnover moves no net charge; ``tests/mechanisms/test_library_of_laws.py`` holds it against `moves`.
+        The claim that a turnover moves no net charge; ``tests/mechanisms/test_library_of_laws.py`` holds it
+        against `moves`.
     """
 
     title: str
