@@ -13,7 +13,7 @@ PEERS   := .venv/.stamp-peers
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 RECENT  := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Dealt out file by file, because the tests of one file share their runs, in the order of tests/conftest.py: long ones first.
+# Dealt out file by file, because the tests of one file share their runs; long files first, as tests/conftest.py says.
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint bench trials lock clean

@@ -1,4 +1,4 @@
-"""One kernel cache for the whole suite, private to this run, and the order in which its files are dealt out."""
+"""One kernel cache for the whole suite, and the order in which its files are dealt out."""
 
 import os
 import shutil
@@ -24,20 +24,28 @@ FIRST = (
     "test_commands.py",
 )
 
-_CACHE = pytest.StashKey[str]()
+#: Folders in the cache from which on it is begun anew; a suite needs about a hundred, others when a kernel changes.
+MANY = 600
 
 
 def pytest_configure(config):
-    """Point the product at a cache of the suite's own, shared by all worker processes."""
-    if "IONFLUX_CACHE" not in os.environ:
-        config.stash[_CACHE] = os.environ["IONFLUX_CACHE"] = tempfile.mkdtemp(prefix="ionflux-tests-")
+    """Point the product at a cache of the suite's own, shared by all worker processes and kept beside pytest's cache.
 
-
-def pytest_unconfigure(config):
-    """Leave nothing behind."""
-    if _CACHE in config.stash:
-        shutil.rmtree(config.stash[_CACHE], ignore_errors=True)
-        del os.environ["IONFLUX_CACHE"]
+    A kernel is found there only if it depends on nothing that has changed since: tests/kernel/test_kernel_cache.py
+    holds this, in caches of its own.
+    """
+    if "IONFLUX_CACHE" in os.environ:
+        return
+    kept = getattr(config, "cache", None)
+    place = kept.mkdir("kernels") if kept else Path(tempfile.mkdtemp(prefix="ionflux-tests-"))
+    if sum(1 for _ in place.iterdir()) > MANY:
+        shutil.rmtree(place)
+        place.mkdir()
+    place.chmod(0o700)
+    os.environ["IONFLUX_CACHE"] = str(place)
+    if not kept:
+        config.add_cleanup(lambda: shutil.rmtree(place, ignore_errors=True))
+    config.add_cleanup(lambda: os.environ.pop("IONFLUX_CACHE"))
 
 
 def pytest_collection_modifyitems(items):

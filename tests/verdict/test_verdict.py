@@ -145,7 +145,7 @@ def test_a_neuron_in_much_potassium_goes_round_for_ever_and_stopped_early_does_n
     # Between bursts of an independent integration by the method of Runge and Kutta.
     assert stored.evidence["oscillation"]["period"] == pytest.approx(29.643, abs=2e-3)
     assert stored.evidence["oscillation"]["potential"]["plasma"] > 0.1
-    early = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "2 s"}))
+    early = classify(ran(configs, "published/barreto_cressman_2011", raised | {"run.duration": "1.2 s"}))
     assert early.word == "not_converged"
 
 
