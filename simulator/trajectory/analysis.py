@@ -26,6 +26,9 @@ from simulator.trajectory.trajectory import Trajectory
 #: Range [V] searched for zero-current potentials.
 POTENTIAL_RANGE = (-0.4, 0.4)
 
+#: An undefined number (a rate that became infinite, a species that is absent) is a result here, not worth a warning.
+UNDEFINED = np.errstate(all="ignore")
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -94,12 +97,14 @@ class Analysis:
         return self._columns(self._rates.get(f"{m}.{kind}", nothing) for m in self.trajectory.labels["mechanism"])
 
     @cached_property
+    @UNDEFINED
     def affinity(self) -> Field:
         """Free energy given off per turnover [J/mol], shape (times, mechanisms)."""
         values = self._per_mechanism("affinity") * (self.trajectory.structure.faraday * self.thermal_voltage)[:, None]
         return self._field(values, "mechanism", "J/mol", "affinity")
 
     @cached_property
+    @UNDEFINED
     def turnover(self) -> Field:
         """Net turnover of each mechanism [mol/m2/s], shape (times, mechanisms).
 
@@ -139,6 +144,7 @@ class Analysis:
         return self._field(values, "mechanism species", "mol/m^2/s", meaning)
 
     @cached_property
+    @UNDEFINED
     def net_flux(self) -> Field:
         """Net fluxes into the inside [mol/m2/s], shape (times, mechanisms, species)."""
         values = self._empty("mechanism", "species")
@@ -153,6 +159,7 @@ class Analysis:
         return np.array([self.trajectory.structure.charge_moved(mechanism) for _, mechanism, _ in self.mechanisms])
 
     @cached_property
+    @UNDEFINED
     def current(self) -> Field:
         """Outward current densities [A/m2], shape (times, mechanisms)."""
         values = current_density(self.charge_per_turnover, self.turnover.values, self.trajectory.structure.faraday)
@@ -167,12 +174,14 @@ class Analysis:
     # -- energy -----------------------------------------------------------------------------------
 
     @cached_property
+    @UNDEFINED
     def whole_turnover(self) -> np.ndarray:
         """Turnover of each mechanism over the whole membrane [mol/s], shape (times, mechanisms)."""
         areas = self._columns(self.area.sel(membrane=m.name) for m, _, _ in self.mechanisms)
         return self.turnover.values * areas
 
     @cached_property
+    @UNDEFINED
     def dissipation(self) -> Field:
         """Free energy dissipated by each mechanism [W], including that of ATP, shape (times, mechanisms)."""
         with np.errstate(invalid="ignore"):
@@ -188,6 +197,7 @@ class Analysis:
         return self._columns(map(flows.carrying, t.labels["mechanism"])).astype(bool)
 
     @cached_property
+    @UNDEFINED
     def total_dissipation(self) -> np.ndarray:
         """Free energy dissipated by all mechanisms that have something to carry [W], shape (times,).
 
@@ -199,6 +209,7 @@ class Analysis:
         return np.where(np.isfinite(total), total, np.nan)
 
     @cached_property
+    @UNDEFINED
     def electrode_power(self) -> np.ndarray:
         """Free energy that electrodes supply [W], shape (times,)."""
         return -np.sum(self.dissipation.values[:, self.external], axis=1)
@@ -214,27 +225,32 @@ class Analysis:
         return np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
 
     @cached_property
+    @UNDEFINED
     def atp_rate(self) -> Field:
         """ATP used by each mechanism [mol/s], shape (times, mechanisms)."""
         return self._field(self.whole_turnover * self._atp, "mechanism", "mol/s", "ATP use")
 
     @cached_property
+    @UNDEFINED
     def atp_power(self) -> Field:
         """Free energy that each mechanism gets from ATP [W], shape (times, mechanisms)."""
         values = -self.atp_rate.values * self.trajectory.scenario.atp_free_energy
         return self._field(values, "mechanism", "W", "power from ATP")
 
     @cached_property
+    @UNDEFINED
     def total_atp_rate(self) -> np.ndarray:
         """ATP used by all mechanisms [mol/s], shape (times,)."""
         return np.sum(self.atp_rate.values, axis=1)
 
     @cached_property
+    @UNDEFINED
     def total_atp_power(self) -> np.ndarray:
         """Free energy that all mechanisms get from ATP [W], shape (times,)."""
         return np.sum(self.atp_power.values, axis=1)
 
     @cached_property
+    @UNDEFINED
     def work(self) -> Field:
         """Free energy that transport stores per turnover [J/mol], shape (times, mechanisms)."""
         values = -self.affinity.values - self._atp * self.trajectory.scenario.atp_free_energy
@@ -243,6 +259,7 @@ class Analysis:
     # -- reversal and zero-current potentials -----------------------------------------------------
 
     @cached_property
+    @UNDEFINED
     def reversal(self) -> Field:
         """Potential at which each mechanism's affinity vanishes [V], shape (times, mechanisms).
 

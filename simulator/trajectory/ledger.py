@@ -92,7 +92,8 @@ def ledger(trajectory: Trajectory) -> Ledger | None:
 
     A flow of a species at zero concentration makes a power infinite; such states have no finite balance.
     """
-    return None if trajectory.structure.open else _Books(trajectory).ledger()
+    with np.errstate(all="ignore"):  # an undefined rate has an undefined power
+        return None if trajectory.structure.open else _Books(trajectory).ledger()
 
 
 class _Books:
