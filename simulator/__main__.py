@@ -1,4 +1,4 @@
-"""``python -m simulator`` is ``ionflux``."""
+"""Run ``ionflux`` as ``python -m simulator``."""
 
 from simulator.cli import main
 

@@ -1,4 +1,4 @@
-"""The command ``ionflux``: which verbs there are, and how errors leave the program."""
+"""The command ``ionflux``: its subcommands, and the messages and exit codes of errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simulator.errors import IonfluxError, Stopped
 
 app = typer.Typer(
     name="ionflux",
-    help="How a cell's ions move: to a dynamic equilibrium, or to a steady state that only looks like one.",
+    help="Simulate the ion fluxes of cells, and tell a dynamic equilibrium from a steady state that looks like one.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -40,16 +40,16 @@ app.command()(library.schema)
 app.command()(library.doctor)
 
 
-#: Objects made between two searches for garbage.
+#: Objects allocated between two garbage collections.
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave the process with its exit code."""
+    """Run the command line and exit the process with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    # Imports make many objects and no garbage; looking for some at the usual pace costs a sixth of a short run.
+    # Imports create many objects and no garbage; collecting at the default rate takes a sixth of a short run.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     signals.listen()
     warnings.showwarning = _warn
@@ -88,7 +88,7 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
 
 
 def _complain(as_json: bool, records: list[dict[str, Any]]) -> None:
-    """Say what went wrong: a sentence each on stderr, or one JSON document on stdout."""
+    """Report errors: one sentence each on stderr, or one JSON document on stdout."""
     if as_json:
         print(json.dumps({"errors": records, "warnings": []}, indent=1))
         return

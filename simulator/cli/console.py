@@ -1,4 +1,4 @@
-"""What is said on stderr while a command works, and the option that says everything as JSON."""
+"""Messages on stderr while a command runs, and the option ``--json``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout,
 
 
 def warn(loaded: Loaded) -> None:
-    """Warnings of a scenario, to stderr."""
+    """Print the warnings of a scenario to stderr."""
     for issue in loaded.warnings:
         print(f"warning: {issue}", file=sys.stderr)
 
 
 class Announcer:
-    """Tells a person at a terminal what takes long, says nothing in a pipe, and remembers whether it was asked to."""
+    """Announces slow operations if stderr is a terminal; `asked` tells whether there was anything to announce."""
 
     def __init__(self) -> None:
         self.asked = False
 
     def __call__(self, sentence: str) -> None:
-        """Tell it."""
+        """Announce an operation."""
         self.asked = True
         if sys.stderr.isatty():
             print(sentence, file=sys.stderr, flush=True)

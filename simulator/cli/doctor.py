@@ -1,4 +1,4 @@
-"""Facts about the machine and the installation that a bug report needs."""
+"""Facts on the machine and the installation that a bug report needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "h5py", "sympy", "matplotlib
 
 
 def facts() -> Iterator[tuple[str, str]]:
-    """Names and values, in the order they are printed."""
+    """Yield names and values in the order they are printed."""
     yield "ionflux", own_version()
     yield "python", f"{platform.python_version()} ({sys.executable})"
     for name in LIBRARIES:

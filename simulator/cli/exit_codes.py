@@ -1,13 +1,13 @@
-"""Exit codes of the command, and which kind of error leaves it with which."""
+"""Exit codes of the command line, and the code for each kind of error."""
 
 from __future__ import annotations
 
 OK = 0
-BUG = 1  # never a user's doing
+BUG = 1  # internal error, never caused by the user
 USAGE = 2  # a wrong command line or scenario
 SOME_FAILED = 3  # finished, but some runs failed or nothing was found
 STORAGE = 4
-DATA_FILE = 5  # unreadable, incomplete or foreign
+DATA_FILE = 5  # unreadable, incomplete or from another program
 INTERRUPTED = 130
 TERMINATED = 143
 

@@ -1,4 +1,4 @@
-"""Verbs that show what the program is made of: equations, kernels, mechanisms, examples, reference cases."""
+"""Subcommands that show equations, kernels, laws, examples and reference cases."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def kernel(configs: Configs, overrides: Overrides = None) -> None:
 
 
 def mechanisms(
-    name: Annotated[str | None, typer.Argument(help="A mechanism to describe in full.", metavar="NAME")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Equation, parameters, units and source of each.")] = False,
+    name: Annotated[str | None, typer.Argument(help="A law to describe in full.", metavar="NAME")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print equation, parameters, units and source of each law.")
+    ] = False,
 ) -> None:
-    """List the mechanism library, or describe one of it."""
+    """List the laws that mechanisms can use, or describe one law."""
     from simulator.mechanisms import library
     from simulator.report.equations import WRITTEN, channel_text, custom_text, law_text
 
@@ -57,7 +59,7 @@ def mechanisms(
     elif name in written:
         print(written[name]())
     else:
-        raise UsageError(f"there is no mechanism {name!r}", f"there are {', '.join(found)}")
+        raise UsageError(f"there is no law {name!r}", f"the laws are {', '.join(found)}")
 
 
 def examples(
@@ -77,12 +79,12 @@ def examples(
         return
     key = name.removesuffix(".yaml")
     if key not in found:
-        raise UsageError(f"there is no example {name!r}", f"there are {', '.join(found)}")
+        raise UsageError(f"there is no example {name!r}", f"the examples are {', '.join(found)}")
     target = output or Path(found[key].name)
     if target.is_dir():
         target = target / found[key].name
     if target.exists():
-        raise UsageError(f"{target} exists already", "choose another place with -o")
+        raise UsageError(f"{target} already exists", "choose another name with -o")
     shutil.copyfile(found[key], target)
     base = _base_of(found[key])
     if base is not None and not (target.parent / base.name).exists():
@@ -91,10 +93,10 @@ def examples(
 
 
 def verify(
-    cases: Annotated[list[str] | None, typer.Argument(help="Cases; all without.", metavar="ID...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases to run (default: all).", metavar="ID...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> int:
-    """Run the shipped reference cases and hold their numbers against the published ones."""
+    """Run the shipped reference cases and compare their numbers with the published ones."""
     from simulator.cli.verification import case_ids
     from simulator.cli.verification import verify as run_case
 
@@ -102,7 +104,7 @@ def verify(
     known = case_ids(folder)
     unknown = [case for case in cases or [] if case not in known]
     if unknown:
-        raise UsageError(f"there is no reference case {unknown[0]!r}", f"there are {', '.join(known)}")
+        raise UsageError(f"there is no reference case {unknown[0]!r}", f"the cases are {', '.join(known)}")
     checks = []
     for case in cases or known:
         for check in run_case(folder, case):
@@ -148,7 +150,7 @@ def schema() -> None:
 
 
 def doctor() -> None:
-    """Print versions, processor, threads, cache and disk, for a report."""
+    """Print versions, processor, threads, cache and disk for a bug report."""
     from simulator.cli.doctor import facts
 
     for name, value in facts():
@@ -156,7 +158,7 @@ def doctor() -> None:
 
 
 def configs_folder() -> Path:
-    """Folder of the shipped scenarios: inside an installed package, or beside it in a checkout."""
+    """Return the folder of the shipped scenarios: inside an installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"

@@ -1,4 +1,4 @@
-"""Verbs that start from saved runs: ``compare``, ``plot``, ``info``, ``export``."""
+"""Subcommands for saved runs: ``compare``, ``plot``, ``info``, ``export``."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def compare(
     a: Annotated[
         Path, typer.Argument(metavar="A", help="Data file of a run, directory of a sweep, or a scenario (.yaml).")
     ],
-    b: Annotated[Path | None, typer.Argument(metavar="B", help="Another one; a scenario brings its own twin.")] = None,
+    b: Annotated[Path | None, typer.Argument(metavar="B", help="The other one; omit it for a scenario.")] = None,
     output: Figure = None,
     twin: Annotated[
-        str | None, typer.Option("--twin", help="Which of the scenario's `twins:` to run beside it.")
+        str | None, typer.Option("--twin", help="Which of the scenario's `twins:` to compare it with.")
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="The twin: the scenario with this value; repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Make the twin by changing this value; repeatable."),
     ] = None,
 ) -> None:
-    """Hold two runs side by side: verdicts, potentials, one-way fluxes, ATP, dissipation; or two sweeps.
+    """Compare two runs (verdicts, potentials, one-way fluxes, ATP, dissipation) or two sweeps.
 
-    Given one scenario, it runs that and its twin: the one under `twins:`, or what --set makes of it.
+    Given one scenario, run it and its twin: one listed under `twins:`, or the scenario with the changes of --set.
     """
     from simulator.report.comparison import compare as hold
     from simulator.report.text import comparison_text
@@ -67,7 +67,7 @@ def compare(
 def _two(
     a: Path, b: Path | None, twin: str | None, overrides: list[str] | None
 ) -> tuple[Trajectory | Batch, Trajectory | Batch]:
-    """What is to be compared: two saved results, or a scenario and its twin, run now."""
+    """Return the two results to compare: two saved ones, or a scenario and its twin, run now."""
     from simulator.cli.source import assignments, read_source
     from simulator.runs.integrate import run
     from simulator.scenario.yaml.twins import twin_title
@@ -79,7 +79,7 @@ def _two(
         if b is None:
             raise UsageError("there is nothing to compare with", "give a second file, or a scenario (.yaml)")
         if twin or overrides:
-            raise UsageError("--twin and --set make the twin of a scenario, not of a saved run", "give a .yaml file")
+            raise UsageError("--twin and --set apply to a scenario, not to a saved run", "give a .yaml file")
         return read(a), read(b)
     if b is not None:
         raise UsageError("a scenario is compared with its own twin", f"leave out {b}, or run both and give the files")
@@ -113,11 +113,11 @@ def plot(
         typer.Option(
             "--kind",
             help="overview, potentials, concentrations, fluxes, currents, iv, driving_forces or energy; "
-            "of a sweep heat, bands, verdicts or failures.",
+            "for a sweep: heat, bands, verdicts or failures.",
         ),
     ] = None,
     quantity: Annotated[
-        str, typer.Option("--quantity", help="What a sweep's figure shows, e.g. concentration.cell.k.")
+        str, typer.Option("--quantity", help="Quantity in a sweep's figure, e.g. concentration.cell.k.")
     ] = "",
     axes: Annotated[
         list[str] | None, typer.Option("--axis", help="Swept key along an axis of a map; once or twice.")
@@ -129,14 +129,14 @@ def plot(
     from simulator.storage.store import read
 
     if kind is not None and kind not in (*kinds(), *batch_kinds()):
-        every = f"{', '.join(kinds())}; of sweeps {', '.join(batch_kinds())}"
+        every = f"{', '.join(kinds())}; for sweeps {', '.join(batch_kinds())}"
         raise UsageError(f"there is no figure of kind {kind!r}", f"kinds: {every}")
     result = read(file)
     sweep = isinstance(result, Batch)
     chosen = kind or ("heat" if sweep else "overview")
     fitting = batch_kinds() if sweep else kinds()
     if chosen not in fitting:
-        raise UsageError(f"there is no figure of kind {chosen!r} of this file", f"kinds: {', '.join(fitting)}")
+        raise UsageError(f"there is no figure of kind {chosen!r} for this file", f"kinds: {', '.join(fitting)}")
     target = output or file.with_name(f"{file.name if file.is_dir() else file.stem}_{chosen}.png")
     if isinstance(result, Batch):
         try:
@@ -152,11 +152,11 @@ def plot(
 def info(
     file: DataFile,
     ledger: Annotated[
-        bool, typer.Option("--ledger", help="Add where the run's free energy came from and went to.")
+        bool, typer.Option("--ledger", help="Add the sources and sinks of the run's free energy.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is in a data file, with Nernst, reversal and stall potentials of its last state; or in a sweep."""
+    """Describe a saved run, with Nernst, reversal and stall potentials of its last state, or a saved sweep."""
     from simulator.runs.batch import Batch
     from simulator.storage.store import read
 
@@ -181,7 +181,10 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a saved run in another format; of a sweep, a table of how its runs ended, or all of it in one file."""
+    """Write a saved run in another format.
+
+    For a sweep, csv is a table of how its runs ended, and netcdf is all of its runs in one file.
+    """
     from simulator.storage.export import to_csv, to_netcdf
     from simulator.storage.store import read
 

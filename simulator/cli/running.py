@@ -1,4 +1,4 @@
-"""Verbs that start from a scenario: ``run``, ``steady`` and ``validate``."""
+"""Subcommands for scenarios: ``run``, ``steady`` and ``validate``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def run(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File, or directory for several.")] = None,
     overrides: Overrides = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all processors it may use).")
+        int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all available processors).")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, without doing it.")] = False,
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
 ) -> int:
-    """Run scenarios; each result is saved as HDF5. A data file repeats its own run."""
+    """Run scenarios and save each result as HDF5. Given a data file, repeat its run."""
     records: list[dict[str, Any]] = []
     begun = time.perf_counter()
     compiled = False
@@ -72,7 +72,10 @@ def steady(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> int:
-    """Find steady states without time stepping, all events of the protocol past: residual, eigenvalues, verdict."""
+    """Find the steady states after all events of the protocol, without time stepping.
+
+    Print residual, eigenvalues and verdict of each.
+    """
     from simulator.report.records import UNITS, steady_record
     from simulator.report.text import steady_text
     from simulator.verdict.steady import NoSteadyState, steady_states
@@ -105,11 +108,11 @@ def validate(
     configs: Configs,
     overrides: Overrides = None,
     show_resolved: Annotated[
-        bool, typer.Option("--show-resolved", help="Print every value with where it came from.")
+        bool, typer.Option("--show-resolved", help="Print every value and where it comes from.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check scenarios; warnings leave the exit code 0."""
+    """Check scenarios. Warnings do not change the exit code."""
     errors: list[dict[str, Any]] = []
     warnings: list[dict[str, Any]] = []
     for config in configs:
@@ -137,7 +140,7 @@ def validate(
 
 
 def _target(config: Path, output: Path | None, several: bool) -> Path:
-    """Where the result of a scenario goes."""
+    """Return the path for the result of a scenario."""
     from simulator.storage.datafile import SUFFIXES
 
     name = config.with_suffix(".h5").name
@@ -154,7 +157,7 @@ def _target(config: Path, output: Path | None, several: bool) -> Path:
 
 
 def _plan(loaded: Loaded, target: Path) -> dict[str, Any]:
-    """What a run would do."""
+    """Describe what a run would do."""
     from simulator.scenario.save_times import save_times
 
     run = loaded.scenario.run
@@ -179,7 +182,7 @@ def _failed(record: dict[str, Any]) -> bool:
 
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:
-    """The result in `target` if it is of this very run, else that of a run now; and whether something was compiled."""
+    """Return the result of a run, read from `target` if it is there already, and whether something was compiled."""
     from simulator.runs.integrate import run as integrate
     from simulator.storage.atomic import refuse_homeless
     from simulator.storage.store import finished_run, write
@@ -187,7 +190,7 @@ def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Tra
     refuse_homeless(target)
     existing = None if overwrite else finished_run(target, loaded.scenario)
     if existing is not None:
-        print(f"{target} is complete already", file=sys.stderr)
+        print(f"{target} is already complete", file=sys.stderr)
         return existing, False
     announce = Announcer()
     trajectory = integrate(loaded.scenario, announce)
@@ -215,8 +218,8 @@ def _report(trajectory: Trajectory, target: Path, as_json: bool) -> dict[str, An
         print(f"warning: {text}", file=sys.stderr)
     for label in stalled:
         print(
-            f"warning: {label} uses ATP although that gives too little energy for what it moves (affinity "
-            f"{verdict.affinity[label]:.3g} RT): its rate law does not know where it stalls",
+            f"warning: {label} runs past its stall potential: the transport needs more energy than ATP supplies "
+            f"(affinity {verdict.affinity[label]:.3g} RT), and its rate law does not stop it",
             file=sys.stderr,
         )
     if not as_json:

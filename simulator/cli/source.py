@@ -1,4 +1,4 @@
-"""What a command is given to run: a scenario or a data file, with ``--set`` applied and its numbers checked."""
+"""Read the scenario of a command from YAML or a data file, apply ``--set`` and check its numbers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Overrides = Annotated[
 ]
 
 
-#: Runs of a sweep that are looked at together.
+#: Runs of a sweep that are checked together.
 REMARKED_TOGETHER = 1 << 16
 
 
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
-    """A scenario from YAML or from a data file, with ``--set`` applied and its numbers checked."""
+    """Read a scenario from YAML or from a data file, apply ``--set`` and check its numbers."""
     from simulator.scenario.yaml.reader import from_resolved, read_config
     from simulator.storage.datafile import SUFFIXES
 
@@ -36,7 +36,7 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
         from simulator.storage.store import stored_scenario
 
         if overrides:
-            raise UsageError("--set does not go with a data file, which repeats its own run", "start from its YAML")
+            raise UsageError("--set cannot change a data file, which repeats its own run", "start from its YAML")
         loaded = from_resolved(stored_scenario(path))
     else:
         loaded = read_config(path, assignments(overrides))
@@ -44,7 +44,7 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
-    """Add warnings of what is allowed but odd; raise if composition and potentials contradict each other."""
+    """Add warnings of unusual values; raise if composition and potentials contradict each other."""
     from simulator.errors import ModelError
     from simulator.model.model import Model
     from simulator.scenario.yaml.issues import ConfigError
@@ -59,7 +59,7 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
 
 
 def _remarks(model: Model) -> Iterator[tuple[str, str]]:
-    """Key and text of each remark on a scenario; on a sweep, with the number of runs that it concerns."""
+    """Yield key and text of each remark on a scenario; for a sweep, the text gives the number of runs concerned."""
     from simulator.model.remarks import remarks
     from simulator.runs.design import design_of
 
@@ -77,7 +77,7 @@ def _remarks(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def assignments(overrides: list[str] | None) -> dict[str, str]:
-    """``KEY=VALUE`` texts as a mapping."""
+    """Return ``KEY=VALUE`` texts as a mapping."""
     found: dict[str, str] = {}
     for text in overrides or []:
         key, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""What ``run`` does with a scenario that has a sweep."""
+"""The subcommand ``run`` for a scenario with a sweep."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from simulator.storage.folder import Folder
     from simulator.storage.sweeping import Progress
 
-#: Seconds between two lines of progress at a terminal.
+#: Seconds between two progress messages at a terminal.
 PROGRESS_EVERY = 1.0
 
 
 def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
-    """The directory that a sweep goes to."""
+    """Return the directory for the results of a sweep."""
     if output is None:
         return Path(config.stem)
     if not several:
@@ -31,7 +31,7 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
 
 
 def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
-    """What running a sweep would do."""
+    """Describe what running a sweep would do."""
     from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
 
     sweep = loaded.scenario.sweep
@@ -48,7 +48,7 @@ def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
 
 
 def plan_text(plan: dict[str, Any]) -> str:
-    """A plan for a person."""
+    """Return a plan as a sentence."""
     from simulator.physics.notation import count, duration, size
 
     counts = " x ".join(f"{count(n)} {key}" for key, n in plan["counts"].items())
@@ -61,13 +61,13 @@ def plan_text(plan: dict[str, Any]) -> str:
 def run_one_sweep(
     loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
 ) -> tuple[dict[str, Any], bool]:
-    """Run a sweep or go on with it; its record, and whether something was compiled."""
+    """Run or resume a sweep; return its record and whether something was compiled."""
     from simulator.report.batch import sweep_record, sweep_text
     from simulator.storage.datafile import SUFFIXES
     from simulator.storage.sweeping import planned, run_sweep
 
     if target.suffix in SUFFIXES:
-        raise UsageError(f"a sweep is saved in a directory, and {target} is the name of a file", "leave out the suffix")
+        raise UsageError(f"a sweep is saved in a directory, but {target} is a file name", "leave out the suffix")
     folder = planned(loaded.scenario, target, loaded.text)
     announce = Announcer()
     print(plan_text(sweep_plan(loaded, target)), file=sys.stderr)
@@ -78,7 +78,7 @@ def run_one_sweep(
         raise Stopped(stop.exit_code, stop.reason, progress.so_far()) from None
     progress.close()
     if not announce.asked and progress.was_complete:
-        print(f"{target} is complete already", file=sys.stderr)
+        print(f"{target} is already complete", file=sys.stderr)
     record = sweep_record(folder)
     if not as_json:
         print(sweep_text(record))
@@ -86,7 +86,7 @@ def run_one_sweep(
 
 
 class _Progress:
-    """Tells how far a sweep is: at a terminal now and then, and when it is stopped."""
+    """Reports the progress of a sweep: regularly at a terminal, and when it is stopped."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -109,14 +109,14 @@ class _Progress:
             print(text, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """End the line."""
+        """End the progress line."""
         if sys.stderr.isatty() and self.told > self.begun:
             print(file=sys.stderr)
 
     def so_far(self) -> str:
-        """What is stored, and how to go on."""
+        """Return a sentence on what is stored and how to continue."""
         self.close()
         if self.last is None:
-            return "nothing was computed yet; the same command starts again"
+            return "nothing was computed yet; run the same command to start again"
         done = f"{self.folder.stored():,} of {self.folder.runs:,} runs are stored in {self.folder.path}"
-        return f"{done}; the same command goes on with them"
+        return f"{done}; run the same command to continue"

@@ -1,7 +1,7 @@
-"""Runs the shipped reference cases and holds their numbers against what is expected.
+"""Run the shipped reference cases and compare their numbers with the expected ones.
 
-A case is a scenario ``ID.yaml`` and, beside it, ``ID.expected.yaml``; ``configs/reference/README.md``
-describes the format. Every number goes through the functions that users' analyses go through.
+A case is a scenario ``ID.yaml`` with ``ID.expected.yaml`` beside it; ``configs/reference/README.md`` describes the
+format. Every number is computed by the functions that users call.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SUFFIX = ".expected.yaml"
 
 @dataclass(frozen=True)
 class Check:
-    """One expected number or word and what came out.
+    """One expected number or word and the computed one.
 
     Parameters
     ----------
     case, quantity : str
-        Which case, and which number, in words.
+        The case, and a description of the number.
     value, expected : float or str
         SI numbers, or words.
     limit : float
@@ -49,7 +49,7 @@ class Check:
 
     @property
     def difference(self) -> float:
-        """Distance from what was expected; infinite for a wrong word."""
+        """Distance from the expected value; infinite for a wrong word."""
         if isinstance(self.value, str) or isinstance(self.expected, str):
             return 0.0 if self.value == self.expected else math.inf
         return abs(self.value - self.expected)
@@ -61,7 +61,7 @@ class Check:
 
 
 def case_ids(folder: Path) -> list[str]:
-    """All cases in a folder of reference cases."""
+    """Return all cases in a folder of reference cases."""
     return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
 
 
@@ -115,11 +115,11 @@ def _index(trajectory: Trajectory, at: str) -> int:
     return int(found[0])
 
 
-# -- the quantities, by the names the expected files use ------------------------------------------
+# -- the quantities, under their names in the expected files --------------------------------------
 
 
 def _at(trajectory: Trajectory, field: str, of: str, dims: tuple[str, ...], at: int) -> float:
-    """Value of an analysis or trajectory field at labels joined by dots."""
+    """Return the value of an analysis or trajectory field at labels joined by dots."""
     parts = of.rsplit(".", len(dims) - 1) if len(dims) > 1 else [of]
     source = trajectory.fields().get(field) or getattr(Analysis(trajectory), field)
     return float(source.sel(**dict(zip(dims, parts, strict=True)))[at])

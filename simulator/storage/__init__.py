@@ -1,1 +1,1 @@
-"""Results on the disk and back: HDF5 files, directories of sweeps, CSV and NetCDF."""
+"""Storage of results: HDF5 files, directories of sweeps, export to CSV and NetCDF."""

@@ -1,4 +1,4 @@
-"""Puts a finished file into its place, whole or not at all."""
+"""Write files atomically: a file appears under its name complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ fcntl: Any = None
 if hasattr(os, "O_DIRECT"):  # Linux
     import fcntl
 
-#: Bytes written to the disk at once, past the cache of the system, and what they are a multiple of.
+#: Bytes of a direct write that bypasses the page cache, and the page size that they must be a multiple of.
 _BLOCK, _PAGE = 4 << 20, 4096
 
 _REASONS = {
-    errno.ENOSPC: ("the disk is full", "free some space, or choose a place on another disk"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, or choose a place on another disk"),
+    errno.ENOSPC: ("the disk is full", "free some space, or choose another disk"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, or choose another disk"),
     errno.EFBIG: ("the file would exceed the limit on file sizes", "raise the limit (ulimit -f)"),
     errno.EACCES: ("no permission", "choose a directory that you may write to"),
     errno.EPERM: ("no permission", "choose a directory that you may write to"),
     errno.EROFS: ("the disk is read-only", "choose a directory that you may write to"),
-    errno.ENOENT: ("its directory does not exist", "make the directory, or choose another one"),
-    errno.ENOTDIR: ("its directory is not a directory", "choose another place"),
+    errno.ENOENT: ("its directory does not exist", "create the directory, or choose another one"),
+    errno.ENOTDIR: ("a part of its path is a file, not a directory", "choose another directory"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
 }
 
@@ -39,7 +39,7 @@ class StorageError(IonfluxError):
     Attributes
     ----------
     path : Path
-        The file that was to be written.
+        The file that could not be written.
     problem, hint : str
         The parts of the message.
     """
@@ -51,44 +51,44 @@ class StorageError(IonfluxError):
         self.path, self.problem, self.hint = path, problem, hint
 
     def records(self) -> list[dict[str, str]]:
-        """The one problem, with its file and hint."""
+        """Return the problem as a single record, with its file and hint."""
         return [{"text": str(self), "file": str(self.path), "problem": self.problem, "hint": self.hint}]
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise :class:`StorageError` if something is in the way."""
-    if os.path.isdir(path):  # never raises, whatever the path is like
+    """Raise :class:`StorageError` if `path` is a directory, or exists and may not be overwritten."""
+    if os.path.isdir(path):  # never raises, not even for a malformed path
         raise StorageError(path, "is a directory", "give the name of a file")
     if not overwrite and os.path.lexists(path):
         raise StorageError(
             path,
-            "exists already and is kept",
-            "choose another name, or ask for it to be replaced (--overwrite; in Python overwrite=True)",
+            "already exists",
+            "choose another name, or replace it with --overwrite (in Python overwrite=True)",
         )
 
 
 def refuse_homeless(path: Path) -> None:
-    """Raise :class:`StorageError` if there is no directory for a file; better before hours of work than after."""
+    """Raise :class:`StorageError` if a file's directory does not exist; call before hours of work, not after."""
     if not os.path.isdir(path.parent):
-        raise StorageError(path, "cannot be written: its directory does not exist", "make it, or choose another one")
+        raise StorageError(path, "cannot be written: its directory does not exist", "create it, or choose another one")
 
 
 def place(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None:
-    """Write a file so that its name only ever stands for the whole of it, power cuts included.
+    """Write a file so that its name always refers to a complete file, even after a power cut.
 
     Parameters
     ----------
     path : Path
         Final name. A symbolic link there is replaced, not followed.
     data : bytes or memoryview
-        Everything the file is to hold.
+        All bytes of the file.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     StorageError
-        When it cannot be done; nothing is left behind then, and an existing file is as it was.
+        If the file cannot be written; nothing is left behind and an existing file is unchanged.
     """
     size = memoryview(data).nbytes
     try:
@@ -120,15 +120,16 @@ def _write(path: Path, data: bytes | memoryview) -> None:
 
 
 def _past_the_cache(descriptor: int, data: memoryview) -> int:
-    """Write the front of a large file straight to the disk; number of bytes, 0 where the disk does not take it so.
+    """Write the whole pages of a large file directly to disk, and return the number of bytes written.
 
-    It is not read again soon, and to find pages for it takes the system longer than all the rest.
+    The data will not be read soon, and filling the page cache costs more than the write. Return 0 where the
+    file system does not support direct writes.
     """
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     done, whole = 0, data.nbytes - data.nbytes % _PAGE
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
-        with mmap.mmap(-1, _BLOCK) as block:  # starts at a page, as the disk wants it
+        with mmap.mmap(-1, _BLOCK) as block:  # page-aligned, as O_DIRECT requires
             while done < whole:
                 size = min(_BLOCK, whole - done)
                 block[:size] = data[done : done + size]
@@ -149,7 +150,7 @@ def _sync_directory(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network and FUSE disks know no such thing for directories.
+        # Some network and FUSE file systems do not support this for directories.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -157,7 +158,7 @@ def _sync_directory(path: Path) -> None:
 
 
 def storage_error(path: Path, needed: int, error: Exception) -> StorageError:
-    """What an error of the operating system means to who wanted to write so many bytes."""
+    """Turn an OSError into a :class:`StorageError`; `needed` is the number of bytes to write."""
     code = error.errno if isinstance(error, OSError) else None
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason, hint = _REASONS.get(code or 0, (text, "choose another place"))

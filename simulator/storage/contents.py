@@ -1,4 +1,4 @@
-"""What any data file of ours holds: named variables over named dimensions, texts, and short facts."""
+"""The contents of a data file: named variables over named dimensions, texts, and short facts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT_VERSION = 1
 
 
 class LayoutError(ValueError):
-    """Contents that are not those of a run: where, and why."""
+    """Contents that are not those of a run; gives the name of the item and the problem."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name}: {problem}")
@@ -22,7 +22,7 @@ class LayoutError(ValueError):
 
 @dataclass(frozen=True)
 class Variable:
-    """Numbers or labels over dimensions; a coordinate if its one dimension has its own name."""
+    """Numbers or labels over named dimensions; a coordinate if its only dimension has the same name."""
 
     values: np.ndarray | tuple[str, ...]
     dims: tuple[str, ...]
@@ -31,7 +31,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a file holds: variables, longer texts, short facts about where it comes from, and conventions."""
+    """Everything a data file holds: variables, longer texts, short facts on its provenance, more attributes."""
 
     title: str
     variables: Mapping[str, Variable]
@@ -41,7 +41,7 @@ class Contents:
 
 
 def numbers(found: Contents, name: str) -> np.ndarray:
-    """The numbers of a variable, of which there must be some."""
+    """Return the numbers of a variable; raise :class:`LayoutError` if it is missing or has none."""
     variable = found.variables.get(name)
     if variable is None:
         raise LayoutError(name, "is missing")

@@ -1,4 +1,4 @@
-"""Data files as seen from outside: what is not one, and the error that says so."""
+"""Check that a file looks like a data file before HDF5 opens it, and the error for files that cannot be used."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 from simulator.errors import IonfluxError
 
-#: Endings of the names of data files.
+#: File name suffixes of data files.
 SUFFIXES = (".h5", ".hdf5", ".nc")
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-#: First bytes of what people mistake for a data file.
+#: First bytes of files that people mistake for data files.
 _OTHER_KINDS = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
@@ -26,14 +26,14 @@ _OTHER_KINDS = {
 
 
 class DataFileError(IonfluxError):
-    """A data file that cannot be used: unreadable, incomplete, damaged or foreign.
+    """A data file that cannot be used: unreadable, incomplete, damaged or from another program.
 
     Attributes
     ----------
     path : Path
         The file.
     dataset : str
-        Where in the file, empty if it concerns the whole.
+        The dataset concerned; empty if the problem concerns the whole file.
     problem, hint : str
         The parts of the message.
     """
@@ -46,21 +46,21 @@ class DataFileError(IonfluxError):
         self.path, self.dataset, self.problem, self.hint = path, dataset, problem, hint
 
     def records(self) -> list[dict[str, str]]:
-        """The one problem, with its file and dataset."""
+        """Return the problem as a single record, with its file and dataset."""
         text = {"text": str(self), "file": str(self.path), "problem": self.problem, "hint": self.hint}
         return [text | {"dataset": self.dataset}]
 
 
 def open_data_file(path: Path) -> BinaryIO:
-    """Open what looks like an HDF5 file from outside.
+    """Open a file whose first bytes are those of HDF5.
 
     Raises
     ------
     DataFileError
-        When it cannot be opened or is of another kind.
+        If it cannot be opened or is of another kind.
     """
     try:
-        # Asked before opening: a named pipe would block there.
+        # Checked first because opening a named pipe would block.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise DataFileError(path, "is a directory, not a data file")
@@ -70,7 +70,7 @@ def open_data_file(path: Path) -> BinaryIO:
     except FileNotFoundError:
         raise DataFileError(path, "there is no such file") from None
     except PermissionError:
-        raise DataFileError(path, "may not be read (permission denied)") from None
+        raise DataFileError(path, "cannot be read (permission denied)") from None
     except (OSError, ValueError) as error:
         text = error.strerror if isinstance(error, OSError) else None
         raise DataFileError(path, f"cannot be opened ({text or error})") from error

@@ -1,4 +1,4 @@
-"""Saved runs in other formats."""
+"""Export of runs and batches to CSV and NetCDF."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.arrangement import QUANTITIES
 from simulator.trajectory.trajectory import Trajectory
 
-#: Largest batch that is written as one file, which is put together in memory.
+#: Largest batch that is written as one file [bytes]; the file is assembled in memory.
 MOST_BYTES = 1 << 30
 
-#: Quantities of :class:`simulator.trajectory.analysis.Analysis` that a table has beside the saved ones.
+#: Quantities of :class:`simulator.trajectory.analysis.Analysis` that a table has in addition to the saved ones.
 DERIVED = ("nernst", "driving_force", "influx", "efflux", "net_flux", "current", "atp_rate", "dissipation")
 
 
@@ -32,22 +32,22 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
     """Write a table with one row per saved time.
 
     One column per quantity and label, its unit in the header, e.g. ``potential.plasma [V]``. Columns
-    without any number (species that a compartment has not) are left out; a number that does not exist is
-    an empty cell. Numbers have all their digits.
+    without any number (species absent from a compartment) are left out; NaN becomes an empty cell.
+    Numbers are written with full precision.
 
     Parameters
     ----------
     result : Trajectory or Batch
-        The run; of a batch, one row per run says how it ended.
+        The run; for a batch, one row per run says how it ended.
     target : path or text stream
-        Where to.
+        File or stream to write to.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     StorageError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     columns = _ends(result) if isinstance(result, Batch) else {"time [s]": result.time} | dict(_columns(result))
     if isinstance(target, str | PathLike):
@@ -59,21 +59,23 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
 
 
 def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a NetCDF-4 file, which is what a data file of ours is already.
+    """Write a NetCDF-4 file, the format that data files already have.
 
     Parameters
     ----------
     result : Trajectory or Batch
         The run, or all runs of a batch, up to :data:`MOST_BYTES`.
     target : path
-        Where to, by custom ``.nc``.
+        File to write, usually ``.nc``.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     StorageError
-        When the file cannot be written.
+        If the file cannot be written.
+    UsageError
+        If a batch is larger than :data:`MOST_BYTES`.
     """
     from simulator.storage.hdf5 import packed
     from simulator.storage.layout import part_contents
@@ -81,7 +83,7 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
 
     if isinstance(result, Batch):
         if (whole := result.size()) > MOST_BYTES:
-            raise UsageError(f"this would take {size(whole)} in one file", "its parts are NetCDF-4 files already")
+            raise UsageError(f"one file would take {size(whole)}", "use the parts, which already are NetCDF-4 files")
         refuse_existing(Path(target), overwrite)
         place(Path(target), packed(part_contents(result, 0, "")), overwrite)
         return
@@ -89,7 +91,7 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
 
 
 def _ends(batch: Batch) -> dict[str, np.ndarray]:
-    """How each run of a batch ended: its values, status, verdict, and the last state."""
+    """Columns of how each run of a batch ended: swept values, status, verdict, end time and last state."""
     columns: dict[str, np.ndarray] = {"run": np.arange(batch.first, batch.first + batch.runs)}
     columns |= {f"{key} [{batch.scenario.unit_of(key)}]": values for key, values in batch.coordinates.items()}
     columns |= {"status": batch.status, "verdict": batch.verdict, "end_time [s]": batch.end_time}

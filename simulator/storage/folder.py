@@ -1,7 +1,7 @@
-"""A batch on disk: a directory of parts, each a data file of consecutive runs, beside a manifest.
+"""A batch on disk: a directory with a manifest and parts, each a data file of consecutive runs.
 
-A part gets its name when it is whole and on the disk; the manifest says how many there must be. So whatever
-stops a batch, each part that is there counts, and the same command computes the others.
+A part appears under its name only once it is complete and on disk; the manifest says how many parts there must be.
+After any interruption the finished parts remain valid, and the same command computes the missing ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MANIFEST = "manifest.json"
 FORMAT, FORMAT_VERSION = "ionflux batch", 1
 PART_NAME = re.compile(r"part-(\d{6,})\.h5")
 
-#: Bytes of a part, and the most runs in one: what a kill may cost.
+#: Largest part [bytes] and most runs in one; they limit what is lost when the process is killed.
 PART_BYTES, PART_RUNS = 32 << 20, 1 << 15
 
 
@@ -48,15 +48,15 @@ class Folder:
     Parameters
     ----------
     path : Path
-        Where.
+        The directory.
     scenario : Scenario
-        What is run, its sweep included.
+        The scenario that is run, including its sweep.
     resolved : str
-        The same as text, the way files keep it.
+        The same scenario as stored in files, see :func:`~simulator.storage.identity.resolved_text`.
     config_text : str
         The YAML as given.
     runs, part_runs : int
-        Runs in all, and in each part but the last.
+        Number of runs in total, and in each part but the last.
     kernel : str
         Hash of the equations.
     """
@@ -73,19 +73,19 @@ class Folder:
     def planned(
         cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "", kernel: str = ""
     ) -> Folder:
-        """The directory that a batch would be written to; `kernel` is the hash of the one that ran it, if one did."""
+        """Plan the directory of a batch; `kernel` is the hash of the kernel that ran it, if it has been run."""
         part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
         kernel = kernel or kernel_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
 
     @classmethod
     def existing(cls, path: Path) -> Folder | None:
-        """What the manifest in a directory says; None if there is none.
+        """Return the batch that the manifest in a directory describes, or None without a manifest.
 
         Raises
         ------
         DataFileError
-            When there is one that cannot be understood.
+            If the manifest cannot be read, is damaged, or is of another version.
         """
         manifest = path / MANIFEST
         try:
@@ -97,7 +97,7 @@ class Folder:
         try:
             found = json.loads(text)
             if found["format"] != FORMAT or found["format_version"] != FORMAT_VERSION:
-                raise DataFileError(manifest, "is not of a batch that this version can read")
+                raise DataFileError(manifest, "is not the manifest of a batch that this version can read")
             resolved, kernel = str(found["scenario"]), str(found["kernel_hash"])
             folder = cls(
                 path,
@@ -116,7 +116,7 @@ class Folder:
 
     @property
     def run_hash(self) -> str:
-        """What makes this batch the same batch."""
+        """Hash that identifies the batch."""
         return run_hash(self.resolved, self.kernel)
 
     @property
@@ -125,27 +125,27 @@ class Folder:
         return -(-self.runs // self.part_runs)
 
     def part_path(self, number: int) -> Path:
-        """File of a part."""
+        """Path of a part."""
         return self.path / f"part-{number:06d}.h5"
 
     def span(self, number: int) -> tuple[int, int]:
-        """Runs of a part: the first, and the one after the last."""
+        """Return the first run of a part and the one after its last."""
         return number * self.part_runs, min((number + 1) * self.part_runs, self.runs)
 
     def finished(self) -> list[int]:
-        """Numbers of the parts that are there."""
+        """Return the numbers of the parts on disk."""
         return [number for number in range(self.parts) if self.part_path(number).is_file()]
 
     def stored(self) -> int:
-        """Number of runs in the parts that are there."""
+        """Return the number of runs in the parts on disk."""
         return sum(stop - start for start, stop in map(self.span, self.finished()))
 
     # -- writing ----------------------------------------------------------------------------------
 
     def refuse_other(self, overwrite: bool) -> None:
-        """Raise UsageError if the place is taken by something else.
+        """Raise UsageError if the path holds anything else than this batch.
 
-        A batch of other runs is not taken for this one unless it may be overwritten.
+        Another batch is accepted only if it may be overwritten.
         """
         if self.path.is_symlink():
             raise UsageError(f"{self.path} is a symbolic link", "give the directory itself")
@@ -160,16 +160,16 @@ class Folder:
         if found is not None:
             self._refuse_changed(found)
         elif others:
-            problem = f"{self.path} has other files in it ({', '.join(others[:3])})"
+            problem = f"{self.path} contains other files ({', '.join(others[:3])})"
             raise UsageError(problem, "choose an empty or a new directory (-o)")
 
     def make(self) -> None:
-        """Make the directory.
+        """Create the directory.
 
         Raises
         ------
         StorageError
-            When it cannot be made.
+            If it cannot be created.
         """
         try:
             self.path.mkdir(exist_ok=True)
@@ -177,15 +177,15 @@ class Folder:
             raise storage_error(self.path, 0, error) from error
 
     def begin(self, overwrite: bool) -> None:
-        """Write the manifest, or find the one of this very batch; to be called under the lock."""
+        """Write the manifest unless this batch already has one; call with the lock held."""
         self.refuse_other(overwrite)
         manifest = self.path / MANIFEST
-        for path in self.path.glob(".ionflux-*.tmp"):  # what an interrupted run left half-written
+        for path in self.path.glob(".ionflux-*.tmp"):  # left half-written by an interrupted process
             path.unlink(missing_ok=True)
         found = None if overwrite else Folder.existing(self.path)
         if found is not None:
             return
-        # The manifest goes first and comes last, so that parts never stand beside that of another batch.
+        # The old manifest is removed first and the new one written last: no part ever has another batch's manifest.
         manifest.unlink(missing_ok=True)
         for path in self.path.glob("part-*.h5"):
             if PART_NAME.fullmatch(path.name):
@@ -213,29 +213,29 @@ class Folder:
         if difference:
             raise UsageError(f"{self.path} holds another batch; {difference}", hint)
         if (found.runs, found.part_runs) != (self.runs, self.part_runs):
-            raise UsageError(f"{self.path} holds another batch; it is cut into parts otherwise", hint)
+            raise UsageError(f"{self.path} holds another batch; its parts have another number of runs", hint)
 
     def packed_part(self, number: int, batch: Batch, image: Image | None = None) -> tuple[Image, Contents]:
-        """One part as a file in memory (in the place of another, if given), and what is in it."""
+        """Return one part as a file in memory, reusing `image` if given, and its contents."""
         what = part_contents(batch, number, self.config_text)
         return unsealed(what, image), what
 
     def store_part(self, number: int, image: Image, what: Contents) -> int:
-        """Store one part; its name appears when it is on the disk. Number of its runs."""
+        """Write one part to disk and return its number of runs."""
         place(self.part_path(number), sealed(image, what), overwrite=True)
         return len(what.variables["run"].values)
 
     # -- reading ----------------------------------------------------------------------------------
 
     def require_complete(self) -> None:
-        """Raise DataFileError unless every part is there."""
+        """Raise DataFileError if a part is missing."""
         missing = self.parts - len(self.finished())
         if missing:
             problem = f"is incomplete: {missing} of {self.parts} parts are missing"
-            raise DataFileError(self.path, problem, hint="the command that began it goes on with it")
+            raise DataFileError(self.path, problem, hint="run the same command again to compute them")
 
     def part(self, number: int) -> Batch:
-        """One part, all of it verified."""
+        """Read one part and verify all of it."""
         with opened(self.part_path(number)) as source:
             found = source.contents()
             batch = restored_part(found)
@@ -244,7 +244,7 @@ class Folder:
             return batch
 
     def variable(self, number: int, name: str) -> np.ndarray:
-        """One variable of one part."""
+        """Read one variable of one part."""
         with opened(self.part_path(number)) as source:
             values = source.variable(name).values
             start, stop = self.span(number)
@@ -258,7 +258,7 @@ class Folder:
             raise DataFileError(self.part_path(number), "is not a part of this batch")
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Runs by status and by verdict, of the parts that are there."""
+        """Count the runs by status and by verdict in the parts on disk."""
         found: dict[str, Counter[int]] = {"status": Counter(), "verdict": Counter()}
         for number in self.finished():
             for name, counter in found.items():
@@ -267,7 +267,7 @@ class Folder:
         return {name: {words[name][code]: n for code, n in sorted(c.items())} for name, c in found.items()}
 
     def failures(self) -> Iterator[Failure]:
-        """Each run that failed, of the parts that are there."""
+        """Yield each failed run in the parts on disk."""
         for number in self.finished():
             if np.any(self.variable(number, "status")):
                 yield from self.part(number).failures()

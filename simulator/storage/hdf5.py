@@ -1,12 +1,12 @@
-"""Contents as HDF5 that is also valid NetCDF-4, and back; the only module that imports h5py.
+"""Write contents as HDF5 that is also valid NetCDF-4, and read them; the only module that imports h5py.
 
-A file is put together in memory and written by :mod:`simulator.storage.atomic`, and read through a file object of
-ours: the HDF5 library never touches the disk. A full disk is then an ordinary error with a number, not a
-failing close, and no file lock is taken, which network disks may refuse.
+A file is assembled in memory and written by :mod:`simulator.storage.atomic`; it is read through a Python file
+object. The HDF5 library never accesses the disk: a full disk is then an ordinary OSError, not a failing close, and
+no file lock is taken, which network file systems may refuse.
 
 HDF5 checksums all of its metadata (format v110) and the chunks, but not the heap that holds strings of
-variable length. Only labels and references to dimensions are there, under a digest of our own; all other
-text is stored as bytes or in attributes of fixed length.
+variable length. Only labels and references to dimensions are stored there, protected by a separate digest; all
+other text is stored as bytes or in attributes of fixed length.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from simulator.storage.image import Image
 
 __all__ = ["DataFile", "opened", "packed", "sealed", "unsealed"]
 
-#: Group of the texts and facts, out of the way of whoever opens the file as a table.
+#: Group of the texts and facts, separate from the variables that other programs show as a table.
 PROVENANCE = "provenance"
 
-#: Oldest and newest format of HDF5's own structures: the first that has checksums in all of them.
+#: Oldest and newest HDF5 format to write: the first one that checksums all metadata.
 LIBVER = ("v110", "v110")
 
-#: Attribute with the digest of what HDF5 does not checksum.
+#: Attribute with the digest of the heap, which HDF5 does not checksum.
 HEAP_DIGEST = "heap_sha256"
 
-#: Attribute with the digest of all that a file says.
+#: Attribute with the digest of the contents.
 DIGEST = "contents_sha256"
 
-#: Bytes of a chunk: small enough to stay in HDF5's cache, large enough not to be slow.
+#: Bytes of a chunk: small enough for HDF5's cache, large enough to be fast.
 CHUNK_BYTES = 1 << 20
 
-#: Numbers that are worth chunks made by compiled code.
+#: Smallest array [bytes] whose chunks are made by compiled code.
 MANY_BYTES = 1 << 21
 
-#: Longest attribute that HDF5 takes, its header included.
+#: Largest attribute [bytes] that HDF5 accepts, including its header.
 ATTRIBUTE_BYTES = 60_000
 
 NUMBERS = ("<f8", "<i4", "|i1")
 FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
-#: What h5py raises for a damaged file, depending on where the damage is.
+#: Exceptions that h5py raises for a damaged file, depending on where the damage is.
 DAMAGE = (
     OSError,
     RuntimeError,
@@ -68,12 +68,12 @@ DAMAGE = (
 
 
 def packed(what: Contents) -> memoryview:
-    """A whole data file in memory."""
+    """Return a whole data file as bytes in memory."""
     return sealed(unsealed(what), what)
 
 
 def unsealed(what: Contents, image: Image | None = None) -> Image:
-    """A data file in memory that lacks its digests; in the place of another one, if there is one to give up."""
+    """Build a data file in memory without its digests, reusing `image` if given."""
     image = image if image is not None else Image()
     frame = _frame(what)
     if image.frame == frame:
@@ -91,7 +91,7 @@ def unsealed(what: Contents, image: Image | None = None) -> Image:
 
 
 def sealed(image: Image, what: Contents) -> memoryview:
-    """The same with its digests, as bytes."""
+    """Add the digests to a data file in memory and return its bytes."""
     image.heap = image.heap or heap_digest(image)
     with h5py.File(image, "r+", libver=LIBVER) as file:
         _set_attributes(file, {DIGEST: digest(what), HEAP_DIGEST: image.heap})
@@ -113,7 +113,7 @@ def _fill(file: h5py.File, what: Contents) -> None:
     group = file.create_group(PROVENANCE)
     _set_attributes(group, what.facts)
     for name, text in what.texts.items():
-        # A dataset, because attributes are limited; bytes, because strings would not be checksummed.
+        # A dataset, because attributes are limited in size; bytes, because strings are not checksummed.
         _add(
             group,
             name,
@@ -131,7 +131,7 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
     elif not values.size:
         dataset = group.create_dataset(name, data=values)
     else:
-        # A lone run is cut along its time, many runs from run to run.
+        # Chunks divide a lone run along time, and a batch along its runs.
         axis = variable.dims.index("time") if "time" in variable.dims and len(values) == 1 else 0
         rows = max(1, CHUNK_BYTES * values.shape[axis] // values.nbytes)
         chunks = tuple(min(n, rows) if i == axis else n for i, n in enumerate(values.shape))
@@ -146,7 +146,7 @@ def _add(group: h5py.Group, name: str, variable: Variable) -> None:
 
 
 def _put(dataset: h5py.Dataset, values: np.ndarray) -> None:
-    """Write numbers; many of them in chunks that need nothing more of HDF5, which keeps all other threads waiting."""
+    """Write numbers; large arrays as finished chunks, because HDF5 blocks all other threads while it makes them."""
     values = np.ascontiguousarray(values)
     rows, *rest = dataset.chunks
     if values.nbytes < MANY_BYTES or values.dtype.str != "<f8" or tuple(rest) != values.shape[1:]:
@@ -163,7 +163,7 @@ def _put(dataset: h5py.Dataset, values: np.ndarray) -> None:
 
 
 def _frame(what: Contents) -> str:
-    """All of a file but its numbers and the words of its facts."""
+    """Everything two files must share for one's buffer to be reused."""
     variables = {
         name: (v.dims, v.attributes, v.values if isinstance(v.values, tuple) else (v.values.shape, v.values.dtype))
         for name, v in what.variables.items()
@@ -172,7 +172,7 @@ def _frame(what: Contents) -> str:
 
 
 def _refill(file: h5py.File, what: Contents) -> None:
-    """Put other numbers into a file of the same frame."""
+    """Overwrite the numbers and facts of a file with the same frame."""
     _set_attributes(file[PROVENANCE], what.facts)
     for name, variable in what.variables.items():
         if not isinstance(variable.values, tuple) and variable.values.size:
@@ -182,7 +182,7 @@ def _refill(file: h5py.File, what: Contents) -> None:
 def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, Any]) -> None:
     for name, value in attributes.items():
         if isinstance(value, str):
-            # Fixed length: it lies in the checksummed header then, not in the heap.
+            # Fixed length, so that it is stored in the checksummed header and not in the heap.
             text = value.encode()
             length = max(len(text), 1)
             array, dtype = np.array(text, f"S{length}"), h5py.string_dtype("utf-8", length)
@@ -192,8 +192,8 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
         if name in owner.attrs and owner.attrs.get_id(name).get_storage_size() == array.nbytes:
             found = owner.attrs.get_id(name)
             found.write(array, mtype=found.get_type())
-        # Only lists of states in models of thousands could be longer, and what the verdict says of each of them; all
-        # of it can be had from the scenario and the states.
+        # Longer attributes are skipped: lists of states and evidence of models with thousands of states, which can
+        # be computed from the scenario and the states.
         elif array.nbytes <= ATTRIBUTE_BYTES:
             owner.attrs.create(name, array, dtype=dtype)
 
@@ -203,7 +203,7 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
 
 @contextmanager
 def opened(path: Path) -> Iterator[DataFile]:
-    """An HDF5 file of ours; every error of HDF5 inside the block becomes a :class:`DataFileError`."""
+    """Open a data file; every HDF5 error inside the block becomes a :class:`DataFileError`."""
     with open_data_file(path) as stream:
         source = DataFile(path, size=stream.seek(0, io.SEEK_END))
         try:
@@ -220,8 +220,8 @@ def opened(path: Path) -> Iterator[DataFile]:
 class DataFile:
     """An open file that is not trusted.
 
-    Only what :func:`packed` makes is followed: hard links to datasets of known types, in chunks with
-    checksums, of sizes that the file can hold. What lies outside of the file is never opened.
+    Only structures that :func:`packed` writes are read: hard links to datasets of known types, in checksummed
+    chunks, no larger than the file. Nothing outside the file is ever opened.
     """
 
     path: Path
@@ -230,7 +230,7 @@ class DataFile:
     place: str = ""
 
     def contents(self) -> Contents:
-        """Everything in the file."""
+        """Read everything in the file."""
         group = self._provenance()
         texts = {name: self._text(group, name) for name in group}
         variables = {name: self.variable(name) for name in self.file if name != PROVENANCE}
@@ -238,7 +238,7 @@ class DataFile:
         return Contents("", variables, texts, self.facts())
 
     def facts(self) -> dict[str, str]:
-        """Short facts about where the file comes from."""
+        """Read the short facts on the file's provenance."""
         return self._text_attributes(self._provenance())
 
     def _provenance(self) -> h5py.Group:
@@ -248,16 +248,16 @@ class DataFile:
         return group
 
     def check_digest(self, found: Contents) -> None:
-        """Raise unless the contents are as they were written; asked last, for it cannot say what differs."""
+        """Raise unless the contents match their stored digest; check last, because it cannot tell what differs."""
         if self._text_attributes(self.file).get(DIGEST) != digest(found):
-            raise self.error("is damaged: its parts do not belong together")
+            raise self.error("is damaged: its contents do not match their digest")
 
     def error(self, problem: str) -> DataFileError:
-        """An error at the current place."""
+        """Return an error at the current place in the file."""
         return DataFileError(self.path, problem, self.place)
 
     def explain(self, error: Exception) -> DataFileError:
-        """What an error of HDF5 means."""
+        """Turn an HDF5 error into a :class:`DataFileError`."""
         text = " ".join(str(error.args[0] if error.args else error).split())
         if "truncated file" in text:
             return DataFileError(self.path, f"is truncated: {self.size} bytes are left of a longer file")
@@ -266,16 +266,16 @@ class DataFile:
         return self.error(f"is damaged ({text})" if text else "is damaged")
 
     def recognise(self, stream: BinaryIO) -> None:
-        """Raise unless this is a file of ours, of a version that is known, with its labels intact."""
+        """Raise unless this is a data file of a known version with intact labels."""
         marks = self._text_attributes(self.file)
         if marks.get("format") != FORMAT:
             raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
         found = self.file.attrs.get_id("format_version") if "format_version" in self.file.attrs else None
         if found is None or found.shape != () or found.dtype.kind != "i":
-            raise DataFileError(self.path, "does not say which version of the format it has")
+            raise DataFileError(self.path, "does not state its format version")
         version = int(self.file.attrs["format_version"])
         if version > FORMAT_VERSION:
-            problem = f"has format version {version}, from a later ionflux; this one knows up to {FORMAT_VERSION}"
+            problem = f"has format version {version}; this version of ionflux reads versions up to {FORMAT_VERSION}"
             raise DataFileError(self.path, problem, hint="update ionflux")
         if version < 1:
             raise DataFileError(self.path, f"has the impossible format version {version}")
@@ -287,11 +287,11 @@ class DataFile:
         if name not in group:
             raise self.error("is missing")
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise self.error("is a link to somewhere else, which is not followed")
+            raise self.error("is a link to another place, which is not followed")
         return group[name]
 
     def variable(self, name: str) -> Variable:
-        """One variable, with its dimensions."""
+        """Read one variable with its dimensions."""
         dataset = self._dataset(self.file, name)
         if h5py.check_string_dtype(dataset.dtype):
             values: np.ndarray | tuple[str, ...] = tuple(self._labels(dataset))
@@ -310,13 +310,13 @@ class DataFile:
         return bytes(self._values(self._dataset(group, name), ("|u1",))).decode()
 
     def _dataset(self, group: h5py.Group, name: str) -> h5py.Dataset:
-        """A dataset, its size checked; nothing of it is read yet."""
+        """Return a dataset after checking its size, without reading it."""
         dataset = self._object(group, name)
         if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
             raise self.error("is not an array")
         settings = dataset.id.get_create_plist()
         if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
-            raise self.error("has its numbers in another file, which is not opened")
+            raise self.error("stores its numbers in another file, which is not opened")
         if math.prod(dataset.shape) * dataset.dtype.itemsize > self.size:
             raise self.error("claims to be larger than its file")
         return dataset
@@ -329,7 +329,7 @@ class DataFile:
             filters = {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
             if dataset.chunks is None or filters != FILTERS:
                 raise self.error("is not stored in chunks with a checksum")
-            # A chunk that was never written would read as zeros; one larger than the file would take memory.
+            # A chunk that was never written would read as zeros; one larger than the file could exhaust memory.
             wanted = math.prod(-(-n // c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
             if dataset.id.get_num_chunks() != wanted:
                 raise self.error("is incomplete")
@@ -338,7 +338,7 @@ class DataFile:
         return np.asarray(dataset[()])
 
     def _labels(self, dataset: h5py.Dataset) -> Iterator[str]:
-        """Labels one by one: many may refer to the same long string."""
+        """Yield labels one by one up to the file's size: many may refer to the same long string."""
         total = 0
         if dataset.ndim != 1:
             raise self.error("is not a list of labels")
@@ -350,7 +350,7 @@ class DataFile:
             yield label.decode() if isinstance(label, bytes) else str(label)
 
     def _text_attributes(self, owner: h5py.Group | h5py.Dataset) -> dict[str, str]:
-        """Attributes that are text of fixed length; no other kind is looked at."""
+        """Return the attributes that are text of fixed length; all others are ignored."""
         found = {}
         for name in owner.attrs:
             attribute = owner.attrs.get_id(name)

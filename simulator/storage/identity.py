@@ -1,4 +1,4 @@
-"""What makes a run the same run, and whether a stored result is of the run that is asked for."""
+"""Identity of runs: their hash, and how a stored result differs from a requested run."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from simulator.kernel.cache import kernel_hash
 from simulator.model.structure import structure_of
 from simulator.scenario.scenario import Scenario, differences
 
-#: Values that differ which are named.
+#: Most differing values that a message lists.
 DIFFERENCES_SHOWN = 5
 
 
 def run_hash(resolved: str, kernel_hash: str) -> str:
-    """What makes a run the same run: hash of resolved scenario and kernel together."""
+    """Hash of the resolved scenario and the kernel, which together identify a run."""
     return hashlib.sha256(f"{kernel_hash}\n{resolved}".encode()).hexdigest()
 
 
 def resolved_text(scenario: Scenario) -> str:
-    """A resolved scenario as files keep it."""
+    """Return the resolved scenario as JSON, as stored in files."""
     return json.dumps(scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
 
 
 def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario) -> str:
-    """How a stored result differs from what running a scenario now would give; empty if it is of the same run.
+    """Describe how a stored result differs from a requested run; empty if it is the same run.
 
     Parameters
     ----------
     stored : Scenario
-        What was run.
+        Scenario of the stored result.
     stored_kernel : str
         Hash of the kernel that ran it.
     wanted : Scenario
-        What is asked for.
+        Scenario that is requested now.
     """
     changed = differences(stored, wanted)
     if changed:

@@ -1,4 +1,4 @@
-"""A file in memory that the HDF5 library writes to before the whole of it goes to the disk."""
+"""A file in memory that the HDF5 library writes to before it is stored on disk."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import io
 class Image(io.BytesIO):
     """Bytes of a file.
 
-    The next file of the same frame can take over its place: all but numbers is there already, and so is the memory.
+    The buffer can be reused for another file with the same frame; only the numbers and facts are overwritten.
 
     Attributes
     ----------
     frame : str or None
-        What files that only differ in their numbers have in common; None while the file is not whole.
+        Everything two files must share for one's buffer to be reused; None while the file is incomplete.
     heap : str
-        Digest of the labels in it, which are part of the frame.
+        Digest of the labels, which are part of the frame.
 
-    Nothing that the HDF5 library calls is written in Python: a signal would be answered within it, and an
-    exception there ends the process.
+    Notes
+    -----
+    No method that the HDF5 library calls is written in Python: a signal handler could run inside it, and an
+    exception raised there ends the process.
     """
 
     frame: str | None = None
     heap: str = ""
 
     def view(self) -> memoryview:
-        """All that was written, without a copy; to be let go of before more is written."""
+        """Return all that was written, without a copy; release the view before writing more."""
         return self.getbuffer()

@@ -1,7 +1,7 @@
-"""What a data file holds of runs: one run, or a part of a batch; and back.
+"""Convert one run, or a part of a batch, to the contents of a data file and back.
 
-A lone run is stored as a batch of one, with the evidence of its verdict. Nothing here knows of a file format;
-:mod:`simulator.storage.hdf5` stores :class:`~simulator.storage.contents.Contents` as HDF5.
+A lone run is stored as a batch of one, with the evidence of its verdict. This module does not depend on the file
+format; :mod:`simulator.storage.hdf5` stores :class:`~simulator.storage.contents.Contents` as HDF5.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ CONFIG, SCENARIO = "config", "scenario"
 #: Facts that only a part of a batch has: its number, the number of its first run, the swept keys.
 PART, FIRST_RUN, SWEPT = "part", "first_run", "swept"
 
-#: The variable that runs without gates have no columns of, and a file does not have.
+#: The variable that the file of a model without gates omits.
 GATING = "open_fraction"
 
-#: Relative difference between a stored derived quantity and the same computed from the stored states.
+#: Relative tolerance between a stored derived quantity and its value computed from the stored states.
 DERIVED_AGREES = 1.0e-9
 
 FLOAT, INDEX, CODE = (np.dtype(t) for t in ("<f8", "<i4", "i1"))
@@ -56,7 +56,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run and what its file says about it.
+    """A run and what its file states about it.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class SavedRun:
     verdict : str
         Verdict at the time of writing.
     evidence : mapping
-        What the verdict rests on: distance to rest, eigenvalues, words per species and membrane, the cycle, the growth.
+        Evidence of the verdict: distance to rest, eigenvalues, words per species and membrane, the cycle, the growth.
     drift : mapping of str to (float or None)
         Largest relative drift of charge and of each species; None for one that the system is open to.
     resolved : str
@@ -83,12 +83,12 @@ class SavedRun:
 
 
 def run_contents(result: Trajectory, config_text: str) -> Contents:
-    """All that is saved of one run.
+    """Return the contents saved for one run.
 
     Raises
     ------
     LayoutError
-        When the result has numbers that no run may have.
+        If the result has numbers that no run may have.
     """
     _require_plausible(result)
     verdict = classify(result)
@@ -98,7 +98,7 @@ def run_contents(result: Trajectory, config_text: str) -> Contents:
 
 
 def part_contents(batch: Batch, number: int, config_text: str) -> Contents:
-    """All that is saved of one part of a batch."""
+    """Return the contents saved for one part of a batch."""
     more = {PART: str(number), FIRST_RUN: str(batch.first), SWEPT: json.dumps(list(batch.coordinates))}
     return _contents(batch, config_text, _variables(batch), more)
 
@@ -110,14 +110,14 @@ def _contents(
     facts = {k: v for k, v in sorted(batch.provenance.items()) if k != CONFIG}
     facts["run_hash"] = run_hash(resolved, facts.get("kernel_hash", ""))
     texts = {SCENARIO: resolved, CONFIG: config_text or batch.provenance.get(CONFIG, "")}
-    # By convention of NetCDF, this is how a variable that is no dimension becomes a coordinate.
+    # NetCDF convention: this attribute makes a variable that is not a dimension a coordinate.
     heading = {"coordinates": " ".join(batch.coordinates)} if batch.coordinates else {}
     present = {name: text for name, text in texts.items() if text}
     return Contents(batch.scenario.name, variables, present, facts | dict(more or {}), heading)
 
 
 def _variables(batch: Batch, reasons: str = "") -> dict[str, Variable]:
-    """The variables of some runs, coordinates first; `reasons` is the evidence of a lone run's verdict."""
+    """Return the variables of a batch, coordinates first; `reasons` is the evidence of a lone run's verdict."""
     place = np.arange(batch.first, batch.first + batch.runs).astype(INDEX)
     found = {
         "run": Variable(place, ("run",), {"long_name": "number of the run"}),
@@ -145,7 +145,7 @@ def _variables(batch: Batch, reasons: str = "") -> dict[str, Variable]:
 
 
 def _flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
-    """Attributes that say what codes mean."""
+    """Attributes that give the meaning of integer codes."""
     return {"flag_values": np.arange(len(words), dtype=dtype), "flag_meanings": " ".join(words)}
 
 
@@ -153,24 +153,24 @@ def _flags(words: Sequence[str], dtype: np.dtype) -> dict[str, Any]:
 
 
 def restored_part(found: Contents) -> Batch:
-    """The runs that a file holds.
+    """Return the runs that a file holds.
 
     Raises
     ------
     LayoutError
-        When something is missing, too much, or does not fit the rest.
+        If something is missing, unexpected or inconsistent.
     """
     resolved, facts = found.texts.get(SCENARIO, ""), dict(found.facts)
     if not resolved:
         raise LayoutError(SCENARIO, "is missing")
     if facts.pop("run_hash", "") != run_hash(resolved, facts.get("kernel_hash", "")):
-        raise LayoutError(SCENARIO, "does not match the hash stored beside it")
+        raise LayoutError(SCENARIO, "does not match its stored hash")
     if CONFIG in found.texts:
         facts[CONFIG] = found.texts[CONFIG]
     lone = facts.pop(PART, None) is None
     first = facts.pop(FIRST_RUN, "0" if lone else "")
     if not first.isdecimal():
-        raise LayoutError("run", "does not say which runs these are")
+        raise LayoutError("run", "does not state the number of its first run")
     swept = _swept_keys(facts.pop(SWEPT, "[]" if lone else ""))
     names = [name for name in (*QUANTITIES, *OUTCOMES) if name != GATING or name in found.variables]
     arrays = {name: numbers(found, name) for name in names}
@@ -188,12 +188,12 @@ def restored_part(found: Contents) -> Batch:
 
 
 def restored_run(found: Contents) -> SavedRun:
-    """The run that a file holds, with what the file says of it.
+    """Return the run that a file holds, with its stored verdict, evidence and drift.
 
     Raises
     ------
     LayoutError
-        When something is missing, too much, or does not fit the rest.
+        If something is missing, unexpected or inconsistent.
     """
     batch = restored_part(found)
     if batch.runs != 1:
@@ -215,31 +215,31 @@ def restored_run(found: Contents) -> SavedRun:
     drift = {name: float(d) if math.isfinite(d) else None for name, d in zip(names, drifts, strict=True)}
     reasons = json.loads(found.variables["verdict"].attributes.get("evidence", "{}"))
     if not isinstance(reasons, dict):
-        raise LayoutError("verdict", "has evidence of another kind")
+        raise LayoutError("verdict", "has malformed evidence")
     _require_derived(found.variables, trajectory)
     _require_plausible(trajectory)
     return SavedRun(trajectory, WORDS[arrays["verdict"]], reasons, drift, found.texts[SCENARIO])
 
 
 def _swept_keys(text: str) -> list[str]:
-    """The swept keys that a part lists."""
+    """Return the swept keys that a part lists."""
     try:
         keys = json.loads(text)
     except ValueError:
         keys = None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise LayoutError("run", "does not say what was swept")
+        raise LayoutError("run", "does not list the swept keys")
     return keys
 
 
 def _require_form(variables: Mapping[str, Variable], batch: Batch) -> None:
-    """Raise unless the variables have the names, labels, dimensions and types that these runs would be stored with."""
+    """Raise unless the variables have the names, labels, dimensions and types that the batch would be stored with."""
     try:
         expected = _variables(batch)
     except (ValueError, IndexError, KeyError) as error:
         raise LayoutError("variables", "have dimensions that do not fit the scenario") from error
     for name in sorted(variables.keys() ^ expected.keys()):
-        raise LayoutError(name, "is missing" if name in expected else "does not belong into such a file")
+        raise LayoutError(name, "is missing" if name in expected else "does not belong in such a file")
     sizes = {"run": batch.runs, "time": len(batch.time)} | {dim: len(labels) for dim, labels in batch.labels.items()}
     for name, wanted in expected.items():
         got = variables[name]
@@ -255,7 +255,7 @@ def _require_form(variables: Mapping[str, Variable], batch: Batch) -> None:
 
 
 def _require_derived(variables: Mapping[str, Variable], trajectory: Trajectory) -> None:
-    """Raise unless potentials and concentrations follow from the states beside them."""
+    """Raise unless potentials and concentrations follow from the stored states."""
     with np.errstate(all="ignore"):
         derived = {"concentration": trajectory.concentration, "potential": trajectory.potential}
     for name, field in derived.items():
@@ -265,20 +265,20 @@ def _require_derived(variables: Mapping[str, Variable], trajectory: Trajectory) 
 
 
 def scenario_in(resolved: str) -> Scenario:
-    """The scenario that was stored as this text."""
+    """Return the scenario stored as this text."""
     from simulator.scenario.yaml.reader import from_resolved
 
     try:
         return from_resolved(resolved).scenario
     except IonfluxError as error:
         text = " ".join(str(error).split())
-        raise LayoutError(SCENARIO, f"is not one that this version understands ({text})") from error
+        raise LayoutError(SCENARIO, f"cannot be read by this version of ionflux ({text})") from error
 
 
 def _require_plausible(result: Trajectory) -> None:
-    """Raise unless every number that the model has is finite; absent species and baths have NaN instead."""
+    """Raise unless every number of the model is finite; absent species and baths have NaN instead."""
     if not len(result.time) or not np.all(np.isfinite(result.time)) or np.any(np.diff(result.time) <= 0.0):
-        raise LayoutError("time", "is not a list of finite, rising numbers")
+        raise LayoutError("time", "is not a list of finite, increasing numbers")
     if not math.isfinite(result.end_time):
         raise LayoutError("end_time", "is not a finite number")
     with np.errstate(all="ignore"):

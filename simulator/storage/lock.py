@@ -1,4 +1,4 @@
-"""One writer at a time in an output directory, also after one of them was killed."""
+"""Lock that admits one writer at a time to an output directory; that of a killed process is replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     StorageError
-        When somebody else holds it, or it cannot be made.
+        If another process holds it, or it cannot be created.
     """
     path = folder / NAME
     me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
@@ -43,21 +43,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _take(temporary: Path, path: Path) -> None:
-    """Make the lock appear with its contents, in one step that fails if it is there."""
+    """Create the lock with its content in one atomic step, replacing that of a dead process."""
     for _ in range(2):
         try:
             os.link(temporary, path)
         except FileExistsError:
             holder = _holder(path)
             if holder is not None and _alive(holder):
-                problem = f"another run (process {holder.get('pid')} on {holder.get('host')}) is writing there"
-                hint = f"wait for it, or choose another directory; if it is gone for certain, delete {path}"
+                problem = f"another command (process {holder.get('pid')} on {holder.get('host')}) is writing there"
+                hint = f"wait for it, or choose another directory; if it is certainly no longer running, delete {path}"
                 raise StorageError(path.parent, problem, hint) from None
             with suppress(FileNotFoundError):
                 path.unlink()
         else:
             return
-    raise StorageError(path.parent, "another run has just begun to write there", "wait for it")
+    raise StorageError(path.parent, "another command has just started to write there", "wait for it")
 
 
 def _holder(path: Path) -> dict[str, object] | None:
@@ -69,7 +69,7 @@ def _holder(path: Path) -> dict[str, object] | None:
 
 
 def _alive(holder: dict[str, object]) -> bool:
-    """Whether the process that made a lock still runs; on other machines that cannot be told."""
+    """Whether the process that made a lock still runs; assumed on other machines, where it cannot be checked."""
     if holder.get("host") != socket.gethostname():
         return True
     pid = holder.get("pid")
@@ -81,12 +81,12 @@ def _alive(holder: dict[str, object]) -> bool:
         return False
     except PermissionError:
         pass
-    # A number that has been given to another process since.
+    # The process number may have been reused since.
     return holder.get("started") == _started(pid)
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in the kernel's own count; empty where that is not known."""
+    """Start time of a process in clock ticks since boot; empty if unknown."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):

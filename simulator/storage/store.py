@@ -1,4 +1,4 @@
-"""Saves and reads results: a run as a data file, a batch as a directory of them."""
+"""Save and read results: a run as a data file, a batch as a directory of data files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ __all__ = ["describe", "finished_run", "read", "stored_scenario", "write"]
 
 
 def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = "", overwrite: bool = False) -> Path:
-    """Save a run as a data file, a batch as a directory of them.
+    """Save a run as a data file, or a batch as a directory of data files.
 
     Parameters
     ----------
     result : Trajectory or Batch
-        What :func:`simulator.runs.integrate.run` or :func:`simulator.runs.threads.run_batch` returned.
+        Result of :func:`simulator.runs.integrate.run` or :func:`simulator.runs.threads.run_batch`.
     path : str or Path
-        The file, by custom ``.h5``, or the directory.
+        The file, usually ``.h5``, or the directory.
     config_text : str
-        The YAML as given; by default what the result's provenance has.
+        The YAML as given; by default that in the result's provenance.
     overwrite : bool
-        Whether what exists may be replaced.
+        Whether an existing result may be replaced.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
     Raises
     ------
     StorageError
-        When it cannot be stored; no part of it is left behind.
+        If it cannot be stored; no part of it is left behind.
     """
     path = Path(path)
     if isinstance(result, Batch):
@@ -57,13 +57,12 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
 def read(path: str | Path) -> Trajectory | Batch:
     """Read a run from a data file, or a batch from its directory or one of its parts.
 
-    A file is verified as a whole. Of a directory it is checked that it is complete; its arrays are read, and
-    verified, when they are asked for.
+    A file is verified as a whole. A directory must be complete; its arrays are read and verified on access.
 
     Raises
     ------
     DataFileError
-        When the file is not one of ours, incomplete, damaged, or does not make sense.
+        If the file is not a data file, or is incomplete, damaged or inconsistent.
     """
     path = Path(path)
     if path.is_dir():
@@ -76,12 +75,12 @@ def read(path: str | Path) -> Trajectory | Batch:
 
 
 def stored_scenario(path: str | Path) -> str:
-    """The resolved scenario in a data file, as JSON for :func:`simulator.scenario.yaml.reader.from_resolved`."""
+    """Return the resolved scenario in a data file as JSON for :func:`simulator.scenario.yaml.reader.from_resolved`."""
     return describe(path).resolved
 
 
 def describe(path: str | Path) -> SavedRun:
-    """Read a run with what its file says beside the numbers, all of it verified.
+    """Read and verify a run with its stored verdict, evidence and drift.
 
     Raises
     ------
@@ -96,12 +95,12 @@ def describe(path: str | Path) -> SavedRun:
 
 
 def finished_run(path: Path, scenario: Scenario) -> Trajectory | None:
-    """The result in a file, if it is of this very scenario run by this very kernel; None if there is no such file.
+    """Return the result in a file if it is of the same scenario and kernel, or None if the file does not exist.
 
     Raises
     ------
     UsageError
-        When the file holds something else.
+        If the file holds another result.
     DataFileError
         As :func:`read`.
     """
@@ -120,12 +119,12 @@ def finished_run(path: Path, scenario: Scenario) -> Trajectory | None:
 
 
 def _read_batch(path: Path) -> Batch:
-    """A batch from its directory; arrays are read when they are asked for.
+    """Read a batch from its directory; its arrays are read on access.
 
     Raises
     ------
     DataFileError
-        When it is not one, or not complete.
+        If the directory holds no batch or an incomplete one.
     """
     folder = Folder.existing(path)
     if folder is None:
@@ -143,10 +142,10 @@ def _write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: 
     Raises
     ------
     StorageError
-        When it cannot be stored, or something is there already.
+        If it cannot be stored, or the path already exists.
     """
     if path.exists() and not overwrite:
-        raise StorageError(path, "exists already and is kept", "choose another name, or overwrite=True")
+        raise StorageError(path, "already exists", "choose another name, or replace it with overwrite=True")
     run_bytes = sum(values[:1].nbytes for values in (*batch.arrays.values(), *batch.coordinates.values()))
     text = config_text or batch.provenance.get(CONFIG, "")
     folder = Folder.planned(path, batch.scenario, batch.runs, run_bytes, text, batch.provenance.get("kernel_hash", ""))
@@ -161,11 +160,11 @@ def _write_batch(batch: Batch, path: Path, *, config_text: str = "", overwrite: 
 
 
 class StoredArrays(Mapping[str, np.ndarray]):
-    """Variables of a batch on disk, each read, all parts together, when it is asked for."""
+    """Variables of a batch on disk; each is read from all parts on access."""
 
     def __init__(self, folder: Folder, example: Mapping[str, np.ndarray]) -> None:
         self.folder, self.names = folder, tuple(example)
-        # What has no numbers is in no file.
+        # Empty arrays are not stored.
         self.nothing = {n: np.empty((folder.runs, *v.shape[1:])) for n, v in example.items() if not v.size}
         self._last: tuple[str, np.ndarray] | None = None
 
@@ -173,12 +172,12 @@ class StoredArrays(Mapping[str, np.ndarray]):
         if name not in self.names:
             raise KeyError(name)
         if self._last is None or self._last[0] != name:
-            self._last = None  # one at a time: each may be as large as memory allows
+            self._last = None  # released before the next is read: each may fill the memory
             self._last = name, np.concatenate(list(self.by_part(name)))
         return self._last[1]
 
     def by_part(self, name: str) -> Iterator[np.ndarray]:
-        """One variable, part by part."""
+        """Read one variable part by part."""
         if name in self.nothing:
             return iter((self.nothing[name],))
         return (self.folder.variable(number, name) for number in range(self.folder.parts))

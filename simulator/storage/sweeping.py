@@ -1,4 +1,4 @@
-"""Runs a sweep into its directory: what is there already is kept, the rest is computed and stored part by part."""
+"""Run a sweep into its directory: keep the parts on disk, compute and store the missing ones."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from simulator.trajectory.provenance import provenance
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep has come: runs that are stored, of all runs."""
+    """Progress of a sweep: number of stored runs, and of all runs."""
 
     done: int
     runs: int
 
 
 def planned(scenario: Scenario, path: Path, config_text: str = "") -> Folder:
-    """The directory that a sweep would be written to."""
+    """Plan the directory of a sweep."""
     return Folder.planned(path, scenario, design_of(scenario).runs, estimated_bytes(scenario), config_text)
 
 
@@ -45,25 +45,25 @@ def run_sweep(
     announce: Callable[[str], None] = lambda _: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Compute what is missing of a sweep and store it.
+    """Compute and store the missing parts of a sweep.
 
     Parameters
     ----------
     folder : Folder
-        What :func:`planned` gave.
+        Result of :func:`planned`.
     threads : int, optional
-        Threads to compute with; by default as many as can run at once here.
+        Number of threads; by default all processors that the process may use.
     overwrite : bool
-        Whether a batch of something else may be replaced.
+        Whether another batch in the directory may be replaced.
     announce : callable
-        Told in a sentence before something that takes seconds.
+        Called with a sentence before an operation that takes seconds.
     report : callable
-        Told after each part how far it is.
+        Called with the progress after each part.
 
     Raises
     ------
     StorageError, UsageError
-        When it cannot be stored; what is finished stays, and the same call goes on with it.
+        If it cannot be stored; finished parts are kept, and the same call continues with the missing ones.
     """
     scenario = folder.scenario
     model, design = Model.of(scenario), design_of(scenario)
@@ -79,7 +79,7 @@ def run_sweep(
         if not missing:
             return
         job = Job(scenario, design, load_program(model.structure, announce))
-        # While one part goes to the disk, the next is put together, and others are computed.
+        # One part is written to disk while the next is assembled and others are computed.
         with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
             waiting: deque[tuple[_Room, Future[int]]] = deque()
 
@@ -106,14 +106,14 @@ def run_sweep(
 
 @dataclass(frozen=True)
 class _Room:
-    """Memory of a part, which the next but one takes over: fresh memory costs as much as the computing."""
+    """Buffers of a part, reused by the part after next: allocating new memory takes as long as the computation."""
 
     image: Image
     arrays: Arrays | None = None
 
 
 def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, list[Arrays]]]:
-    """The pieces of the missing parts, computed ahead of whoever stores them."""
+    """Yield each missing part's number and pieces; pieces are computed ahead while parts are stored."""
     spans = {number: list(spans_of(job, *folder.span(number))) for number in missing}
     with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
         for number, own in spans.items():

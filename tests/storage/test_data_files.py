@@ -230,7 +230,7 @@ def test_a_changed_label_or_scenario_is_refused(saved, good):
 
 def test_a_consistent_but_changed_number_is_found(saved):
     spoil(saved, lambda f: f["conservation_charge"].__setitem__(0, 0.25))
-    assert "do not belong together" in refusal(saved)
+    assert "do not match their digest" in refusal(saved)
 
 
 def test_a_chunk_in_the_place_of_another_is_found(saved, good):

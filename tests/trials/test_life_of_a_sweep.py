@@ -116,7 +116,7 @@ def test_a_sweep_stops_when_told_and_says_how_to_go_on(sweep, tmp_path, number, 
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "of 100,000 runs are stored" in err
-    assert "the same command goes on" in err
+    assert "run the same command to continue" in err
     assert "Traceback" not in err
     assert 1 <= len(parts(tmp_path / "out")) < 40  # of some fifty: it did not just run to its end
     assert not (tmp_path / "out" / ".ionflux-lock").exists()
@@ -151,7 +151,7 @@ def test_what_is_there_is_kept_refused_or_replaced(sweep, tmp_path):
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     code, _, err = ended(arguments)
     assert code == 0
-    assert "complete already" in err
+    assert "already complete" in err
     code, _, err = ended([*arguments, "--set", "sweep.seed=8"])
     assert code == 2
     assert "sweep.seed (7 -> 8)" in err
