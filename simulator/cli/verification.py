@@ -16,9 +16,11 @@ import numpy as np
 
 from simulator.physics.units import parse_quantity
 from simulator.runs.integrate import run
+from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import load_scenario, read_plain
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.steady import steady_states
 from simulator.verdict.verdict import classify
 
 SUFFIX = ".expected.yaml"
@@ -77,10 +79,24 @@ def verify(folder: Path, case: str) -> Iterator[Check]:
     """
     expected = read_plain(folder / f"{case}{SUFFIX}")
     for variant in expected["runs"]:
-        trajectory = run(load_scenario(folder / f"{case}.yaml", variant["set"]))
+        scenario = load_scenario(folder / f"{case}.yaml", variant["set"])
         suffix = "".join(f", {key.rpartition('.')[2]} {value}" for key, value in variant["set"].items())
-        for row in variant["expect"]:
-            yield _check(case, trajectory, row, suffix)
+        at_rest = [row["at"].startswith("rest") for row in variant["expect"]]
+        trajectory = None if all(at_rest) else run(scenario)
+        rests = _rest_points(scenario) if any(at_rest) else []
+        for row, resting in zip(variant["expect"], at_rest, strict=True):
+            if row["quantity"] == "rest_points":
+                yield Check(case, f"rest_points{suffix}", float(len(rests)), float(row["value"]), 0.0, "")
+            elif resting:
+                yield _check(case, rests[int(row["at"].removeprefix("rest")) - 1], row, suffix)
+            elif trajectory is not None:
+                yield _check(case, trajectory, row, suffix)
+
+
+def _rest_points(scenario: Scenario) -> list[Trajectory]:
+    """Rest points that the search finds, each as a run with one saved state, from the lowest potential up."""
+    found = [state.trajectory for state in steady_states(scenario)]
+    return sorted(found, key=lambda trajectory: float(trajectory.potential.values[-1, 0]))
 
 
 def _check(case: str, trajectory: Trajectory, row: Mapping[str, Any], suffix: str) -> Check:
@@ -106,7 +122,7 @@ def _spelled(of: Any) -> str:
 
 
 def _index(trajectory: Trajectory, at: str) -> int:
-    if at in ("start", "end"):
+    if at in ("start", "end") or at.startswith("rest"):
         return 0 if at == "start" else len(trajectory.time) - 1
     time = parse_quantity(at, "s")
     found = np.flatnonzero(np.abs(trajectory.time - time) <= 1e-12 * time)
@@ -168,6 +184,10 @@ def _slowest(trajectory: Trajectory, _: None, at: int) -> float:
     return float(classify(trajectory).eigenvalues[0].real)
 
 
+def _largest(trajectory: Trajectory, _: None, at: int) -> float:
+    return float(classify(trajectory).eigenvalues.real.max())
+
+
 def _entropy(trajectory: Trajectory, of: str, at: int) -> float:
     analysis = Analysis(trajectory)
     rows = [i for i, (m, _, _) in enumerate(analysis.mechanisms) if m.name == of]
@@ -184,6 +204,7 @@ MEASURES: dict[str, tuple[str | None, Callable[[Trajectory, Any, int], Any]]] = 
     "volume": ("m^3", _field("volume", "compartment")),
     "volume_ratio": ("", _volume_ratio),
     "radius": ("m", _radius),
+    "osmolarity": ("mol/m^3", _field("osmolarity", "compartment")),
     "osmotic_excess": ("mol/m^3", _osmotic_excess),
     "total_amount_drift": ("mol", _total_drift),
     "nernst": ("V", _field("nernst", "membrane", "species")),
@@ -197,6 +218,7 @@ MEASURES: dict[str, tuple[str | None, Callable[[Trajectory, Any, int], Any]]] = 
     "work": ("J/mol", _field("work", "mechanism")),
     "stall_potential": ("V", _field("reversal", "mechanism")),
     "eigenvalue_slowest": ("1/s", _slowest),
+    "eigenvalue_largest": ("1/s", _largest),
     "entropy_production": ("W/m^2/K", _entropy),
     "verdict": (None, lambda trajectory, _, at: classify(trajectory).word),
 }

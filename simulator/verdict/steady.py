@@ -15,7 +15,7 @@ from simulator.model.names import amount
 from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.rest import capacitances, newton_step
+from simulator.verdict.rest import capacitances, let_follow, newton_step
 from simulator.verdict.search import ITERATIONS, PASSED, Search
 from simulator.verdict.verdict import Verdict, classify
 
@@ -118,15 +118,21 @@ def _uncharged(
     """A state of the capacitive twin in the terms of the electroneutral model.
 
     Potentials take the place of charges. In each compartment the most abundant ion gives up the charge that came to the
-    membrane since the start, because an electroneutral compartment keeps its charge.
+    membrane since the start, because an electroneutral compartment keeps its charge; totals stay.
     """
     charges, state, numbers = twin.places("charge"), point.copy(), dict(twin.charges)
+    equations, step = load_arrays(structure), np.zeros(len(point))
     free = [c for c in twin.compartments if c.potential == "free"]
     for c, excess in zip(free, point[charges] - start[charges], strict=True):
-        amounts = {s: twin.states.index(amount(c.name, s)) for s in c.states if numbers[s]}
-        if amounts:
-            most = max(amounts, key=lambda s: point[amounts[s]])
-            state[amounts[most]] -= excess / (twin.faraday * numbers[most])
+        places = {s: twin.states.index(amount(c.name, s)) for s in c.states if numbers[s]}
+        if places:
+            most = max(places, key=lambda s: point[places[s]])
+            taken = -excess / (twin.faraday * numbers[most])
+            name = twin.states[places[most]]
+            source, weight = next(iter(equations.DEPENDENT.get(name, {name: 1.0}).items()))
+            step[twin.states.index(source)] += taken / weight
+    let_follow(equations, step)
+    state += step
     state[structure.places("potential")] = np.linalg.solve(capacitances(twin, point, parameters), point[charges])
     return state
 
