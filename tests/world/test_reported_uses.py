@@ -27,7 +27,16 @@ from simulator.verdict.verdict import classify, uphill
 
 REPORTED = Path(__file__).resolve().parent / "reported"
 
-PUBLISHED = ["kay_2017", "duesterwald_2018", "vereninov_u937", "huebel_dahlem_2014", "huebel_ullah_2016", "halnes_2013"]
+# What the charge on the membrane, which only the capacitive formulation stores, adds to the potential [V]; it is
+# proportional to the capacitance. The last one stems from a rest point with 87 nM K outside.
+PUBLISHED = {
+    "kay_2017": 2e-6,
+    "duesterwald_2018": 5e-8,
+    "vereninov_u937": 5e-7,
+    "huebel_dahlem_2014": 2e-6,
+    "huebel_ullah_2016": 4e-6,
+    "halnes_2013": 2e-4,
+}
 
 
 def reported(name, **changes):
@@ -191,14 +200,14 @@ def test_a_negative_slope_conductance_never_passes_for_stable():
     assert stable == pytest.approx([-67.19, -23.11], abs=6e-3)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_both_formulations_of_a_published_cell_have_the_same_rest_points(name):
+@pytest.mark.parametrize(("name", "charge"), PUBLISHED.items())
+def test_both_formulations_of_a_published_cell_have_the_same_rest_points(name, charge):
     def rests(formulation):
         found = steady_states(load_scenario(CONFIGS / "published" / f"{name}.yaml", {"formulation": formulation}))
         return sorted((float(one.trajectory.potential.values[0, 0]), one.verdict.stable) for one in found)
 
     one, other = rests("capacitive"), rests("electroneutral")
-    assert [v for v, _ in one] == pytest.approx([v for v, _ in other], abs=3e-5)
+    assert [v for v, _ in one] == pytest.approx([v for v, _ in other], abs=charge)
     assert [stable for _, stable in one] == [stable for _, stable in other]
 
 
