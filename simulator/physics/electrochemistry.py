@@ -1,11 +1,11 @@
-"""Laws of electrodiffusion that analysis and reports share, and the sign convention of the project.
+"""Formulas of electrodiffusion shared by analysis and reports, and the project's sign convention.
 
-Sign convention, for the whole project:
+Sign convention:
 
 - a membrane potential is the potential *inside minus outside*;
 - ``influx`` and ``efflux`` are both >= 0, and ``net = influx - efflux`` is positive *into* the inside;
 - a current is positive *outward*, ``i = -F sum_s z_s N_s v``;
-- the driving force on an ion is ``V - E``; for a cation a positive one pushes outward.
+- the driving force on an ion is ``V - E``; a positive one drives a cation outward.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -
     Raises
     ------
     ValueError
-        For a neutral solute: only a charged one can be balanced by a voltage.
+        If the solute is neutral: no voltage can balance its gradient.
     """
     if charge == 0:
         raise ValueError(
@@ -49,9 +49,9 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
     Parameters
     ----------
     c_in, c_out : float or array
-        Concentrations inside and outside, in one unit; where one is zero the difference is infinite.
+        Concentrations inside and outside, in one unit; if one is zero, the difference is infinite.
     charge : int
-        Charge number; 0 for a neutral solute, which feels the gradient alone.
+        Charge number; 0 for a neutral solute, for which the voltage does not matter.
     voltage : float or array
         Membrane potential over RT/F.
     """
@@ -60,12 +60,12 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
 
 
 def current_density(charge_per_turnover: Any, turnover: Any) -> Any:
-    """Outward current [A/m2] of a turnover [mol/m2/s] that carries that many charges into the inside."""
+    """Outward current density [A/m2] of a turnover [mol/m2/s] that moves `charge_per_turnover` charges inward."""
     return -FARADAY * charge_per_turnover * turnover
 
 
 def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:
-    """Potential [V] at which a mechanism's affinity vanishes, concentrations held.
+    """Potential [V] at which a mechanism's affinity vanishes, at constant concentrations.
 
     For a leak this is the Nernst potential, for a cotransporter or exchanger its reversal potential, for
     a pump the potential at which it stalls. NaN for an electroneutral mechanism.

@@ -1,4 +1,4 @@
-"""YAML text -> :class:`~simulator.scenario.scenario.Scenario`; the only module that reads YAML.
+"""Read YAML text into a :class:`~simulator.scenario.scenario.Scenario`; the only module that reads YAML.
 
 All problems of a file are reported together, each with its place. A file is data: no tags but the
 core ones, no merge keys, bounded size, depth and expansion.
@@ -56,22 +56,22 @@ _KINDS: dict[type, Any] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A scenario and where it came from.
+    """A scenario with the origin of its values.
 
     Parameters
     ----------
     scenario : Scenario
-        What was read.
+        The scenario.
     text : str
         The file as given.
     origins : dict
         For every value, by dotted path: ``file:line``, ``--set`` or ``default``.
     warnings : tuple of Issue
-        What is allowed but hardly meant.
+        What is allowed but probably unintended.
     tree : Node or None
         The tree it was read from; None for scenarios kept in data files.
     twins : mapping
-        The changes that make each of the scenario's twins, by name: its key ``twins``.
+        The changes of each twin, by its name under the key ``twins``.
     """
 
     scenario: Scenario
@@ -82,12 +82,12 @@ class Loaded:
     twins: Mapping[str, Overrides] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Every value as ``(path, text with unit, origin)``."""
+        """Yield every value as ``(path, text with unit, origin)``."""
         for path, leaf in self.scenario.leaves().items():
             yield path, leaf.text(), self.origins.get(path, "default")
 
     def issue(self, key: str, problem: str, expected: str = "", hint: str = "") -> Issue:
-        """An issue about the value at a dotted path, with its place."""
+        """Return an issue about the value at a dotted path, with its place."""
         leaf = self.scenario.leaves().get(key)
         path = leaf.path if leaf is not None else tuple(key.split("."))
         if self.tree is None:
@@ -108,13 +108,13 @@ def load_scenario(path: str | os.PathLike[str], overrides: Overrides | None = No
     Raises
     ------
     ConfigError
-        With everything found wrong.
+        With all problems found.
     """
     return read_config(path, overrides).scenario
 
 
 def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Loaded:
-    """Read a scenario file and keep where each value came from.
+    """Read a scenario file and record the origin of each value.
 
     Parameters and errors are those of :func:`load_scenario`.
     """
@@ -124,11 +124,11 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
         tree = _overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
-    # Twins are runs of their own, each with its own identity; no part of this one.
+    # Twins are separate runs, each with its own identity, so they are not part of this scenario.
     twins, wrong = twins_in(data.pop("twins", {}))
     issues += [issue_at(tree, c) for c in wrong]
     scenario, complaints = validated(data)
-    # A value that could not be read, or was empty, has been complained about already.
+    # Unreadable and empty values have already been reported.
     known = {issue.key for issue in issues}
     issues += [issue for c in complaints if (issue := issue_at(tree, c)).key not in known]
     if issues or scenario is None:
@@ -141,7 +141,7 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
 
 
 def from_resolved(text: str) -> Loaded:
-    """Read the resolved scenario (JSON, SI numbers) that a data file keeps.
+    """Read the resolved scenario (JSON, SI numbers) stored in a data file.
 
     Raises
     ------
@@ -179,12 +179,12 @@ def _overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
     except KeyError:
         close = closest_path(tree, key)
         hint = f"did you mean `{close}`?" if close else ""
-        issues.append(Issue(OVERRIDE, None, None, key, "there is nothing of this name in the scenario", "", hint))
+        issues.append(Issue(OVERRIDE, None, None, key, "the scenario has nothing of this name", "", hint))
         return tree
 
 
 def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
-    """A node for a new value: text as after the colon in a file, numbers in SI."""
+    """Return a node for a new value: text as after the colon in a file, or numbers in SI."""
     place = Place(OVERRIDE)
     if isinstance(value, str):
         found: list[Issue] = []
@@ -212,7 +212,7 @@ def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
 
 
 def _moved(node: Node, place: Place) -> Node:
-    """The same tree with another place."""
+    """Return the same tree with another place."""
     if isinstance(node.content, dict):
         content: Any = {key: _moved(child, place) for key, child in node.content.items()}
         return Node(content, place, dict.fromkeys(node.content, place))
@@ -225,7 +225,7 @@ def _moved(node: Node, place: Place) -> Node:
 
 
 def _read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tuple[str, Node]:
-    """A file laid over the one it extends, and so on."""
+    """Read a file merged over the one it extends, recursively."""
     text, tree = _read_file(path, issues)
     if not isinstance(tree.content, dict):
         kinds = {list: "the file holds a list", type(None): "the file is empty"}
@@ -254,7 +254,7 @@ def _read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tupl
 
 
 def _wrong_base(base: Any, path: Path, chain: tuple[str, ...]) -> str:
-    """Why a file cannot be extended; empty if it can."""
+    """Return why a file cannot be extended; empty if it can."""
     if not isinstance(base, str) or "\0" in base:
         return "this is not a file name"
     if os.path.isabs(base) or base.startswith("~"):
@@ -276,7 +276,7 @@ def _composed(text: str, file: str, issues: list[Issue]) -> Node:
 
 
 def _events(text: str, file: str, issues: list[Issue]) -> Iterator[Event]:
-    """What the YAML parser meets, its errors in plain words."""
+    """Yield the events of the YAML parser, and report its errors in plain words."""
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             if (kind := _KINDS.get(type(event))) is not None:
@@ -295,5 +295,5 @@ def _events(text: str, file: str, issues: list[Issue]) -> Iterator[Event]:
         raise ConfigError([*issues, found]) from None
     except ConfigError:
         raise
-    except Exception:  # the parser has bugs of its own on odd bytes; no input may show a traceback
-        raise ConfigError([*issues, Issue(file, None, None, "", "this is not YAML")]) from None
+    except Exception:  # the parser fails on some odd bytes; no input may cause a traceback
+        raise ConfigError([*issues, Issue(file, None, None, "", "this is not valid YAML")]) from None

@@ -1,4 +1,4 @@
-"""A scenario file as a tree of nodes that remember where they stood, before it means anything."""
+"""A scenario file as a tree of nodes with their positions, not yet interpreted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OVERRIDE = "--set"
 
 @dataclass(frozen=True)
 class Place:
-    """File, line and column (from 1) of a key or value; no line where it came from the command line."""
+    """File, line and column (from 1) of a key or value; no line if it came from the command line."""
 
     file: str
     line: int | None = None
@@ -33,9 +33,9 @@ class Node:
     content : scalar, dict of str to Node, or list of Node
         What it holds.
     place : Place
-        Where it stood.
+        Its position.
     keys : dict of str to Place
-        Where the keys of a dict stood.
+        Positions of the keys of a dict.
     """
 
     content: Any
@@ -43,7 +43,7 @@ class Node:
     keys: dict[str, Place] = field(default_factory=dict)
 
     def child(self, name: str) -> Node | None:
-        """Node under a key or list index, None if there is none."""
+        """Node under a key or list index; None if there is none."""
         if isinstance(self.content, dict):
             found: Node | None = self.content.get(name)
             return found
@@ -53,13 +53,13 @@ class Node:
         return None
 
     def place_of(self, name: str) -> Place:
-        """Where a child's key (in a list: the child) stood."""
+        """Position of a child's key (in a list: of the child)."""
         child = self.child(name)
         return self.keys.get(name) or (child.place if child is not None else self.place)
 
 
 def plain_data(node: Node, empty: Any = None) -> Any:
-    """The tree as dicts, lists and scalars, with `empty` where there is no value."""
+    """Return the tree as dicts, lists and scalars, with `empty` for missing values."""
     if isinstance(node.content, dict):
         return {key: plain_data(child, empty) for key, child in node.content.items()}
     if isinstance(node.content, list):
@@ -68,7 +68,7 @@ def plain_data(node: Node, empty: Any = None) -> Any:
 
 
 def find_place(node: Node, path: Sequence[str | int]) -> tuple[Place, bool]:
-    """Where a path stands, or the nearest thing above it, and whether it was found at all."""
+    """Return the position of a path, or of its nearest existing ancestor, and whether the path exists."""
     place = node.place
     for name in map(str, path):
         child = node.child(name)
@@ -79,9 +79,9 @@ def find_place(node: Node, path: Sequence[str | int]) -> tuple[Place, bool]:
 
 
 def merged(base: Node, over: Node) -> Node:
-    """One tree laid over another.
+    """Merge one tree over another.
 
-    Mappings merge key by key, anything else replaces; an empty value takes the base's key away, and a
+    Mappings merge key by key, anything else replaces. An empty value removes the base's key, and a
     mechanism of another law replaces the whole mechanism.
     """
     if not isinstance(base.content, dict) or not isinstance(over.content, dict) or _other_law(base, over):
@@ -102,14 +102,14 @@ def _other_law(base: Node, over: Node) -> bool:
 
 
 def assigned(node: Node, path: str, value: Node) -> Node:
-    """A copy of the tree with one value put at a dotted path.
+    """Return a copy of the tree with a new value at a dotted path.
 
-    The last key may be new (whether it is allowed is for validation to say), the others must exist.
+    The last key may be new (validation decides whether it is allowed); the others must exist.
 
     Raises
     ------
     KeyError
-        If there is nothing to put the value into; the argument is the part of the path that is missing.
+        If nothing can hold the value; the argument is the missing part of the path.
     """
     name, rest = _step(node, path)
     if not rest:
@@ -128,7 +128,7 @@ def assigned(node: Node, path: str, value: Node) -> Node:
 
 
 def _step(node: Node, path: str) -> tuple[str, str]:
-    """First key and the rest; keys with dots in them (in ``set:``) are taken whole."""
+    """Split off the first key; keys that contain dots (in ``set:``) stay whole."""
     if isinstance(node.content, dict):
         whole = [key for key in node.content if path == key or path.startswith(f"{key}.")]
         if whole:
@@ -139,7 +139,7 @@ def _step(node: Node, path: str) -> tuple[str, str]:
 
 
 def closest_path(node: Node, path: str) -> str:
-    """The existing dotted path most like the given one, empty if none is."""
+    """Return the existing dotted path most similar to the given one; empty if none is similar."""
     close = difflib.get_close_matches(path, list(_paths(node, "")), n=1, cutoff=0.6)
     return close[0] if close else ""
 
