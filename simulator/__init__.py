@@ -1,4 +1,4 @@
-"""ionflux: how a cell's ions move, and where they come to rest.
+"""ionflux: simulate the ion fluxes of cells and judge how a run ends.
 
 >>> import simulator
 >>> cell = simulator.run(simulator.load_scenario("configs/leaky_bucket.yaml"))  # doctest: +SKIP
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from simulator.verdict.verdict import Verdict as Verdict
     from simulator.verdict.verdict import classify as classify
 
-#: Public names and the modules they live in; imported when first asked for, so that a command
-#: that needs little starts fast.
+#: Public names and the modules that define them, imported on first use so that commands start fast.
 _HOMES = {
     "Analysis": "trajectory.analysis",
     "Batch": "runs.batch",

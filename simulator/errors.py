@@ -1,4 +1,4 @@
-"""Errors that a user can mend, their exit codes, and how a message quotes what was given."""
+"""Errors that a user can fix, their exit codes, and helpers that word messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class IonfluxError(Exception):
     kind = "bug"
 
     def records(self) -> list[dict[str, Any]]:
-        """One dictionary per problem, ``text`` being the sentence a person reads."""
+        """Return one dictionary per problem; its ``text`` is the full message."""
         return [{"text": str(self), "problem": str(self)}]
 
 
@@ -23,11 +23,11 @@ class Stopped(BaseException):
     Parameters
     ----------
     exit_code : int
-        What the process leaves with.
+        Exit code of the process.
     reason : str
-        Which signal it was.
+        Name of the signal.
     what_next : str
-        What is kept, and how to go on.
+        What is kept, and how to continue.
     """
 
     def __init__(self, exit_code: int, reason: str, what_next: str) -> None:
@@ -36,7 +36,7 @@ class Stopped(BaseException):
 
 
 class UsageError(IonfluxError):
-    """A command that cannot be carried out as it was given."""
+    """A command that cannot be carried out as given."""
 
     kind = "usage"
 
@@ -45,7 +45,7 @@ class UsageError(IonfluxError):
         self.problem, self.hint = problem, hint
 
     def records(self) -> list[dict[str, Any]]:
-        """The one problem, with its hint."""
+        """Return the one problem with its hint."""
         return [{"text": str(self), "problem": self.problem, "hint": self.hint}]
 
 
@@ -68,30 +68,30 @@ class ModelError(IonfluxError):
 
 
 def closest(given: str, known: Iterable[str]) -> str:
-    """What of the known words was probably meant; empty if nothing is close."""
+    """Return the known word closest to the given one; empty if none is close."""
     close = difflib.get_close_matches(given[:100], list(known), n=1, cutoff=0.6)
     return close[0] if close else ""
 
 
 def did_you_mean(word: str) -> str:
-    """The question of a hint; empty without a word."""
+    """Hint that suggests a word; empty without one."""
     return f"did you mean `{word}`?" if word else ""
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:
-    """``did you mean ...?`` if something known is close, else an empty text."""
+    """Hint that suggests the closest known word; empty if none is close."""
     return did_you_mean(closest(given, known))
 
 
 def shown(value: object) -> str:
-    """A value as an error message quotes it: on one line, short."""
+    """Value as quoted in error messages: short, printable, on one line."""
     text = value if isinstance(value, str) else repr(value)
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in a user's words."""
+    """Describe the type of a value in a user's words."""
     match value:
         case None:
             return "nothing"
@@ -105,4 +105,4 @@ def kind_of(value: object) -> str:
             return "a block of keys"
         case list() | tuple():
             return "a list"
-    return "something else"
+    return "a value of an unsupported type"

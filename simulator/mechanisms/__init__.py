@@ -1,4 +1,4 @@
-"""What can cross a membrane: transport laws, and the forms that a scenario can give its own."""
+"""Transport laws: the library, and the forms of laws that a scenario defines."""
 
 from functools import cache
 from importlib import import_module
@@ -12,6 +12,6 @@ __all__ = ["CHOSEN", "CLAMP", "Gate", "Law", "Parameter", "library"]
 
 @cache
 def library() -> dict[str, Law]:
-    """All laws by name, in alphabetical order: every module of :mod:`simulator.mechanisms.laws` declares one."""
+    """Return all laws by name, in alphabetical order; each module of :mod:`simulator.mechanisms.laws` declares one."""
     names = sorted(module.name for module in iter_modules(laws.__path__))
     return {name: import_module(f"{laws.__name__}.{name}").LAW for name in names}

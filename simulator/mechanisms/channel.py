@@ -1,7 +1,7 @@
-"""Gated channels: what a scenario says of one, and the mechanisms that it makes.
+"""Gated channels: their form in a scenario and the laws built from it.
 
-A channel lets one ion or several pass, ohmically or by the GHK law, while its gates are open. Each ion is a
-mechanism of its own; they share the channel's gates and parameters.
+A channel passes one or several ions, ohmically or by the GHK equation, while its gates are open. Each ion is
+a separate mechanism; all of them share the channel's gates and parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from simulator.mechanisms.gating import FORMS, bell, temperature_factor
 
 __all__ = ["BELL", "HOW_OPEN", "ChannelForm", "GateForm", "RateForm"]
 
-#: How a channel's openness is given: scenario key, unit, meaning, and the leak law that passes the ions.
+#: Scenario keys that set how much an open channel passes, each with the leak law it uses.
 HOW_OPEN = {
     "conductance": "leak_ohmic",
     "permeability": "leak_ghk",
@@ -30,23 +30,23 @@ BELL = (
 )
 
 _TEMPERATURES = (
-    Parameter("q10", "1", "factor by which gates quicken with 10 degrees", positive=True),
+    Parameter("q10", "1", "factor by which gating speeds up per 10 degrees", positive=True),
     Parameter("measured_at", "K", "temperature at which the gates were measured", minimum=200.0, maximum=400.0),
 )
 
 
 @dataclass(frozen=True)
 class RateForm:
-    """One function of a gate (``opening``, ``closing``, ``steady``, ``time_constant``) without its numbers.
+    """One function of a gate (``opening``, ``closing``, ``steady``, ``time_constant``) without its parameter values.
 
     Parameters
     ----------
     role : str
-        Which of the four it is.
+        Which of the four functions it is.
     form : str
         A name in :data:`simulator.mechanisms.gating.FORMS`; ``"number"`` or ``"bell"`` for a time constant.
     variable : str
-        What it is a function of, as an argument of rate laws: ``v``, ``ca_i``, ``k_channel.n``.
+        Variable of the function, named as in rate laws: ``v``, ``ca_i``, ``k_channel.n``.
     power : int
         Cooperativity of a ``hill`` form.
     """
@@ -59,7 +59,7 @@ class RateForm:
 
 @dataclass(frozen=True)
 class GateForm:
-    """A gate without its numbers: how often it counts, whether it is there at once, and its functions."""
+    """A gate without its parameter values: its power, whether it is instantaneous, and its functions."""
 
     name: str
     power: int
@@ -69,7 +69,7 @@ class GateForm:
 
 @dataclass(frozen=True)
 class ChannelForm:
-    """A channel for one ion without its numbers.
+    """A channel for one ion without its parameter values.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ class ChannelForm:
     ion : str
         The ion that passes.
     gates : tuple of GateForm
-        Gates, shared with the same channel's other ions.
+        Gates, shared with the channel's other ions.
     warmed : bool
-        Whether the gates' speed depends on the temperature (Q10).
+        Whether gating speed depends on the temperature (Q10).
     """
 
     how_open: str
@@ -90,13 +90,13 @@ class ChannelForm:
 
     @property
     def law(self) -> Law:
-        """The mechanism that these make."""
+        """The law of this form."""
         return _law(self)
 
 
 @dataclass(frozen=True)
 class _Rate:
-    """A function of named arguments, with the names it needs."""
+    """A function of named arguments that lists their names."""
 
     arguments: tuple[str, ...]
     value: Callable[..., Any]
@@ -112,7 +112,7 @@ def _law(form: ChannelForm) -> Law:
     share = f"share_{form.ion}"
     parameters = [
         Parameter(form.how_open, open_per_ion.unit, f"{form.how_open} with all gates open", minimum=0.0),
-        Parameter(share, "1", "part of it for this ion", minimum=0.0, path=f"ions.{form.ion}"),
+        Parameter(share, "1", "share of it for this ion", minimum=0.0, path=f"ions.{form.ion}"),
     ]
     gates = []
     for gate in form.gates:
@@ -144,7 +144,7 @@ def _law(form: ChannelForm) -> Law:
 
 
 def _rate(gate: str, form: RateForm, warmed: bool) -> tuple[_Rate, tuple[Parameter, ...]]:
-    """One function of a gate, and the parameters it needs."""
+    """Build one function of a gate and its parameters."""
     parameters = tuple(_parameters(gate, form))
     names = [p.name for p in parameters]
     variables = [form.variable] if form.variable else []
@@ -164,7 +164,7 @@ def _rate(gate: str, form: RateForm, warmed: bool) -> tuple[_Rate, tuple[Paramet
 
 
 def _parameters(gate: str, form: RateForm) -> Iterator[Parameter]:
-    """The numbers of one function of a gate; where a scenario gives them is their path."""
+    """Yield the parameters of one function of a gate, with their paths in a scenario."""
     path = f"gates.{gate}.{form.role}"
     if form.form == "number":
         yield Parameter(f"{gate}_time_constant", "s", "time constant", positive=True, path=path)

@@ -1,4 +1,4 @@
-"""A user's own law: stoichiometry, parameters and a rate written as an expression, made a mechanism."""
+"""Custom laws: stoichiometry, parameters and a rate expression, given by a scenario."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from simulator.physics.units import DIMENSION_WORDS, unit_dimension
 
 __all__ = ["CustomForm", "WrittenGate", "check_dimensions"]
 
-#: Roles of a gate's expressions, and the unit of each.
+#: Roles of a gate's expressions and their units.
 ROLES = {"opening": "1/s", "closing": "1/s", "steady": "1", "time_constant": "s"}
 
-#: What may stand in any expression beside concentrations, parameters and gates, with its unit.
+#: Names allowed in any expression besides concentrations, parameters and gates, with their units.
 NAMES = {
     "v": "V",
     "rt_over_f": "V",
@@ -31,7 +31,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class WrittenGate:
-    """A gate by its expressions, in the order of :data:`ROLES`; empty where there is none."""
+    """A gate defined by expressions, in the order of :data:`ROLES`; empty if not given."""
 
     name: str
     opening: str = ""
@@ -40,20 +40,20 @@ class WrittenGate:
     time_constant: str = ""
 
     def expressions(self) -> dict[str, Expression]:
-        """The expressions that are given, by role."""
+        """Return the given expressions by role."""
         return {role: Expression(getattr(self, role)) for role in ROLES if getattr(self, role)}
 
 
 @dataclass(frozen=True)
 class CustomForm:
-    """A user's law without its numbers.
+    """A custom law without its parameter values.
 
     Parameters
     ----------
     rate : str
         Expression of the forward rate (reversible) or the net rate [mol/m2/s].
     moves, outside : tuple of (species, molecules)
-        What enters the inside, and the outside, per turnover; `outside` is None for the opposite.
+        Molecules that enter the inside and the outside per turnover; `outside` is None if it is the opposite.
     parameters : tuple of (name, unit)
         Parameters and their SI units.
     gates : tuple of WrittenGate
@@ -64,7 +64,7 @@ class CustomForm:
     atp : int
         ATP hydrolysed per turnover.
     charge : int or None
-        Charges that enter the inside per turnover, where that is not what `moves` carries.
+        Charges that enter the inside per turnover, if not those that `moves` carries.
     """
 
     rate: str
@@ -80,7 +80,7 @@ class CustomForm:
 
     @property
     def law(self) -> Law:
-        """The mechanism that these make."""
+        """The law of this form."""
         return _law(self)
 
 
@@ -106,12 +106,12 @@ def _law(form: CustomForm) -> Law:
 
 
 def check_dimensions(expression: Expression, unit: str, names: Mapping[str, str]) -> None:
-    """Raise unless an expression has the unit it must have.
+    """Raise an error unless an expression has the required unit.
 
     Parameters
     ----------
     expression : Expression
-        To be checked.
+        Expression to check.
     unit : str
         SI unit of its value.
     names : mapping of str to str
@@ -120,12 +120,15 @@ def check_dimensions(expression: Expression, unit: str, names: Mapping[str, str]
     Raises
     ------
     ExpressionError
-        For unknown names, and where units do not go together.
+        If a name is unknown or units are incompatible.
     """
     found = expression.dimension({name: _dimension(u) for name, u in names.items()})
     if found == _dimension(unit):
         return
-    words = next((words for u, (words, _) in DIMENSION_WORDS.items() if _dimension(u) == found), "another quantity")
+    words = next(
+        (words for u, (words, _) in DIMENSION_WORDS.items() if _dimension(u) == found),
+        "a quantity of another dimension",
+    )
     hint = "divide a current density by faraday" if found == _dimension("A/m^2") and unit == "mol/m^2/s" else ""
     wanted = f"{DIMENSION_WORDS[unit][0]} [{unit}]" if unit != "1" else "a plain number"
     raise ExpressionError(expression.text.strip(), 0, f"the value is {words}", wanted, hint)

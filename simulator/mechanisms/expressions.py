@@ -1,8 +1,8 @@
-"""Rates written as text in a scenario: a small language, read by a white-listed parser, never by ``eval``.
+"""Rate expressions of a scenario: a small language, parsed with an allow-list, never by ``eval``.
 
-Numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max``, ``bern(x) = x/(e^x - 1)`` (1 at x = 0) and
-``where(a < b, x, y)``. An expression is
-called like any rate law: on SymPy symbols, numbers, arrays and quantities with units alike.
+It has numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max``, ``bern(x) = x/(e^x - 1)`` (1 at x = 0) and
+``where(a < b, x, y)``. An expression is called like any rate: with SymPy symbols, numbers, arrays or quantities
+with units.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simulator.physics import special
 
 __all__ = ["DIMENSIONLESS", "Expression", "ExpressionError"]
 
-#: Exponents of (metre, kilogram, second, ampere, kelvin, mole); roots make fractions of them.
+#: Exponents of (metre, kilogram, second, ampere, kelvin, mole); roots make them fractions.
 Dimension = tuple[Fraction, ...]
 DIMENSIONLESS: Dimension = (Fraction(0),) * 6
 
@@ -45,7 +45,7 @@ def _minimum(a: Any, b: Any) -> Any:
     return special.choose(a - b, b, a)
 
 
-#: Functions by name: what computes them and how many arguments they take.
+#: Functions by name: implementation and number of arguments.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "exp": (special.exp, 1),
     "log": (special.log, 1),
@@ -59,16 +59,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, and where in it.
+    """An error in an expression, with its position.
 
     Parameters
     ----------
     text : str
         The expression.
     column : int
-        Place in it, from 0.
+        Position in the expression, from 0.
     problem, expected, hint : str
-        What is wrong, what was wanted, what was probably meant.
+        What is wrong, what was expected, and a suggestion.
     """
 
     def __init__(self, text: str, column: int, problem: str, expected: str = "", hint: str = "") -> None:
@@ -81,12 +81,12 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A rate as text; called with the names it needs as keyword arguments.
+    """A rate as text; call it with its names as keyword arguments.
 
     Parameters
     ----------
     text : str
-        The expression. Reading it raises :class:`ExpressionError` where it is not one.
+        The expression. Parsing it raises :class:`ExpressionError` if it is invalid.
     """
 
     text: str
@@ -100,7 +100,9 @@ class Expression:
         try:
             body = ast.parse(text.strip(), mode="eval").body
         except SyntaxError as error:
-            hint = "a power is written **" if "^" in text else "give numbers with units a name under parameters:"
+            hint = (
+                "write a power as **" if "^" in text else "put numbers with units under parameters: and use their names"
+            )
             raise ExpressionError(text, max((error.offset or 1) - 1, 0), "this cannot be read", "", hint) from None
         except (ValueError, RecursionError, MemoryError):
             raise ExpressionError(text, 0, "this cannot be read", "an expression") from None
@@ -112,11 +114,11 @@ class Expression:
 
     @cached_property
     def arguments(self) -> tuple[str, ...]:
-        """Names it needs, in order of first appearance; a gate of another mechanism is ``label.gate``."""
+        """Names used, in order of first appearance; a gate of another mechanism is ``label.gate``."""
         return tuple(dict.fromkeys(_name(node) for node, _ in _nodes(self.tree) if _is_name(node)))
 
     def __call__(self, **names: Any) -> Any:
-        """The value, with each name standing for what is given."""
+        """Evaluate with the given value of each name."""
         return self._value(self.tree, names)
 
     def dimension(self, names: Mapping[str, Dimension]) -> Dimension:
@@ -125,7 +127,7 @@ class Expression:
         Raises
         ------
         ExpressionError
-            For unknown names and for sums, comparisons and functions of things that do not go together.
+            If a name is unknown, or units in a sum, comparison or function are incompatible.
         """
         return self._dimension(self.tree, names)
 
@@ -165,7 +167,7 @@ class Expression:
             case ast.BinOp(op=op) if type(op) in _OPERATORS:
                 pass
             case ast.BinOp(op=ast.BitXor()):
-                raise self._error(node, "`^` is not a power here", "", "write **")
+                raise self._error(node, "`^` does not mean a power", "", "write **")
             case ast.UnaryOp(op=op) if type(op) in _SIGNS:
                 pass
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
@@ -181,10 +183,12 @@ class Expression:
                 node, f"unknown function `{shown(name)}`", "one of " + ", ".join(FUNCTIONS), suggestion(name, FUNCTIONS)
             )
         if count != FUNCTIONS[name][1]:
-            raise self._error(node, f"{name} takes {FUNCTIONS[name][1]} values, and {count} are given")
+            raise self._error(node, f"{name} takes {FUNCTIONS[name][1]} values, but {count} are given")
         if (name == "where") != isinstance(node.args[0], ast.Compare):
             raise self._error(
-                node, f"{name} begins with something else", "where(a < b, x, y), and conditions only there"
+                node,
+                f"{name} has the wrong kind of first argument",
+                "a condition (a < b) first in where, and only there",
             )
 
     def _error(self, node: ast.expr, problem: str, expected: str = "", hint: str = "") -> ExpressionError:
@@ -207,7 +211,7 @@ class Expression:
                 return difference if isinstance(op, ast.Gt | ast.GtE) else -difference
             case ast.Call(func=ast.Name(id=name), args=args):
                 return FUNCTIONS[name][0](*(self._value(arg, names) for arg in args))
-        raise AssertionError(ast.dump(node))  # what _check lets through is listed above
+        raise AssertionError(ast.dump(node))  # _check allows only the nodes above
 
     # -- dimensions -------------------------------------------------------------------------------
 
@@ -239,13 +243,18 @@ class Expression:
                 return tuple(exponent / 2 for exponent in self._dimension(arg, names))
             case ast.Call(func=ast.Name(id=name), args=[arg]):
                 if self._dimension(arg, names) != DIMENSIONLESS:
-                    raise self._error(arg, f"{name} is taken of something with a unit", "a plain number", "divide it")
+                    raise self._error(
+                        arg,
+                        f"the argument of {name} has a unit",
+                        "a plain number",
+                        "divide it by a value with the same unit",
+                    )
         return DIMENSIONLESS
 
     def _same(self, node: ast.expr, parts: list[ast.expr], names: Mapping[str, Dimension]) -> Dimension:
         first, second = (self._dimension(part, names) for part in parts)
         if first != second:
-            raise self._error(node, "the two sides have different units", "one unit on both")
+            raise self._error(node, "two values with different units are combined", "the same unit for both")
         return first
 
     def _power(self, base: Dimension, power: ast.expr, names: Mapping[str, Dimension]) -> Dimension:
@@ -255,7 +264,7 @@ class Expression:
             return base
         sign, number = (-1, power.operand) if isinstance(power, ast.UnaryOp) else (1, power)
         if not isinstance(number, ast.Constant):
-            raise self._error(power, "something with a unit is raised to a power that is not a number", "a number")
+            raise self._error(power, "the exponent of a value with a unit is not a number", "a number, e.g. 2")
         exponent = sign * Fraction(str(number.value))
         return tuple(e * exponent for e in base)
 
@@ -274,7 +283,7 @@ def _name(node: ast.AST) -> str:
 
 
 def _nodes(node: ast.expr, depth: int = 0) -> Iterator[tuple[ast.expr, int]]:
-    """The expressions of a tree from the top; names of functions and inner parts of names left out."""
+    """Yield the expressions of a tree and their depths, top down, without function names and parts of names."""
     yield node, depth
     if _is_name(node):
         return

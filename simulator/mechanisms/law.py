@@ -1,8 +1,7 @@
-"""What a transport law is: one scalar rate plus one stoichiometry.
+"""Transport laws: one scalar rate plus one stoichiometry.
 
-A law's file declares one :class:`Law` called ``LAW``. Its rate is a plain Python
-function whose *argument names* say what it needs, and which works on SymPy symbols, numbers, arrays
-and quantities with units alike:
+A law's file declares one :class:`Law` named ``LAW``. Its rate is a plain Python function of SymPy symbols,
+numbers, arrays or quantities with units; its *argument names* select its inputs:
 
 ======================  =====================================================================
 argument                meaning
@@ -38,7 +37,7 @@ from typing import Any
 #: Placeholder in a stoichiometry for the species a scenario chooses (``ion:`` or ``species:``).
 CHOSEN = "*"
 
-#: Law that a protocol's ``clamp`` puts on a membrane, and the label it gets there.
+#: Law that a protocol's ``clamp`` adds to a membrane, and its label there.
 CLAMP = "voltage_clamp"
 
 Rate = Callable[..., Any]
@@ -46,7 +45,7 @@ Rate = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of a rate law that a scenario gives.
+    """A parameter of a rate law, given by the scenario.
 
     Parameters
     ----------
@@ -59,9 +58,9 @@ class Parameter:
     minimum, maximum : float
         Closed bounds in SI; ``positive`` excludes the lower bound 0.
     default : float or None
-        Value when the scenario gives none; None means the scenario must give it.
+        Default value; None if the scenario must give one.
     path : str
-        Dotted path below the mechanism at which a scenario gives the value; the name where it is empty.
+        Dotted path of the value below the mechanism; `name` if empty.
     """
 
     name: str
@@ -81,10 +80,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Gate:
-    """A fraction of channels or carriers that is ready, between 0 and 1.
+    """A fraction of channels or carriers that are active, between 0 and 1.
 
-    It follows ``dx/dt = opening (1 - x) - closing x``, or ``dx/dt = (steady - x)/time_constant``; one that
-    is there `at_once` stands where these would leave it, and is no state.
+    It follows ``dx/dt = opening (1 - x) - closing x``, or ``dx/dt = (steady - x)/time_constant``. An
+    instantaneous gate (`at_once`) is always at its steady value and is not a state.
 
     Parameters
     ----------
@@ -93,9 +92,9 @@ class Gate:
     opening, closing : callable, optional
         Rates [1/s]; their arguments are those of rate laws.
     steady, time_constant : callable, optional
-        Value at which the gate stands still, and the time constant [s] with which it gets there.
+        Steady value of the gate, and the time constant [s] of its approach.
     at_once : bool
-        Whether the gate follows at once.
+        Whether the gate is instantaneous.
     """
 
     name: str
@@ -106,7 +105,7 @@ class Gate:
     at_once: bool = False
 
     def resting(self, value_of: Callable[[Rate], Any]) -> Any:
-        """Where the gate stands still; `value_of` evaluates one of its rates."""
+        """Steady value of the gate; `value_of` evaluates one of its rates."""
         if self.steady is not None:
             return value_of(self.steady)
         assert self.opening is not None
@@ -126,42 +125,42 @@ class Gate:
 
 @dataclass(frozen=True)
 class Law:
-    """A transport mechanism across one membrane.
+    """A transport law across one membrane.
 
     Parameters
     ----------
     title : str
         One line for lists and legends.
     parameters : tuple of Parameter
-        What a scenario must or may give.
+        Parameters that a scenario must or may give.
     moves : mapping of str to int
         Molecules of each species that enter the *inside* compartment per turnover (negative: leave it).
         :data:`CHOSEN` stands for the chosen species, ``*key`` for the partner named under that key.
     rate : callable
-        Forward rate (reversible) or net rate (irreversible), see the module's text.
+        Forward rate (reversible) or net rate (irreversible), see the module docstring.
     reversible : bool
         Whether the backward rate follows from the affinity.
     source : str
-        Where the law comes from: author, year, equation, DOI.
+        Source of the law: author, year, equation, DOI.
     chooses : str or None
         Scenario key under which the species is chosen: ``"ion"`` (charged), ``"species"`` (neutral) or None.
     atp : int
         ATP hydrolysed per turnover.
     takes_logarithm : bool
-        Whether the rate contains the logarithm of concentrations, so that none may be zero.
+        Whether the rate contains the logarithm of concentrations, which must then be nonzero.
     outside : mapping of str to int, optional
-        Molecules that enter the *outside* compartment per turnover, where that is not the opposite of `moves`:
-        nothing for a reaction within the inside compartment.
+        Molecules that enter the *outside* compartment per turnover, if not the opposite of `moves`;
+        empty for a reaction within the inside compartment.
     charge : int, optional
-        Charges that enter the inside per turnover, where a published model books others than `moves` carries.
+        Charges that enter the inside per turnover, if a published model counts others than `moves` carries.
     partners : tuple of str
         Scenario keys under which further species are named.
     equilibrium : callable, optional
-        Equilibrium constant of a reaction: the product of concentrations to the power of `moves` at rest.
+        Equilibrium constant of a reaction: product of the concentrations to the power of `moves` at equilibrium.
     gates : tuple of Gate
-        Fractions that the rate depends on.
+        Gates that the rate depends on.
     external : bool
-        Whether it is an electrode of the experimenter, who pays for what it does.
+        Whether it is an electrode, whose energy comes from outside the cell.
     open : bool
         Whether it is declared to break the conservation of charge or mass, as some published models do.
     electroneutral : bool
@@ -188,16 +187,16 @@ class Law:
 
     @property
     def name(self) -> str:
-        """The name a scenario uses: that of the file the mechanism lives in."""
+        """Name used in scenarios: that of the law's file."""
         return self.rate.__module__.rpartition(".")[2]
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What the rate law needs."""
+        """Names of the inputs of the rate."""
         return arguments(self.rate)
 
     def stoichiometry(self, chosen: str | None, partners: tuple[str, ...] = ()) -> dict[str, int]:
-        """Molecules entering the inside per turnover, with the species a scenario names filled in."""
+        """Molecules entering the inside per turnover, with the scenario's species filled in."""
         return self._named(self.moves, chosen, partners)
 
     def outside_stoichiometry(self, chosen: str | None, partners: tuple[str, ...] = ()) -> dict[str, int]:
@@ -212,6 +211,6 @@ class Law:
 
 
 def arguments(rate: Rate) -> tuple[str, ...]:
-    """Names of what a rate needs: it may list them itself, else they are those of its signature."""
+    """Names of the inputs of a rate: its own ``arguments`` if it lists them, else those of its signature."""
     own = getattr(rate, "arguments", None)
     return tuple(inspect.signature(rate).parameters) if own is None else tuple(own)

@@ -1,4 +1,4 @@
-"""A law in its place on a membrane, without its numbers."""
+"""A law on a membrane under its label, without its parameter values."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Mechanism:
     partners : tuple of str
         Further species it chose.
     form : ChannelForm or CustomForm, optional
-        What makes the law where it is not one of the library's.
+        Form that defines the law, if it is not in the library.
     entry : str
-        Label under which the scenario has its numbers; empty if it is `label`. A channel of several ions
+        Label of its entry in the scenario; empty if it is `label`. An entry for a channel of several ions
         makes several mechanisms.
     """
 
@@ -41,12 +41,12 @@ class Mechanism:
 
     @property
     def law(self) -> Law:
-        """The law itself."""
+        """The law."""
         return library()[self.law_name] if self.form is None else self.form.law
 
     @property
     def owner(self) -> str:
-        """Label under which the scenario has its numbers and gates."""
+        """Label of the scenario's entry with its parameters and gates."""
         return self.entry or self.label
 
     @property
@@ -66,5 +66,5 @@ class Mechanism:
 
     @property
     def conserves_species(self) -> bool:
-        """Whether all that enters one side leaves the other."""
+        """Whether everything that enters one side leaves the other."""
         return self.moves_outside == {s: -n for s, n in self.moves.items()}

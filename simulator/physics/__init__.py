@@ -1,1 +1,1 @@
-"""What holds in any scenario: constants, units and how they are written, special functions, the sign convention."""
+"""Physics shared by all scenarios: constants, units and notation, special functions, the sign convention."""

@@ -1,4 +1,4 @@
-"""Physical constants: the only numeric literals of their kind in the project.
+"""Physical constants, defined here and nowhere else.
 
 Values are exact in the 2019 SI unless a source is named.
 """

@@ -22,7 +22,7 @@ def nernst_potential(c_in: Any, c_out: Any, charge: int, thermal_voltage: Any) -
     Raises
     ------
     ValueError
-        For a neutral solute: only a charged one can be balanced by a voltage.
+        If the solute is neutral: no voltage can balance its gradient.
     """
     if charge == 0:
         raise ValueError(
@@ -39,9 +39,9 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
     Parameters
     ----------
     c_in, c_out : float or array
-        Concentrations inside and outside, in one unit; where one is zero the difference is infinite.
+        Concentrations inside and outside, in one unit; if one is zero, the difference is infinite.
     charge : int
-        Charge number; 0 for a neutral solute, which feels the gradient alone.
+        Charge number; 0 for a neutral solute, for which the voltage does not matter.
     voltage : float or array
         Membrane potential over RT/F.
     """
@@ -50,7 +50,7 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
 
 
 def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:
-    """Potential [V] at which a mechanism's affinity vanishes, concentrations held.
+    """Potential [V] at which a mechanism's affinity vanishes, at constant concentrations.
 
     For a leak this is the Nernst potential, for a cotransporter or exchanger its reversal potential, for
     a pump the potential at which it stalls. NaN for an electroneutral mechanism.

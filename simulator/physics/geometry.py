@@ -1,4 +1,4 @@
-"""Volumes and membrane areas of the shapes a compartment can have; numbers and arrays alike."""
+"""Volumes and membrane areas of compartment shapes, for numbers and arrays."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import math
 from fractions import Fraction
 from typing import Any
 
-#: Where the area of a membrane follows the volume w inside it, it goes with this power of w: a sphere keeps its
-#: shape, a cylinder its length.
+#: Exponent p in area ~ w^p for the volume w inside a membrane: a sphere keeps its shape, a cylinder its length.
 AREA_POWERS = {"given": Fraction(0), "sphere": Fraction(2, 3), "cylinder": Fraction(1, 2)}
 
 
 def sphere_volume(radius: Any) -> Any:
-    """Volume [m3] of a sphere of that radius [m]."""
+    """Volume [m3] of a sphere of the given radius [m]."""
     return 4.0 / 3.0 * math.pi * (radius * radius * radius)
 
 
 def sphere_area(radius: Any) -> Any:
-    """Surface [m2] of a sphere of that radius [m]."""
+    """Surface [m2] of a sphere of the given radius [m]."""
     return 4.0 * math.pi * (radius * radius)
 
 
@@ -27,5 +26,5 @@ def cylinder_volume(radius: Any, length: Any) -> Any:
 
 
 def cylinder_area(radius: Any, length: Any) -> Any:
-    """Side [m2] of a cylinder, its ends left out."""
+    """Lateral surface [m2] of a cylinder, without its ends."""
     return 2.0 * math.pi * radius * length

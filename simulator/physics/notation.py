@@ -1,6 +1,6 @@
-"""How numbers, units and species are written for people, in tables and in figures.
+"""Format numbers, units and species for tables and figures.
 
-Tables are plain ASCII, so that they survive any pipe and terminal; figures use proper symbols.
+Tables are plain ASCII, which every pipe and terminal can show; figures use proper symbols.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from simulator.physics.units import unit_size
 
 
 def _prefixed(prefixes: str, unit: str) -> tuple[str, ...]:
-    """A unit with each of the prefixes, a blank standing for none."""
+    """Return a unit with each of the prefixes; a blank means no prefix."""
     return tuple(f"{prefix.strip()}{unit}" for prefix in prefixes)
 
 
-#: Units that values are written in, by SI unit, from small to large: the largest that a value reaches reads best.
-#: Where there is one only, everybody thinks in it whatever the size; a cell's M are mM.
+#: Display units by SI unit, from small to large; a value is shown in the largest unit that it reaches.
+#: A single unit is conventional at any size; concentrations go no higher than mM.
 DISPLAY = {
     "V": ("mV", "V"),
     "mol/m^3": _prefixed("yzafpnum", "M"),
@@ -40,16 +40,16 @@ DISPLAY = {
     "J/mol": ("kJ/mol",),
 }
 
-#: What zero is written in where that is not the SI unit itself.
+#: Unit in which zero is shown, if not the SI unit itself.
 ZERO = {"V": "mV", "mol/m^3": "mM", "m^3": "L"}
 
-#: What a scenario's own numbers of a unit are written in, whatever their size.
+#: Units of a scenario's own values that are used whatever the size.
 WRITTEN = {"mol/m^2/s": "umol/m^2/s"}
 
-#: Units of time that a scenario's own numbers are written in, from small to large.
+#: Time units of a scenario's own values, from small to large.
 WRITTEN_TIMES = ("us", "ms", "s", "min", "h", "d")
 
-#: Longest span [s] that is drawn in each unit of time.
+#: Longest time span [s] shown in each unit.
 TIME_UNITS = (
     (0.999e-3, "us"),
     (0.999, "ms"),
@@ -90,7 +90,7 @@ class Scale:
     Parameters
     ----------
     size : float
-        SI value of one such unit.
+        SI value of the unit.
     text : str
         ASCII spelling, e.g. ``"nmol/m^2/s"``.
     """
@@ -104,7 +104,7 @@ class Scale:
         return pretty_unit(self.text)
 
     def write(self, value: float, digits: int = 4) -> str:
-        """A value [SI] in this unit, without the unit's name, zeros at its end kept; ``-`` where there is none."""
+        """Format a value [SI] in this unit, without the unit's name but with trailing zeros; ``-`` for NaN."""
         scaled = value / self.size
         if not 1.0e-3 <= abs(scaled) < 10.0**digits:
             return plain_number(scaled, digits)
@@ -112,7 +112,7 @@ class Scale:
 
 
 def readable(largest: float, unit: str) -> Scale:
-    """The unit in which values up to `largest` [SI] read well.
+    """Choose the display unit for values up to `largest` [SI].
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def readable(largest: float, unit: str) -> Scale:
         SI unit, e.g. ``"mol/m^2/s"``.
     """
     scales = _scales(unit)
-    # A margin keeps 999.99 and its neighbours in one unit.
+    # The margin puts 999.99 and 1000 in the same unit.
     reached = [scale for scale in scales if abs(largest) * 1.0001 >= scale.size]
     if reached and math.isfinite(largest):
         return reached[-1]
@@ -131,14 +131,14 @@ def readable(largest: float, unit: str) -> Scale:
 
 @cache
 def _scales(unit: str) -> tuple[Scale, ...]:
-    """The units that an SI unit is written in, from small to large."""
+    """Return the display units of an SI unit, from small to large."""
     if unit not in DISPLAY:
         return (Scale(1.0, unit),)
     return tuple(Scale(unit_size(text, unit), text) for text in DISPLAY[unit])
 
 
 def format_quantity(value: float, unit: str) -> str:
-    """A scenario's own value [SI] with its unit, six significant digits, as one would write it: ``"4.19 pL"``.
+    """Format a scenario's own value [SI] with its unit and six significant digits, e.g. ``"4.19 pL"``.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def format_quantity(value: float, unit: str) -> str:
 
 
 def _written_time(seconds: float) -> Scale:
-    """100000 s reads better than 1.15741 d, and 2 h better than 7200 s: the shortest text, the largest unit."""
+    """Choose the unit with the shortest text, then the largest: 100000 s, not 1.15741 d; 2 h, not 7200 s."""
     if not math.isfinite(seconds) or seconds == 0.0:
         return Scale(1.0, "s")
     scales = [Scale(unit_size(text, "s"), text) for text in WRITTEN_TIMES]
@@ -171,17 +171,17 @@ def _written_time(seconds: float) -> Scale:
 
 
 def time_scale(span: float) -> Scale:
-    """The unit in which a span of time [s] reads well: milliseconds to days."""
+    """Choose the display unit for a time span [s]: microseconds to days."""
     unit = next(unit for longest, unit in TIME_UNITS if span <= longest)
     return Scale(SECONDS[unit], unit)
 
 
-#: Power [W] of one thermal energy kT per second, about: less than this is no dissipation to speak of.
+#: Power [W] of about one thermal energy kT per second; a smaller dissipation is shown as zero.
 THERMAL_POWER = 4.0e-21
 
 
 def with_unit(value: float, unit: str, digits: int = 4) -> str:
-    """A value [SI] in a readable ASCII unit, e.g. ``-67.21 mV``; ``-`` where there is none."""
+    """Format a value [SI] in a readable ASCII unit, e.g. ``-67.21 mV``; ``-`` for NaN."""
     if math.isnan(value):
         return "-"
     if unit == "W" and abs(value) < THERMAL_POWER:
@@ -191,7 +191,7 @@ def with_unit(value: float, unit: str, digits: int = 4) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in words, e.g. ``48 h`` or ``2.5 ms``."""
+    """Format a time, e.g. ``48 h`` or ``2.5 ms``."""
     if not math.isfinite(seconds):
         return "for ever"
     if seconds == 0.0:
@@ -201,18 +201,18 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number with its thousands apart, e.g. ``1,000,000``."""
+    """Format a whole number with thousands separators, e.g. ``1,000,000``."""
     return f"{number:,}"
 
 
 def size(number: float) -> str:
-    """A number of bytes, e.g. ``1.2 GB``."""
+    """Format a number of bytes, e.g. ``1.2 GB``."""
     power = min(5, max(0, int(math.log10(number)) // 3)) if number >= 1.0 else 0
     return f"{number / 1000.0**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
 
 
 def plain_number(value: float, digits: int = 4) -> str:
-    """A number to so many significant digits; ``-`` for an undefined one."""
+    """Format a number to `digits` significant digits; ``-`` for NaN."""
     if math.isnan(value):
         return "-"
     text = f"{value:.{digits}g}"
@@ -220,20 +220,20 @@ def plain_number(value: float, digits: int = 4) -> str:
 
 
 def pretty_number(value: float, digits: int = 3) -> str:
-    """A number for figures: a proper minus, and powers of ten instead of ``e+07``."""
+    """Format a number for figures: a proper minus sign, and powers of ten instead of ``e+07``."""
     mantissa, _, exponent = plain_number(value, digits).partition("e")
     text = mantissa.replace("-", "−")
     return f"{text} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else text
 
 
 def pretty_unit(text: str) -> str:
-    """An ASCII unit in proper symbols: ``umol/m^2/s`` becomes ``µmol/m²/s``."""
+    """Write an ASCII unit with proper symbols: ``umol/m^2/s`` becomes ``µmol/m²/s``."""
     text = text.replace("^2", "²").replace("^3", "³")
     return "µ" + text[1:] if text.startswith(("um", "uM", "uA", "us", "uL", "uV", "uW", "uC")) else text
 
 
 def species_name(species: str, charge: int) -> str:
-    """A species for figures, e.g. ``Ca²⁺``, ``glucose``."""
+    """Name of a species for figures, e.g. ``Ca²⁺``, ``glucose``."""
     name = _bare(species, charge).replace("HCO3", "HCO₃")
     if not charge:
         return name
@@ -242,7 +242,7 @@ def species_name(species: str, charge: int) -> str:
 
 
 def nernst_name(species: str, charge: int = 1) -> str:
-    """The symbol of a Nernst potential, E with its species as a subscript, in mathtext."""
+    """Symbol of a Nernst potential in mathtext: E with the species as a subscript."""
     return rf"$E_{{\mathrm{{{_bare(species, charge).replace('_', chr(92) + '_')}}}}}$"
 
 

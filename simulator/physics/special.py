@@ -1,8 +1,8 @@
-"""Elementary and special functions that rate laws are written with.
+"""Elementary and special functions for rate laws.
 
-Each works on SymPy expressions, numbers, arrays and dimensionless quantities alike, so that a law is
-stated once. Removable singularities (GHK at V = 0, exp-linear gates at their midpoint) live in one
-family, ``bern(x, n)`` = n-th derivative of ``x/(e^x - 1)``.
+Each works on SymPy expressions, numbers, arrays and dimensionless quantities alike, so each law is
+written once. Removable singularities (GHK at V = 0, exp-linear gates at their midpoint) are all handled by
+one family, ``bern(x, n)`` = n-th derivative of ``x/(e^x - 1)``.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["antiport", "bern", "bern_value", "bern_slope", "choose", "exp", "log", "sigmoid", "sqrt", "tanh"]
 
-#: Below this |x| the Taylor series of bern is used; with the terms below it is exact to rounding there.
+#: Below this |x| the Taylor series of bern is used; with the coefficients below it is exact to rounding.
 SERIES_BELOW = 0.1
 
 #: Coefficients of x^2, x^4, ... in x/(e^x - 1) = 1 - x/2 + sum B_2k/(2k)! x^2k (Bernoulli numbers B_2k).
@@ -35,12 +35,12 @@ def sqrt(x: Any) -> Any:
 
 
 def tanh(x: Any) -> Any:
-    """Hyperbolic tangent, by the one exponential that kernels have."""
+    """Hyperbolic tangent, written with ``exp``, the only exponential function available in kernels."""
     return 1 - 2 / (exp(2 * x) + 1)
 
 
 def choose(d: Any, above: Any, below: Any) -> Any:
-    """`above` where d > 0, else `below`; both are computed."""
+    """`above` where d > 0, else `below`; both are evaluated."""
     if any(map(_is_symbolic, (d, above, below))):
         return choose_symbol()(d, above, below)
     return np.where(d > 0.0, above, below)
@@ -52,9 +52,9 @@ def sigmoid(x: Any) -> Any:
 
 
 def antiport(a_o: Any, b_i: Any, a_i: Any, b_o: Any) -> Any:
-    """Share of its largest rate at which an exchanger carries A in and B out.
+    """Turnover of an exchanger with A in and B out, as a fraction of its maximum rate.
 
-    The carrier crosses only when loaded, at one speed whatever its load and direction (ping-pong). Arguments are
+    The carrier crosses only when loaded, at the same speed for any load and direction (ping-pong). Arguments are
     concentrations over dissociation constants, ``a`` of A and ``b`` of B, inside and outside.
     """
     return a_o * b_i / ((a_o + b_o) * (1 + a_i + b_i) + (a_i + b_i) * (1 + a_o + b_o))
@@ -71,7 +71,7 @@ def bern_value(x: Any, exp_x: Any) -> Any:
     s = x * x
     b1, b2, b3, b4 = BERNOULLI
     even = s * (b1 + s * (b2 + s * (b3 + s * b4)))
-    # The denominator gains 1 where the series is used, so that it is never 0.
+    # Adding 1 where the series is used keeps the denominator nonzero.
     return near * (1.0 - 0.5 * x + even) + (1.0 - near) * (x / (exp_x - 1.0 + near))
 
 
@@ -114,7 +114,7 @@ def bern_symbol() -> Any:
 
 @cache
 def choose_symbol() -> Any:
-    """The SymPy function ``choose(d, above, below)``; where d = 0 it has a step, not a derivative."""
+    """The SymPy function ``choose(d, above, below)``; its step at d = 0 is not differentiated."""
     sympy = _symbolic()
 
     class choose(sympy.Function):  # type: ignore[misc, name-defined]

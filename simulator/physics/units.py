@@ -1,7 +1,7 @@
-"""Quantities as text: ``"145 mM"`` to SI at the border (and back: :mod:`simulator.physics.notation`).
+"""Convert quantities such as ``"145 mM"`` to SI (and back: :mod:`simulator.physics.notation`).
 
-Everything behind this border is SI. The table below is the complete list of accepted units. Arithmetic
-is exact (rational) up to one final rounding, so ``1 uF/cm^2`` and ``0.01 F/m^2`` are the same bits.
+The rest of the program uses SI only. :data:`UNITS` is the complete list of accepted units. Arithmetic is exact
+(rational) up to one final rounding, so ``1 uF/cm^2`` and ``0.01 F/m^2`` give the same bits.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ UNITS = {
     "degC": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), offset=Fraction(repr(ZERO_CELSIUS))),
 }
 
-#: What a dimension is called, and a unit people use for it, by SI unit.
+#: Name of a dimension and a common unit for it, by SI unit.
 DIMENSION_WORDS = {
     "V": ("a voltage", "mV"),
     "mol/m^3": ("an amount concentration", "mM"),
@@ -120,12 +120,12 @@ _LOOKALIKES = str.maketrans(
 
 
 class QuantityError(ValueError):
-    """A text that is not the quantity asked for.
+    """A text that is not the expected quantity.
 
     Parameters
     ----------
     problem, expected, hint : str
-        What is wrong, what was wanted, and what was probably meant (may be empty).
+        What is wrong, what was expected, and a suggestion (may be empty).
     """
 
     def __init__(self, problem: str, expected: str, hint: str = "") -> None:
@@ -154,7 +154,7 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
     Raises
     ------
     QuantityError
-        If the text has no number, no unit, an unknown unit, another dimension or no finite value.
+        If the text has no number, no unit, an unknown unit, the wrong dimension or no finite value.
     """
     expected = describe(unit)
     number, given = _split(text, unit)
@@ -169,9 +169,9 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
 
 
 def read_any_quantity(text: str) -> tuple[float, str]:
-    """Read a number with any unit: the value in SI, and that SI unit.
+    """Read a number with any unit; return the value in SI and its SI unit.
 
-    A number without a unit is a plain one.
+    A number without a unit is dimensionless.
 
     Raises
     ------
@@ -192,12 +192,12 @@ def has_offset(text: str) -> bool:
 
 
 def si_unit(dimension: Dimension) -> str:
-    """Name of the SI unit of a dimension, the one people use where there is one."""
+    """Name of the SI unit of a dimension, the common one if there is one."""
     for unit in DIMENSION_WORDS:
         if unit_dimension(unit) == dimension:
             return unit
     metre, kilogram, second, ampere, kelvin, mole = dimension
-    # There is no kilogram among the units: mass comes in joules, J = kg m2 / s2.
+    # UNITS has no kilogram: mass enters through the joule, J = kg m2 / s2.
     powers = {"J": kilogram, "mol": mole, "m": metre - 2 * kilogram, "s": second + 2 * kilogram}
     powers |= {"A": ampere, "K": kelvin}
     above = [f"{name}^{power}" for name, power in powers.items() if power > 0]
@@ -211,7 +211,7 @@ def unit_size(text: str, unit: str) -> float:
 
 
 def describe(unit: str) -> str:
-    """Say what an SI unit asks for: ``"a voltage, with its unit (e.g. mV)"``."""
+    """Describe the quantity expected for an SI unit: ``"a voltage, with its unit (e.g. mV)"``."""
     if unit not in DIMENSION_WORDS:
         return f"a quantity in {unit}"
     words, example = DIMENSION_WORDS[unit]
@@ -219,9 +219,9 @@ def describe(unit: str) -> str:
 
 
 def alternatives(text: str, unit: str) -> Iterator[tuple[str, float]]:
-    """Yield quantities of the wanted dimension that differ from the text by one likely slip.
+    """Yield quantities of the expected dimension that differ from the text by one likely mistake.
 
-    A slip is the case of one letter (``MV`` for ``mV``, ``mm`` for ``mM``) or the wrong one of K, degC, C.
+    A mistake is the case of one letter (``MV`` for ``mV``, ``mm`` for ``mM``) or the wrong one of K, degC, C.
     """
     try:
         number, given = _split(text, unit)
@@ -244,7 +244,7 @@ def _converted(number: str, given: str, unit: str) -> float:
 
 
 def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]:
-    """Separate number and unit, both checked for form but not for meaning."""
+    """Split into number and unit, checking only the syntax."""
     expected = describe(unit)
     plain = text.translate(_LOOKALIKES).replace("\u00b0C", "degC").replace("**", "^")
     if _NON_FINITE.match(plain):
@@ -269,7 +269,7 @@ def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]
 
 @lru_cache(maxsize=1024)
 def _read_unit(given: str, unit: str) -> tuple[Fraction, Dimension, Fraction]:
-    """Size, dimension and offset of a unit text such as ``"C/dm2/s"``; `unit` only words the errors."""
+    """Size, dimension and offset of a unit text such as ``"C/dm2/s"``; `unit` is used only in error messages."""
     expected = describe(unit)
     if given == "1":
         return Fraction(1), (0, 0, 0, 0, 0, 0), Fraction(0)
@@ -288,7 +288,7 @@ def _read_unit(given: str, unit: str) -> tuple[Fraction, Dimension, Fraction]:
         factor, dimension = _read_symbol(match[2], given, expected)
         power = int((match[3] or "1")[:4])
         if power == 0 or abs(power) > _LARGEST_POWER:
-            raise QuantityError(f"the unit `{_clip(given)}` has a power that makes no sense", expected)
+            raise QuantityError(f"the unit `{_clip(given)}` has an invalid power", expected)
         power = -power if match[1] == "/" else power
         scale *= factor**power
         powers = [total + power * exponent for total, exponent in zip(powers, dimension, strict=True)]
@@ -300,7 +300,9 @@ def _read_symbol(symbol: str, given: str, expected: str) -> tuple[Fraction, Dime
     if symbol in UNITS:
         found = UNITS[symbol]
         if found.offset:
-            raise QuantityError(f"degC cannot be part of the unit `{_clip(given)}`", expected, "use K inside a product")
+            raise QuantityError(
+                f"degC cannot be part of the unit `{_clip(given)}`", expected, "use K in a compound unit"
+            )
         return found.factor, found.dimension
     base = UNITS.get(symbol[1:])
     if base is not None and symbol[0] in base.prefixes:
@@ -318,7 +320,7 @@ def unit_dimension(unit: str) -> Dimension:
 
 
 def _name(dimension: Dimension, given: str) -> str:
-    """The dimension in words."""
+    """Name of a dimension in words."""
     for unit, (words, _) in DIMENSION_WORDS.items():
         if unit_dimension(unit) == dimension:
             return words
@@ -340,6 +342,6 @@ def _finite(exact: Fraction, text: str, expected: str) -> float:
 
 
 def _clip(text: str) -> str:
-    """Keep a quoted text on one short line."""
+    """Shorten a quoted text to one line."""
     shown = text if text.isprintable() else ascii(text)[1:-1]
     return shown if len(shown) <= 40 else shown[:37] + "..."

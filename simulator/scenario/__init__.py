@@ -1,1 +1,1 @@
-"""What a user can say, and the checks of it; how YAML is read."""
+"""Scenarios: their keys, their checks and the YAML reader."""

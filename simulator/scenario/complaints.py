@@ -1,4 +1,4 @@
-"""Complaints: what is wrong with a scenario, in words that help, and how pydantic carries them.
+"""Complaints: the problems of a scenario in plain words, and their form as pydantic errors.
 
 :mod:`simulator.scenario.yaml.reader` adds file, line and column.
 """
@@ -17,16 +17,16 @@ __all__ = ["Complaint", "complaint_error", "refuse"]
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing wrong with a scenario.
+    """One problem of a scenario.
 
     Parameters
     ----------
     location : tuple of (str or int)
-        Where: the keys, and places in lists, that lead to it.
+        Keys and list indices that lead to the value.
     problem, expected, hint : str
-        What is wrong, what was expected, what may have been meant.
+        What is wrong, what was expected, and a suggestion.
     unknown_key : bool
-        Whether the key itself is what is wrong.
+        Whether the problem is an unknown key.
     """
 
     location: tuple[str | int, ...]
@@ -37,7 +37,7 @@ class Complaint:
 
     @classmethod
     def of(cls, location: tuple[str | int, ...], context: Mapping[str, Any]) -> Complaint:
-        """A complaint as pydantic carries it (see :func:`complaint_error`)."""
+        """Build a complaint from the context of a pydantic error (see :func:`complaint_error`)."""
         return cls(
             location, context["problem"], context["expected"], context["hint"], context.get("unknown_key", False)
         )
@@ -48,7 +48,7 @@ class Complaint:
 
 
 def complaint_error(problem: str, expected: str = "", hint: str = "", unknown_key: bool = False) -> PydanticCustomError:
-    """A complaint as a pydantic validator raises it; pydantic adds the location."""
+    """Return a complaint as an error for a pydantic validator to raise; pydantic adds the location."""
     context = {"problem": problem, "expected": expected, "hint": hint, "unknown_key": unknown_key}
     text = str(Complaint((), problem, expected, hint))
     return PydanticCustomError("complaint", "{text}", {**context, "text": text})

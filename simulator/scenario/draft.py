@@ -1,4 +1,4 @@
-"""Every key of a scenario, and what can be looked up in it once each value is valid by itself."""
+"""All keys of a scenario, and look-ups that need only values valid by themselves."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ FARADAY_RANGE = Quantity("C/mol", 9.6e4, 9.7e4)
 
 
 class Draft(Record):
-    """All that a scenario says, its derived numbers and its look-ups; whether its values fit together is not known.
+    """A scenario whose values are valid by themselves but have not been checked together.
 
-    The checks take a draft, :class:`~simulator.scenario.scenario.Scenario` is a draft that has passed them.
+    The checks take a draft; a :class:`~simulator.scenario.scenario.Scenario` is a draft that has passed them.
     """
 
-    model_config = ConfigDict(defer_build=True)  # a draft as such is never validated
+    model_config = ConfigDict(defer_build=True)  # a bare draft is never validated
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {"protocol": (2, "an event")}
 
@@ -93,13 +93,13 @@ class Draft(Record):
 
     @property
     def kelvin(self) -> float:
-        """Temperature [K], the one that RT/F implies where RT/F is given."""
+        """Temperature [K], derived from RT/F if that is given."""
         if self.temperature is not None:
             return self.temperature
         return self.thermal_voltage * self.faraday / GAS_CONSTANT
 
     def charge_of(self, species: str) -> int | None:
-        """Charge number of a declared or built-in species, None if it is neither."""
+        """Charge number of a declared or built-in species; None if it is neither."""
         own = self.species.get(species)
         return own.charge if own is not None else SPECIES_CHARGE.get(species)
 
@@ -109,7 +109,7 @@ class Draft(Record):
         return {name: charge for name in order if (charge := self.charge_of(name)) is not None}
 
     def quantities(self) -> dict[str, float]:
-        """Every number by dotted path, SI, defaults included."""
+        """Return every number by dotted path [SI], defaults included."""
         return {path: leaf.value for path, leaf in self._leaves.items() if not isinstance(leaf.value, bool | str)}
 
     def unit_of(self, path: str) -> str:
@@ -128,12 +128,12 @@ class Draft(Record):
         return self._leaves
 
     def leaves_without_changes(self) -> dict[str, Leaf]:
-        """The same, but for the new values in the protocol, whose units depend on the others."""
+        """Return the same without the protocol, whose new values take their units from the others."""
         found = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
         return {path: leaf for path, leaf in found.items() if not path.startswith("protocol.")}
 
     def resolved(self) -> dict[str, Any]:
-        """Everything that was said or assumed, as plain data in SI.
+        """Return the scenario, defaults included, as plain data in SI.
 
         ``Scenario.model_validate`` turns it back into an equal scenario, bit for bit.
         """

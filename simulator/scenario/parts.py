@@ -29,10 +29,10 @@ __all__ = [
     "WaterPermeability",
 ]
 
-#: Pulses of one event.
+#: Maximum number of pulses of one event.
 MOST_PULSES = 10_000
 
-#: 20 mol/L is above the solubility of any salt here; mistaking M for mM is not.
+#: The bound of 20 mol/L is above the solubility of any salt here; most values with M written for mM exceed it.
 Concentration = Annotated[float, Quantity("mol/m^3", 0.0, 20_000.0)]
 Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
@@ -60,7 +60,7 @@ class Cylinder(Record):
 
 
 class Geometry(Record):
-    """The initial shape of a compartment, one of the two."""
+    """The initial shape of a compartment: a sphere or a cylinder."""
 
     sphere: Sphere | None = Field(None, description="a sphere")
     cylinder: Cylinder | None = Field(None, description="a cylinder without ends")
@@ -71,7 +71,7 @@ class Impermeant(Record):
 
     concentration: Concentration = Field(description="concentration of the molecules")
     charge: Annotated[float | Literal["auto"], Quantity("1", -1000.0, 1000.0, words=("auto",))] = Field(
-        description="mean charge number; auto closes the charge balance at the start"
+        description="mean charge number; auto balances the charge at the start"
     )
 
 
@@ -83,7 +83,7 @@ class Compartment(Record):
     grounded: bool = Field(False, description="whether a free compartment's potential is 0, as that of tissue fluid")
     concentrations: Annotated[dict[Label, Concentration], Frozen] = Field(description="concentration by species")
     volume: Annotated[float, Quantity("m^3", maximum=1.0, positive=True)] | None = Field(
-        None, description="initial volume of a free compartment, unless geometry says it"
+        None, description="initial volume of a free compartment, unless geometry is given"
     )
     geometry: Geometry | None = Field(None, description="initial shape of a free compartment")
     impermeant: Impermeant | None = Field(None, description="molecules that cannot leave")
@@ -115,7 +115,7 @@ class Membrane(Record):
     inside: Label = Field(description="compartment inside")
     outside: Label = Field(description="compartment outside")
     area: Annotated[float, Quantity("m^2", maximum=1e4, positive=True)] | None = Field(
-        None, description="membrane area, unless the geometry of the compartment inside says it"
+        None, description="membrane area; default: from the geometry of the compartment inside"
     )
     area_change: Literal["fixed", "with_volume"] = Field(
         "fixed",
@@ -140,13 +140,13 @@ class Clamp(Record):
 
 
 class SetEvent(Record):
-    """Change parameters from a time on, or for a while, or for a while again and again."""
+    """Change parameters from a time on, for a limited time (a pulse), or in repeated pulses."""
 
     at: Instant = Field(description="time of the event")
-    lasting: Span | None = Field(None, description="time after which the values are what they were; for good without")
+    lasting: Span | None = Field(None, description="time after which the old values return; default: never")
     every: Span | None = Field(None, description="time from one pulse to the next")
     times: Annotated[int, Quantity("1", 1, MOST_PULSES, whole=True)] | None = Field(
-        None, description="how many pulses there are"
+        None, description="number of pulses"
     )
     set: Annotated[dict[str, Any], Frozen] = Field(
         description="new values by dotted path", json_schema_extra={"minProperties": 1}
@@ -155,9 +155,9 @@ class SetEvent(Record):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.every is None) != (self.times is None):
-            refuse("SetEvent", [Complaint((), "pulses need a distance and a number", "both every and times")])
+            refuse("SetEvent", [Complaint((), "repeated pulses need an interval and a number", "both every and times")])
         if self.every is not None and self.lasting is None:
-            refuse("SetEvent", [Complaint((), "pulses need a length", "lasting")])
+            refuse("SetEvent", [Complaint((), "repeated pulses need a duration", "`lasting`")])
         if self.every is not None and self.lasting is not None and self.lasting >= self.every:
             refuse("SetEvent", [Complaint(("lasting",), "a pulse lasts into the next one", "less than `every`")])
         return self

@@ -1,4 +1,4 @@
-"""Dotted paths: how any value of a scenario is named, e.g. ``membranes.plasma.capacitance``."""
+"""Dotted paths, which name the values of a scenario, e.g. ``membranes.plasma.capacitance``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Leaf", "leaves", "plain"]
 
 @dataclass(frozen=True)
 class Leaf:
-    """One value of a scenario: where it is, what it is, and its unit and bounds if it is a number."""
+    """One value of a scenario: its path, the value, and its unit and bounds if it is a number."""
 
     path: tuple[str, ...]
     value: Any
@@ -29,7 +29,7 @@ class Leaf:
 
 
 def leaves(record: Record) -> Iterator[Leaf]:
-    """Walk all values of a record in order; what is not given (None) has no path."""
+    """Yield all values of a record in order, except those not given (None)."""
     for name, field in type(record).model_fields.items():
         yield from _walk((name,), getattr(record, name), quantity_of(field))
 
@@ -54,7 +54,7 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
 
 
 def plain(value: Any) -> Any:
-    """A record as plain data (dict, list, text, number); what is not given is left out."""
+    """Return a record as plain data (dict, list, text, number) without values that are not given."""
     match value:
         case Measured():
             return float(value) if value.unit == "1" else value.text()

@@ -1,4 +1,4 @@
-"""A number of a scenario: its unit, its bounds, and what is said when it is out of them."""
+"""Numbers of a scenario: their units, their bounds, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["UNREADABLE", "Measured", "Quantity", "SiNumber", "quantity_of"]
 
 
 class SiNumber(float):
-    """A number known to be SI although the scenario around it is read from text."""
+    """A number in SI within a scenario that is read from text."""
 
 
 class Measured(float):
@@ -38,12 +38,12 @@ class Measured(float):
         return float(self), self.unit
 
     def text(self) -> str:
-        """The value with its unit, every digit."""
+        """Value with all digits and its unit."""
         return f"{float(self)!r} {self.unit}"
 
 
-#: Stands for a value that could not be read and was complained about already. Every comparison with NaN
-#: is false, so the other checks stay quiet about it. Other NaNs are refused.
+#: Placeholder for an unreadable value that has already been reported. Every comparison with NaN is false,
+#: so the other checks do not report it again. Other NaNs are refused.
 UNREADABLE = SiNumber("nan")
 
 
@@ -60,9 +60,9 @@ class Quantity:
     positive : bool
         Whether 0 is excluded as a lower bound.
     whole : bool
-        Whether only whole numbers will do (plain numbers only).
+        Whether only whole numbers are allowed (plain numbers only).
     words : tuple of str
-        Words that may stand instead of the number.
+        Words allowed instead of the number.
     """
 
     unit: str
@@ -111,13 +111,15 @@ class Quantity:
         Raises
         ------
         QuantityError
-            If it is not such a quantity or out of bounds.
+            If the value is not such a quantity or is out of bounds.
         """
         if value is UNREADABLE:
             return math.nan
         if self.words and isinstance(value, str):
             if value not in self.words:
-                raise QuantityError(f"`{shown(value)}` is not known here", self.expected, suggestion(value, self.words))
+                raise QuantityError(
+                    f"`{shown(value)}` is not an allowed word", self.expected, suggestion(value, self.words)
+                )
             return value
         number = self._number(value, text, faraday)
         if not math.isfinite(number):
@@ -132,7 +134,7 @@ class Quantity:
 
     @property
     def expected(self) -> str:
-        """What is wanted, in words, with the bounds."""
+        """The expected value in words, with its bounds."""
         words = DIMENSION_WORDS.get(self.unit, (f"a quantity in {self.unit}", ""))[0]
         words = "a whole number" if self.whole else words
         low, high = (format_quantity(bound, self.unit) for bound in (self.minimum, self.maximum))
@@ -158,7 +160,7 @@ class Quantity:
         if isinstance(value, str):
             return parse_quantity(value, self.unit, faraday)
         if text and not isinstance(value, SiNumber):
-            return parse_quantity(repr(value), self.unit)  # complains about the missing unit
+            return parse_quantity(repr(value), self.unit)  # raises an error about the missing unit
         return _as_float(value, describe(self.unit))
 
     def _quote(self, value: object, number: float) -> str:
@@ -182,7 +184,7 @@ def _as_float(value: int | float, expected: str) -> float:
 
 
 def quantity_in(annotation: object) -> Quantity | None:
-    """The quantity inside a type annotation, e.g. in ``dict[Label, Annotated[float, Quantity("V")]]``."""
+    """Return the quantity inside a type annotation, e.g. in ``dict[Label, Annotated[float, Quantity("V")]]``."""
     for metadata in getattr(annotation, "__metadata__", ()):
         if isinstance(metadata, Quantity):
             return metadata
@@ -190,6 +192,6 @@ def quantity_in(annotation: object) -> Quantity | None:
 
 
 def quantity_of(field: FieldInfo) -> Quantity | None:
-    """The quantity a field of a record holds, alone or in a mapping or list."""
+    """Return the quantity of a record's field, alone or in a mapping or list."""
     own = next((m for m in field.metadata if isinstance(m, Quantity)), None)
     return own or quantity_in(field.annotation)

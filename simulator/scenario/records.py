@@ -1,4 +1,4 @@
-"""Building blocks of a scenario: labels, unchangeable mappings, and records that explain their errors."""
+"""Building blocks of a scenario: labels, immutable mappings, and records that explain their errors."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["LONGEST_TITLE", "Frozen", "FrozenDict", "Label", "Record", "check_ti
 K = TypeVar("K")
 Item = TypeVar("Item")
 
-#: Unknown keys of one record that are reported; a suggestion takes time, and a file may hold 10^5 of them.
+#: Maximum number of unknown keys reported per record: suggestions take time, and a file may hold 10^5 such keys.
 MOST_UNKNOWN_KEYS = 20
 
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 class FrozenDict(dict[K, Item]):
-    """A dict that cannot be changed."""
+    """An immutable dict."""
 
     def _unchangeable(self, *_args: object, **_kwargs: object) -> Never:
-        raise TypeError("a scenario cannot be changed; make another one")
+        raise TypeError("a scenario is immutable; make a new one")
 
     __setitem__ = __delitem__ = __ior__ = _unchangeable
     clear = pop = popitem = setdefault = update = _unchangeable
@@ -50,8 +50,8 @@ class FrozenDict(dict[K, Item]):
 
 def _check_label(value: object) -> object:
     if isinstance(value, str) and not _LABEL.fullmatch(value):
-        problem = f"`{shown(value)}` is not a name"
-        expected = "a small letter, then small letters, digits or _, at most 41 in all"
+        problem = f"`{shown(value)}` is not a valid name"
+        expected = "a lower-case letter, then lower-case letters, digits or _, at most 41 characters in all"
         lower = value.lower()
         hint = f"did you mean `{lower}`?" if _LABEL.fullmatch(lower) else ""
         raise complaint_error(problem, expected, hint)
@@ -63,32 +63,32 @@ Label = Annotated[
     str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
 ]
 
-#: Characters of a title.
+#: Maximum number of characters of a title.
 LONGEST_TITLE = 100
 
 
 def check_title(title: str) -> str:
-    """Refuse titles that would not make a harmless file name or label."""
+    """Refuse titles that are unsafe as a file name or label."""
     expected = f"a title of 1 to {LONGEST_TITLE} characters without / and \\"
     if not title.strip() or len(title) > LONGEST_TITLE:
         raise complaint_error(f"the title has {len(title)} characters", expected)
     if any(unicodedata.category(character).startswith("C") for character in title):
-        raise complaint_error("the title has a control character in it", expected)
+        raise complaint_error("the title contains a control character", expected)
     if "/" in title or "\\" in title or title.startswith("."):
         raise complaint_error(f"`{shown(title)}` looks like a file path", expected)
     return title
 
 
-#: Turns validated dicts into unchangeable ones.
+#: Makes validated dicts immutable.
 Frozen = AfterValidator(FrozenDict)
 
 
 class Record(BaseModel):
-    """A frozen part of a scenario that knows its keys and explains its errors."""
+    """An immutable part of a scenario that reports its errors in a user's words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    #: Fields that are unions: depth at which pydantic puts the branch's name into the location, and what to write.
+    #: Union fields: depth at which pydantic puts the branch's name into the location, and the text of "expected".
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {}
 
     @model_validator(mode="wrap")
@@ -107,7 +107,7 @@ class Record(BaseModel):
         for error in unknown[:MOST_UNKNOWN_KEYS]:
             given = str(error["loc"][0])
             meant = closest(given, missing)
-            missing.discard(meant)  # one complaint for the two is enough
+            missing.discard(meant)  # the unknown key explains the missing one
             hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
             keys = "one of " + ", ".join(cls.model_fields)
             problem = f"unknown key `{shown(given)}`"
@@ -142,7 +142,7 @@ _KINDS = {
 
 
 def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: type[Record]) -> Complaint:
-    """One of pydantic's own errors in a user's words."""
+    """Translate one of pydantic's own errors into a user's words."""
     context: Mapping[str, Any] = error.get("ctx", {})
     match error["type"]:
         case "complaint":

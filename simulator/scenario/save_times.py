@@ -1,4 +1,4 @@
-"""When the states of a run are saved."""
+"""Times at which the states of a run are saved."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from simulator.scenario.parts import Run
 
-#: Saved states of a run that does not say how many it wants.
+#: Default number of saved states of a run.
 DEFAULT_SAVES = 201
 
 
 def save_times(run: Run) -> np.ndarray:
-    """Times [s] at which a run's states are saved, the start and the end always among them."""
+    """Times [s] at which a run's states are saved, start and end included unless only the end is saved."""
     if run.save == "final" and run.until == "end":
         return np.array([run.duration])
     if run.save_at is not None:
@@ -27,5 +27,5 @@ def save_times(run: Run) -> np.ndarray:
 
 
 def saved_points(run: Run) -> int:
-    """Number of states that are kept of a run."""
+    """Number of saved states of a run."""
     return 1 if run.save == "final" else len(save_times(run))

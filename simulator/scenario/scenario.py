@@ -1,4 +1,4 @@
-"""What a user can say: the validated, frozen description of one simulation, in SI.
+"""Scenario: the validated, immutable description of one simulation, in SI.
 
 :class:`Scenario` is the single source of the JSON Schema, of the defaults and of the dotted paths that
 name a value everywhere (``--set``, ``protocol``, ``sweep``).
@@ -28,12 +28,12 @@ class Scenario(Draft):
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
         if self.sweep is not None:
-            from simulator.scenario.checks.sweep import settled_sweep  # a single run has no use for it
+            from simulator.scenario.checks.sweep import settled_sweep  # not needed for a single run
 
             sweep, wrong = settled_sweep(self, text=bool(info.context and info.context.get("text")))
             found += wrong
             object.__setattr__(self, "sweep", sweep)
-            self.__dict__.pop("_leaves", None)  # they have the values as text
+            self.__dict__.pop("_leaves", None)  # the cached leaves hold the values as text
         if info.context is not None and "collected" in info.context:
             info.context["collected"] += found
         elif found:
@@ -42,12 +42,12 @@ class Scenario(Draft):
 
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:
-        """What is allowed but hardly meant."""
+        """Complaints about what is allowed but probably unintended."""
         return tuple(whole.warnings(self))
 
 
 def differences(a: Scenario, b: Scenario) -> list[tuple[str, str, str]]:
-    """Values in which two scenarios differ: ``(path, in a, in b)`` as text, ``-`` where there is none."""
+    """Return the values in which two scenarios differ: ``(path, in a, in b)`` as text, ``-`` if missing."""
     first, second = a.leaves(), b.leaves()
     found = []
     for path in [*first, *(path for path in second if path not in first)]:

@@ -11,16 +11,16 @@ __all__ = ["json_schema"]
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a scenario as people write it, for editors.
+    """Return the JSON Schema (draft 2020-12) of a scenario as written in a file, for editors.
 
-    A file that extends another one may leave out anything, so only its first keys are checked.
+    A file that extends another one may leave out anything, so only its top-level keys are checked.
     """
     schema = _as_written(Scenario.model_json_schema())
     definitions = schema.pop("$defs")
     extends = {"type": "string", "description": "scenario file this one builds on"}
     schema["properties"]["twins"] = {
         "type": "object",
-        "description": "the same scenario with a few values changed, by name: dotted paths and new values",
+        "description": "variants of this scenario by name, each with dotted paths and new values",
         "additionalProperties": {"type": "object", "minProperties": 1},
     }
     first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}
@@ -36,7 +36,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _as_written(part: Any) -> Any:
-    """Show defaults with their units, and no null, which a file cannot hold."""
+    """Show defaults with their units and remove null, which a file cannot hold."""
     if isinstance(part, list):
         return [_as_written(item) for item in part]
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""What a user can say about a sweep: which values vary, how, and how many runs that makes.
+"""Description of a sweep: which values vary, how, and the number of runs.
 
 :mod:`simulator.runs.design` turns it into the values of each run.
 """
@@ -16,13 +16,13 @@ from simulator.scenario.records import Frozen, Record
 
 __all__ = ["RANDOM_MODES", "Axis", "Sweep"]
 
-#: Modes that draw `n` runs; the others enumerate what is written.
+#: Modes that draw `n` runs; the others enumerate the given values.
 RANDOM_MODES = ("random", "lhs", "sobol")
 
-#: Runs that a sweep may have unless it says more.
+#: Default limit on the number of runs of a sweep.
 DEFAULT_LIMIT = 10_000_000
 
-#: What an axis can be, with the number of values each form takes (None: any).
+#: Forms of an axis, with the number of values each takes (None: any).
 FORMS = {"values": None, "linspace": 2, "logspace": 2, "range": 3, "uniform": 2, "loguniform": 2, "normal": 2}
 DISTRIBUTIONS = ("uniform", "loguniform", "normal")
 
@@ -31,7 +31,7 @@ Numbers = tuple[Any, ...]
 
 
 def _whole(number: float | None) -> int:
-    """A count, 0 where there is none or it could not be read."""
+    """Return a count as an integer; 0 if it is missing or unreadable."""
     return int(number) if number is not None and math.isfinite(number) else 0
 
 
@@ -43,9 +43,9 @@ class Axis(Record):
     logspace: Numbers | None = Field(None, description="first and last of n values in equal ratios", strict=False)
     range: Numbers | None = Field(None, description="first value, last value, step", strict=False)
     uniform: Numbers | None = Field(None, description="lowest and highest of values drawn evenly", strict=False)
-    loguniform: Numbers | None = Field(None, description="lowest and highest, the logarithm drawn evenly", strict=False)
+    loguniform: Numbers | None = Field(None, description="lowest and highest, logarithm drawn evenly", strict=False)
     normal: Numbers | None = Field(
-        None, description="mean and standard deviation, cut off where the key has its bounds", strict=False
+        None, description="mean and standard deviation, truncated at the bounds of the key", strict=False
     )
     n: Count | None = Field(None, description="number of values of linspace or logspace")
 
@@ -62,14 +62,14 @@ class Axis(Record):
 
     @property
     def numbers(self) -> Numbers:
-        """What is given to that form."""
+        """Values given for that form."""
         return tuple(getattr(self, self.form)) if self.form else ()
 
     def count(self) -> int:
         """Number of values of an axis that is not drawn from a distribution."""
         if self.form == "range":
             first, last, step = self.numbers
-            if not math.isfinite((last - first) / step):  # not readable, and complained about
+            if not math.isfinite((last - first) / step):  # unreadable, already reported
                 return 0
             return math.floor((last - first) / step * (1.0 + 1.0e-12) + 1.0e-12) + 1
         return len(self.numbers) if self.form == "values" else _whole(self.n)
@@ -79,7 +79,7 @@ class Sweep(Record):
     """Many runs of one scenario, each with its own values."""
 
     mode: Literal["grid", "zip", "list", "random", "lhs", "sobol", "product"] = Field(
-        description="every combination, side by side, as listed, drawn, or every combination of parts"
+        description="how values combine: all combinations, side by side, as listed, drawn, or all combinations of parts"
     )
     over: Annotated[dict[str, Axis], Frozen] = Field(
         default_factory=dict, description="axis by dotted path", validate_default=True
@@ -89,10 +89,10 @@ class Sweep(Record):
         0, description="seed of random, lhs and sobol"
     )
     runs: tuple[Annotated[dict[str, Any], Frozen], ...] = Field(
-        (), description="values by dotted path of each run, for list", strict=False
+        (), description="values of each run by dotted path, for list", strict=False
     )
-    parts: tuple[Sweep, ...] = Field((), description="sweeps whose combinations a product makes", strict=False)
-    limit: Count = Field(DEFAULT_LIMIT, description="largest number of runs; guards against slips")
+    parts: tuple[Sweep, ...] = Field((), description="sweeps that a product combines", strict=False)
+    limit: Count = Field(DEFAULT_LIMIT, description="largest number of runs; guards against mistakes")
 
     def swept(self) -> tuple[str, ...]:
         """Dotted paths that vary, in order of appearance."""
@@ -100,7 +100,7 @@ class Sweep(Record):
         return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.swept())]))
 
     def counts(self) -> Mapping[str, int]:
-        """Number of values of each axis (or of each whole part that draws or lists its runs)."""
+        """Number of values of each axis; a part that draws or lists its runs counts as a whole."""
         if self.mode == "product":
             found: dict[str, int] = {}
             for i, part in enumerate(self.parts):

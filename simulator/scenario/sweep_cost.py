@@ -1,4 +1,4 @@
-"""What a sweep will take: bytes on the disk and seconds of computing, before any run of it."""
+"""Estimate the disk space and computing time of a sweep before it runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from simulator.scenario.save_times import saved_points
 
 __all__ = ["estimated_bytes", "estimated_seconds"]
 
-#: Rough cost of a run [s]: per state, and per byte that is stored.
+#: Rough cost of a run [s]: per state, and per byte stored.
 SECONDS_PER_STATE, SECONDS_PER_BYTE = 1.0e-6, 4.0e-9
 
 
 def estimated_bytes(draft: Draft) -> int:
-    """Bytes that one run of a sweep takes on disk, nearly."""
+    """Approximate size on disk [bytes] of one run of a sweep."""
     compartments, species = len(draft.compartments), len(draft.charges())
     per_time = 2 * compartments * species + 3 * compartments + len(draft.membranes)
     keys = len(draft.sweep.swept()) if draft.sweep is not None else 0

@@ -110,9 +110,9 @@ def test_unequal_axes_of_a_zip_are_told_with_both_lengths_and_both_lines(written
     text = complaint(written(f"  mode: zip\n  over:\n    {BATH_K}: [3 mM, 4 mM]\n    {K_LEAK}: [1.0e-9 m/s]\n"))
     first, second = text.splitlines()
     assert ":6:" in first
-    assert "2 values here, but 1 of" in first
+    assert "2 values here, but 1 for" in first
     assert ":7:" in second
-    assert "1 values here, but 2 of" in second
+    assert "1 values here, but 2 for" in second
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_unequal_axes_of_a_zip_are_told_with_both_lengths_and_both_lines(written
         (f"  mode: grid\n  over: {{{BATH_K}: [-3 mM]}}\n", ("out of range",)),
         (f"  mode: grid\n  over: {{{BATH_K}: {{linspace: [3 mM, 4 mM]}}}}\n", ("`n` is missing",)),
         (f"  mode: grid\n  over: {{{BATH_K}: {{linspace: [3 mM, 4 mM], n: 1.5}}}}\n", ("not whole",)),
-        (f"  mode: grid\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("draws nothing",)),
+        (f"  mode: grid\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("does not draw from distributions",)),
         (f"  mode: lhs\n  n: 1.5\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("sweep.n", "not whole")),
         (f"  mode: lhs\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("`n` is missing",)),
         (f"  mode: lhs\n  n: 4\n  over: {{{BATH_K}: {{uniform: [4 mM, 3 mM]}}}}\n", ("not below",)),

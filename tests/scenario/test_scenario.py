@@ -90,7 +90,10 @@ def test_body_temperature_is_the_default_and_only_one_of_two_may_be_given():
     rounded = Scenario.model_validate(changed(rt_over_f=0.02569))
     assert (rounded.temperature, rounded.thermal_voltage) == (None, 0.02569)
     assert rounded.kelvin == pytest.approx(0.02569 * FARADAY / GAS_CONSTANT)
-    assert "temperature too" in complaints(changed(rt_over_f=0.02569, temperature=310.0))["rt_over_f"]
+    assert (
+        "temperature and rt_over_f are both given"
+        in complaints(changed(rt_over_f=0.02569, temperature=310.0))["rt_over_f"]
+    )
 
 
 def test_a_scenario_cannot_be_changed():
@@ -159,7 +162,7 @@ def test_every_law_of_the_library_can_be_used(law):
 @pytest.mark.parametrize(
     ("changes", "key", "words"),
     [
-        ({"compartments__cell__volume": 1e-15}, "compartments.cell.geometry", "a volume and a geometry"),
+        ({"compartments__cell__volume": 1e-15}, "compartments.cell.geometry", "volume and geometry are both given"),
         ({"compartments__cell__geometry": None}, "compartments.cell", "volume is missing"),
         ({"compartments__cell__geometry": {}}, "compartments.cell.geometry", "either sphere or cylinder"),
         ({"compartments__bath__volume": 1e-15}, "compartments.bath.volume", "fixed compartment has no volume"),
@@ -226,12 +229,12 @@ def test_water_needs_a_side_that_can_swell():
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("compartments.cell.concentrations.k", "where the free compartment `cell` starts"),
-        ("compartments.cell.geometry.sphere.radius", "where the free compartment `cell` starts"),
-        ("compartments.cell.impermeant.concentration", "where the free compartment `cell` starts"),
+        ("compartments.cell.concentrations.k", "initial value of the free compartment `cell`"),
+        ("compartments.cell.geometry.sphere.radius", "initial value of the free compartment `cell`"),
+        ("compartments.cell.impermeant.concentration", "initial value of the free compartment `cell`"),
         ("membranes.plasma.potential", "clamp"),
-        ("run.duration", "setting of the run"),
-        ("run.rtol", "setting of the run"),
+        ("run.duration", "setting of the run as a whole"),
+        ("run.rtol", "setting of the run as a whole"),
         ("species.anion.charge", "charge number"),
         ("atp_free_energy", "whole run"),
         ("name", "there is no number"),
@@ -287,7 +290,7 @@ def test_an_event_is_one_of_three_and_lies_within_the_run():
 
 def test_one_membrane_is_clamped_with_one_carrier():
     clamps = [{"at": t, "clamp": {"plasma": {"potential": 0.0, "carrier": c}}} for t, c in ((1.0, "k"), (2.0, "na"))]
-    assert "one carrier" in complaints(changed(protocol=clamps))["protocol.1.clamp.plasma.carrier"]
+    assert "the same carrier" in complaints(changed(protocol=clamps))["protocol.1.clamp.plasma.carrier"]
 
 
 def test_what_is_hardly_meant_is_a_warning():

@@ -135,7 +135,7 @@ def test_contradicting_paths_of_water_and_borrowed_areas_are_refused():
         "plasma": membrane("cell", "bath", "k", water={"permeability": 1e-5}),
         "inner": membrane("store", "cell", "k", water="instant"),
     }
-    with pytest.raises(ValueError, match="one pace"):
+    with pytest.raises(ValueError, match="another membrane of the same compartment"):
         scenario({"bath": bath, "cell": cell(100.0), "store": cell(90.0)}, membranes)
     both = {name: membrane("cell", bath_name, "k", water="instant") for name, bath_name in (("m", "one"), ("n", "two"))}
     with pytest.raises(ValueError, match="several baths"):

@@ -1,4 +1,4 @@
-"""Diffusion of any species between a small space and a bath beyond, as between a cleft and the blood."""
+"""Diffusion of any species between a small space and a bath, e.g. between a cleft and the blood."""
 
 from simulator.mechanisms.law import CHOSEN, Law, Parameter
 from simulator.physics.special import exp

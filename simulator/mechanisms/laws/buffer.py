@@ -4,12 +4,12 @@ from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def forward(on_rate, c_i, buffer_i, volume_i, area):
-    """Binding ``k_on c b`` in the whole inside, counted per membrane area like all turnovers."""
+    """Binding ``k_on c b`` in the inside compartment, expressed per membrane area like all turnovers."""
     return on_rate * c_i * buffer_i * volume_i / area
 
 
 def equilibrium(dissociation):
-    """Complex over the product of ion and buffer at rest: ``1/K_d``."""
+    """Complex over the product of ion and buffer at equilibrium: ``1/K_d``."""
     return 1 / dissociation
 
 

@@ -4,7 +4,7 @@ from simulator.mechanisms.law import CHOSEN, Law, Parameter
 
 
 def forward(permeability, c_o):
-    """Influx: ``P c_o``, whatever the voltage."""
+    """Influx: ``P c_o``, independent of voltage."""
     return permeability * c_o
 
 

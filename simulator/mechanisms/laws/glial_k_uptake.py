@@ -1,6 +1,6 @@
-"""Uptake of K into glia from the cleft around a nerve cell, Cl with it.
+"""Uptake of K, together with Cl, into glia from the cleft around a nerve cell.
 
-Put it on a membrane whose inside is the glia and whose outside is the cleft.
+Use it on a membrane whose inside is the glia and whose outside is the cleft.
 """
 
 from simulator.mechanisms.law import Law, Parameter
@@ -17,12 +17,12 @@ LAW = Law(
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest uptake per membrane area", minimum=0.0),
         Parameter("k_mid", "mol/m^3", "K outside at half of the largest rate", minimum=0.0, default=18.0),
-        Parameter("k_slope", "mol/m^3", "change of K outside that matters", positive=True, default=2.5),
+        Parameter("k_slope", "mol/m^3", "width of the sigmoid in K outside", positive=True, default=2.5),
     ),
     moves={"k": 1, "cl": 1},
     rate=net,
     reversible=False,
     electroneutral=True,
     source="Cressman et al. 2009, J Comput Neurosci 26:159, glial term, doi:10.1007/s10827-008-0132-4; there K "
-    "vanishes alone and charge is not counted, here Cl goes with it",
+    "disappears alone and charge is not counted, here Cl accompanies it",
 )

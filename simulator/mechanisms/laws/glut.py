@@ -6,7 +6,7 @@ from simulator.mechanisms.law import CHOSEN, Law, Parameter
 def forward(max_rate, k_half, c_i, c_o):
     """Influx: ``J K c_o/((K + c_o)(K + c_i))``; net influx is then ``J (c_o/(K + c_o) - c_i/(K + c_i))``.
 
-    Influx and efflux count whole turns of the carrier; a tracer that rides both ways would show more.
+    Influx and efflux count complete carrier cycles; a tracer carried both ways would show larger fluxes.
     """
     return max_rate * k_half * c_o / ((k_half + c_o) * (k_half + c_i))
 
@@ -15,7 +15,7 @@ LAW = Law(
     title="GLUT, carrier of a neutral solute",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest net flux, into a compartment without the solute", minimum=0.0),
-        Parameter("k_half", "mol/m^3", "concentration that half fills the carrier", positive=True),
+        Parameter("k_half", "mol/m^3", "concentration at which half of the carrier is occupied", positive=True),
     ),
     moves={CHOSEN: 1},
     rate=forward,

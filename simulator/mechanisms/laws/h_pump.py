@@ -5,9 +5,9 @@ from simulator.physics.special import exp
 
 
 def forward(max_rate, k_h, h_i, v, rt_over_f):
-    """Turnover with H out: ``J a/(1 + a)``, ``a = H_i/K e^(u/2)``; the proton crosses a barrier halfway.
+    """Turnover with H out: ``J a/(1 + a)``, ``a = H_i/K e^(u/2)``; the proton crosses a symmetric barrier.
 
-    It slows as the inside becomes more negative, and stops where a proton takes up all that ATP gives.
+    It slows as the inside becomes more negative, and stops where moving a proton takes all the energy of ATP.
     """
     loaded = h_i / k_h * exp(v / (2 * rt_over_f))
     return max_rate * loaded / (1 + loaded)

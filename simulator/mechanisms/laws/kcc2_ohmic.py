@@ -11,7 +11,7 @@ def forward(conductance, k_i, k_o, cl_i, cl_o, rt_over_f, faraday):
 
 LAW = Law(
     title="KCC2, ohmic",
-    parameters=(Parameter("conductance", "S/m^2", "flux per difference of E_K and E_Cl, times F", minimum=0.0),),
+    parameters=(Parameter("conductance", "S/m^2", "flux times F, per difference of E_K and E_Cl", minimum=0.0),),
     moves={"k": 1, "cl": 1},
     rate=forward,
     reversible=True,

@@ -1,4 +1,4 @@
-"""Na/K pump running at a constant rate, whatever the concentrations."""
+"""Na/K pump running at a constant rate, independent of concentrations."""
 
 from simulator.mechanisms.law import Law, Parameter
 
@@ -11,7 +11,7 @@ def net(rate):
 LAW = Law(
     title="Na/K pump, constant rate",
     parameters=(
-        Parameter("rate", "mol/m^2/s", "turnover, or its pump current in A/m^2 (one charge each)", minimum=0.0),
+        Parameter("rate", "mol/m^2/s", "turnover, or its pump current in A/m^2 (one charge per turnover)", minimum=0.0),
     ),
     moves={"na": -3, "k": 2},
     atp=1,

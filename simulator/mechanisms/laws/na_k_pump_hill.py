@@ -12,8 +12,8 @@ LAW = Law(
     title="Na/K pump, three Na and two K sites",
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),
-        Parameter("k_na", "mol/m^3", "Na inside that half fills a site", positive=True),
-        Parameter("k_k", "mol/m^3", "K outside that half fills a site", positive=True),
+        Parameter("k_na", "mol/m^3", "Na inside at half occupancy of a site", positive=True),
+        Parameter("k_k", "mol/m^3", "K outside at half occupancy of a site", positive=True),
     ),
     moves={"na": -3, "k": 2},
     atp=1,

@@ -10,7 +10,7 @@ def net(rate, na_i):
 
 LAW = Law(
     title="Na/K pump, linear in Na inside",
-    parameters=(Parameter("rate", "m/s", "turnover per Na inside", minimum=0.0),),
+    parameters=(Parameter("rate", "m/s", "turnover per concentration of Na inside", minimum=0.0),),
     moves={"na": -3, "k": 2},
     atp=1,
     rate=net,

@@ -1,4 +1,4 @@
-"""Na/K pump that stalls, and runs backwards, where its free energy says so."""
+"""Na/K pump that stalls or reverses according to its free energy."""
 
 from simulator.mechanisms.law import Law, Parameter
 
@@ -7,7 +7,7 @@ def forward(max_rate, k_na_i, k_k_i, k_na_o, k_k_o, na_i, k_i, na_o, k_o):
     """Turnover with Na out and K in: ``J (Na_i/K)^3/P_i (K_o/K)^2/P_o``.
 
     On each side three Na and two K compete for the pump: ``P = (1 + Na/K_Na)^3 + (1 + K/K_K)^2 - 1``.
-    The backward rate brings in ATP: the pump stops where the ions take up all that ATP gives.
+    ATP enters through the backward rate: the pump stops where moving the ions takes all the energy of ATP.
     """
     inside = (1 + na_i / k_na_i) ** 3 + (1 + k_i / k_k_i) ** 2 - 1
     outside = (1 + na_o / k_na_o) ** 3 + (1 + k_o / k_k_o) ** 2 - 1

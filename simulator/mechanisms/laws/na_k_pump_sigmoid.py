@@ -14,9 +14,9 @@ LAW = Law(
     parameters=(
         Parameter("max_rate", "mol/m^2/s", "largest turnover, or its pump current in A/m^2", minimum=0.0),
         Parameter("na_mid", "mol/m^3", "Na inside at half of the largest rate", minimum=0.0, default=25.0),
-        Parameter("na_slope", "mol/m^3", "change of Na inside that matters", positive=True, default=3.0),
+        Parameter("na_slope", "mol/m^3", "width of the sigmoid in Na inside", positive=True, default=3.0),
         Parameter("k_mid", "mol/m^3", "K outside at half of the largest rate", minimum=0.0, default=5.5),
-        Parameter("k_slope", "mol/m^3", "change of K outside that matters", positive=True, default=1.0),
+        Parameter("k_slope", "mol/m^3", "width of the sigmoid in K outside", positive=True, default=1.0),
     ),
     moves={"na": -3, "k": 2},
     atp=1,

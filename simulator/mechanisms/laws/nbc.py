@@ -5,7 +5,7 @@ from simulator.physics.special import exp
 
 
 def forward(rate, na_o, hco3_o, v, rt_over_f):
-    """Influx: ``k Na_o HCO3_o^2 e^(u/2)``; the negative charge crosses a barrier halfway."""
+    """Influx: ``k Na_o HCO3_o^2 e^(u/2)``; the negative charge crosses a symmetric barrier."""
     return rate * na_o * hco3_o**2 * exp(v / (2 * rt_over_f))
 
 

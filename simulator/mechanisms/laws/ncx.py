@@ -5,7 +5,7 @@ from simulator.physics.special import exp
 
 
 def forward(rate, na_o, ca_i, v, rt_over_f):
-    """Turnover with Na in and Ca out: ``k Na_o^3 Ca_i e^(-u/2)``, the barrier halfway across."""
+    """Turnover with Na in and Ca out: ``k Na_o^3 Ca_i e^(-u/2)``, with a symmetric barrier."""
     return rate * na_o**3 * ca_i * exp(-v / (2 * rt_over_f))
 
 

@@ -1,8 +1,8 @@
 """Ca pump of the plasma membrane (PMCA), two Ca sites, one Ca for each ATP.
 
-It moves Ca alone here, two charges outward per turnover. The real pump takes protons back, up to two
-for each Ca (Thomas 2009); but free protons are a thousand times fewer than the Ca that passes, so that without
-the buffers that supply them they would be a fiction.
+This law moves Ca alone, two charges outward per turnover. The real pump takes back up to two protons for each
+Ca (Thomas 2009), but free protons are a thousand times fewer than the Ca moved: counting them would be
+meaningless without the buffers that supply them.
 """
 
 from simulator.mechanisms.law import Law, Parameter

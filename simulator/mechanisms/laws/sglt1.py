@@ -5,7 +5,7 @@ from simulator.physics.special import exp
 
 
 def forward(rate, na_o, glucose_o, v, rt_over_f):
-    """Influx of glucose: ``k Na_o^2 Glc_o e^(-u)``; two charges cross a barrier halfway."""
+    """Influx of glucose: ``k Na_o^2 Glc_o e^(-u)``; two charges cross a symmetric barrier."""
     return rate * na_o**2 * glucose_o * exp(-v / rt_over_f)
 
 

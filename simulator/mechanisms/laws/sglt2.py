@@ -5,7 +5,7 @@ from simulator.physics.special import exp
 
 
 def forward(rate, na_o, glucose_o, v, rt_over_f):
-    """Influx of glucose: ``k Na_o Glc_o e^(-u/2)``; one charge crosses a barrier halfway."""
+    """Influx of glucose: ``k Na_o Glc_o e^(-u/2)``; one charge crosses a symmetric barrier."""
     return rate * na_o * glucose_o * exp(-v / (2 * rt_over_f))
 
 

@@ -1,7 +1,6 @@
-"""Current that an electrode injects, carried by one ion.
+"""Current injected by an electrode and carried by one ion.
 
-A protocol switches it on and off; the ion that carries it is booked on both sides, so that charge and
-amounts agree.
+A protocol switches it on and off. The carrier is counted on both sides, so charge and amounts stay consistent.
 """
 
 from simulator.mechanisms.law import CHOSEN, Law, Parameter

@@ -1,7 +1,7 @@
 """Amplifier that holds the membrane potential by moving one ion across the membrane.
 
-Protocol events ``clamp`` and ``release`` switch it on and off. A finite conductance keeps the clamp
-an ordinary mechanism: the ion that carries its current is booked, so charge and amounts agree.
+Protocol events ``clamp`` and ``release`` switch it on and off. A finite conductance makes the clamp an
+ordinary mechanism: its carrier is counted on both sides, so charge and amounts stay consistent.
 """
 
 from simulator.mechanisms.law import CHOSEN, Law, Parameter

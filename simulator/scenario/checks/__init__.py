@@ -1,1 +1,1 @@
-"""Whether the values of a scenario, each valid by itself, fit together."""
+"""Checks that the values of a scenario, each valid by itself, are consistent."""

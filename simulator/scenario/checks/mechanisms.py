@@ -1,4 +1,4 @@
-"""Whether the mechanisms of a membrane fit the scenario around them: species, gates, units of expressions."""
+"""Check the mechanisms of a membrane against the scenario: species, gates, units of expressions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Location = tuple[str | int, ...]
 
 
 def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
-    """Everything that does not fit together in one membrane's mechanisms."""
+    """Yield every inconsistency in one membrane's mechanisms."""
     taken: dict[str, str] = {}
     for label, entry in membrane.mechanisms.items():
         where = (*at, "mechanisms", label)
         for mechanism in entry.mechanisms(label):
             other = taken.setdefault(mechanism.label, label)
             if other != label:
-                problem = f"the channel `{other}` makes a mechanism called `{mechanism.label}` for one of its ions"
+                problem = f"`{other}` already makes a mechanism `{mechanism.label}` (a channel has one per ion)"
                 yield Complaint(where, problem, "another label")
             yield from _species(draft, where, membrane, entry, mechanism)
         if entry.law == "custom":
@@ -43,7 +43,7 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
 
 
 def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
-    """What is allowed but hardly meant."""
+    """Yield complaints about what is allowed but probably unintended."""
     for label, entry in membrane.mechanisms.items():
         for mechanism in entry.mechanisms(label):
             charges = {s: draft.charge_of(s) or 0 for s in mechanism.species}
@@ -53,9 +53,11 @@ def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complai
             moved = inside if mechanism.law.charge is None else mechanism.law.charge
             if (moved != inside or outside != -inside) and not mechanism.law.open:
                 problem = (
-                    f"a turnover moves {moved:+d} charges, and its molecules carry {inside:+d} in, {outside:+d} out"
+                    f"a turnover moves {moved:+d} charges, but its molecules carry {inside:+d} in and {outside:+d} out"
                 )
-                hint = "write `open: true` if the published model is like that; the run will end conservation_violated"
+                hint = (
+                    "write `open: true` if the published model does this, or the run will end as conservation_violated"
+                )
                 yield Complaint((*at, "mechanisms", label), problem, "", hint)
 
 
@@ -70,21 +72,21 @@ def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, mechani
             yield Complaint(where, f"unknown species `{species}`", "one of " + ", ".join(known), hint)
             continue
         if species == chosen and law.chooses == "ion" and charge == 0:
-            problem = f"`{species}` has charge 0, and {entry.law} moves ions"
-            yield Complaint(where, problem, "a charged species", "use law diffusion_neutral with species: instead")
+            problem = f"`{species}` has charge 0, but {entry.law} moves ions"
+            yield Complaint(where, problem, "a charged species", "use `law: diffusion_neutral` with `species:` instead")
             continue
         if species == chosen and _ignores_voltage(law) and charge != 0:
-            problem = f"`{species}` is charged, and {entry.law} ignores the voltage"
-            yield Complaint(where, problem, "a neutral species", "use law leak_ghk with ion: instead")
+            problem = f"`{species}` is charged, but {entry.law} ignores the voltage"
+            yield Complaint(where, problem, "a neutral species", "use `law: leak_ghk` with `ion:` instead")
             continue
         for side, moved in ((membrane.inside, mechanism.moves), (membrane.outside, mechanism.moves_outside)):
             compartment = draft.compartments.get(side)
             if compartment is None or species not in moved:
                 continue
             if law.takes_logarithm and compartment.concentrations.get(species) == 0.0:
-                problem = f"{entry.law} takes the logarithm of concentrations, and `{side}` has no `{species}`"
-                hint = "give a trace, e.g. 1 nM, or use a law that allows none, e.g. leak_ghk"
-                yield Complaint(where, problem, f"some `{species}` on both sides", hint)
+                problem = f"{entry.law} takes the logarithm of concentrations, but `{species}` is zero in `{side}`"
+                hint = "give a small concentration, e.g. 1 nM, or use a law that allows zero, e.g. leak_ghk"
+                yield Complaint(where, problem, f"`{species}` above 0 on both sides", hint)
             if species not in compartment.concentrations:
                 problem = f"{entry.law} moves `{species}`, which `{side}` does not list"
                 hint = f"add `{species}: 0 mM` to compartments.{side}.concentrations"
@@ -92,12 +94,12 @@ def _species(draft: Draft, at: Location, membrane: Membrane, entry: Any, mechani
 
 
 def _ignores_voltage(law: Law) -> bool:
-    """Whether a law for any one species crosses a membrane without heeding its potential."""
+    """Whether a law moves its chosen species across the membrane independently of the voltage."""
     return law.chooses == "species" and law.moves.get(CHOSEN) == 1 and "v" not in law.arguments
 
 
 def _place(at: Location, entry: Any, mechanism: Mechanism, species: str) -> Location:
-    """The key that names a species."""
+    """Return the location of the key that names a species."""
     if entry.law == "channel":
         return (*at, "ions", species)
     if entry.law == "custom":
@@ -108,7 +110,7 @@ def _place(at: Location, entry: Any, mechanism: Mechanism, species: str) -> Loca
 
 
 def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:
-    """What expressions and forms on a membrane may name, with SI units: sides, surroundings, gates."""
+    """Return the names that expressions and forms on a membrane may use, with their SI units."""
     found = dict(NAMES)
     for suffix, side in (("i", membrane.inside), ("o", membrane.outside)):
         compartment = draft.compartments.get(side)
@@ -121,7 +123,7 @@ def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:
 
 
 def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEntry) -> Iterator[Complaint]:
-    """What is wrong with the expressions of a law of one's own."""
+    """Yield complaints about the expressions of a custom law."""
     own = {name: getattr(value, "unit", "1") for name, value in entry.parameters.items()}
     offsets = {n: format_quantity(v, "K") for n, v in entry.parameters.items() if getattr(v, "offset", False)}
     gates = dict.fromkeys(entry.gates, "1")
@@ -129,7 +131,7 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
     for name in [*(n for n in own if n in names or n in gates), *(n for n in gates if n in names)]:
         yield Complaint(
             (*at, "parameters" if name in own else "gates", name),
-            f"`{name}` means something else already",
+            f"`{name}` already has another meaning",
             "another name",
         )
     written: list[tuple[Location, str, str]] = [((*at, "rate"), entry.rate, "mol/m^2/s")]
@@ -149,7 +151,7 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
 
 
 def _variables(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
-    """What is wrong with the variables that a channel's gates depend on."""
+    """Yield complaints about the variables that a channel's gates depend on."""
     names = _names(draft, membrane)
     for name, gate in getattr(entry, "gates", {}).items():
         for role in gate.branches:
@@ -168,7 +170,7 @@ def _variables(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> It
 
 
 def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
-    """Gates that follow each other at once in a circle have no value."""
+    """Yield complaints about instantaneous gates that depend on each other in a cycle: they have no value."""
     waiting: dict[str, set[str]] = {}
     for label, entry in membrane.mechanisms.items():
         own = set(getattr(entry, "gates", ()))
@@ -181,14 +183,14 @@ def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
             for name in waiting:
                 label, circular = name.split(".")
                 where = (*at, "mechanisms", label, "gates", circular)
-                yield Complaint(where, "this gate follows itself at once, in a circle")
+                yield Complaint(where, "this gate depends on itself through a cycle of instantaneous gates")
             return
         for name in ready:
             del waiting[name]
 
 
 def _follows_at_once(entry: Any, name: str) -> set[str]:
-    """What a gate that is there at once depends on; nothing for one that takes time, or cannot be read."""
+    """Return the names an instantaneous gate depends on; none for a gate that takes time or cannot be read."""
     gate = entry.gates[name]
     if entry.law != "custom":
         rates = (gate.opening, gate.closing, gate.steady) if gate.no_state else ()

@@ -1,4 +1,4 @@
-"""Sweeps against their scenario: keys that exist, values in their units and bounds, sizes that are meant."""
+"""Check a sweep against its scenario: keys exist, values have valid units and bounds, the size is intended."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
 
 __all__ = ["settled_sweep", "why_not_swept"]
 
-#: Axes and values that may be complained about singly.
+#: Maximum number of complaints about one sweep.
 MOST_COMPLAINTS = 20
 
 Location = tuple[str | int, ...]
 
 
 def settled_sweep(draft: Draft, *, text: bool) -> tuple[Sweep | None, list[Complaint]]:
-    """The sweep with its values in SI, and what is wrong with it."""
+    """Return the sweep with its values in SI, and the complaints about it."""
     if draft.sweep is None:
         return None, []
     reader = _Reader(draft.leaves_without_changes() | _changes(draft), text, draft.faraday)
@@ -37,10 +37,10 @@ def settled_sweep(draft: Draft, *, text: bool) -> tuple[Sweep | None, list[Compl
 
 
 def _changes(draft: Draft) -> dict[str, Leaf]:
-    """New values in the protocol, with the quantity of what they change."""
+    """Return the new values in the protocol, each with the quantity of its target."""
     try:
         return {path: leaf for path, leaf in draft.leaves().items() if path.startswith("protocol.")}
-    except KeyError:  # a protocol that changes what is not there is complained about elsewhere
+    except KeyError:  # an unknown target of the protocol is reported elsewhere
         return {}
 
 
@@ -49,15 +49,15 @@ def _too_many(draft: Draft, sweep: Sweep) -> Iterator[Complaint]:
     if total > sweep.limit:
         counts = ", ".join(f"{key}: {count(number)}" for key, number in sweep.counts().items())
         problem = (
-            f"this makes {count(total)} runs ({counts}), about {size(total * estimated_bytes(draft))} "
+            f"this makes {count(total)} runs ({counts}), which take about {size(total * estimated_bytes(draft))} "
             f"and {duration(total * estimated_seconds(draft))}"
         )
-        hint = f"fewer values, or sweep.limit: {total} if it is meant (--set sweep.limit={total})"
+        hint = f"use fewer values, or set sweep.limit: {total} if this is intended (--set sweep.limit={total})"
         yield Complaint(("sweep",), problem, f"at most {count(sweep.limit)} runs (sweep.limit)", hint)
 
 
 class _Reader:
-    """Reads the values of a sweep as what their keys are, and collects what is wrong."""
+    """Reads the values of a sweep with the quantities of their keys, and collects complaints."""
 
     def __init__(self, leaves: Mapping[str, Leaf], text: bool, faraday: float) -> None:
         self.leaves, self.text, self.faraday = leaves, text, faraday
@@ -69,12 +69,14 @@ class _Reader:
             self.found.append(Complaint(at, problem, expected, hint))
 
     def sweep(self, at: Location, sweep: Sweep) -> Sweep:
-        """A sweep, or a part of one, with its values in SI."""
+        """Return a sweep, or one of its `parts`, with its values in SI."""
         self._shape(at, sweep)
         parts = tuple(self.sweep((*at, "parts", i), part) for i, part in enumerate(sweep.parts))
         for key in dict.fromkeys([*sweep.over, *(key for run in sweep.runs for key in run)]):
             if key in self.taken:
-                self.complain((*at, "over", key), f"`{key}` varies in another part already", "each key once")
+                self.complain(
+                    (*at, "over", key), f"`{key}` already varies in another part of the sweep", "each key once"
+                )
             self.taken.add(key)
         over = {key: self._axis((*at, "over", key), key, axis, sweep.mode) for key, axis in sweep.over.items()}
         runs = tuple(
@@ -87,35 +89,41 @@ class _Reader:
         return settled
 
     def _shape(self, at: Location, sweep: Sweep) -> None:
-        """What belongs to the mode, and what does not."""
+        """Check which keys the mode requires and which it excludes."""
         wanted = {"product": ("parts",), "list": ("runs", "over")}.get(sweep.mode, ("over",))
         for name in ("over", "runs", "parts"):
             if getattr(sweep, name) and name not in wanted:
                 self.complain((*at, name), f"a {sweep.mode} sweep has no `{name}`", f"`{wanted[0]}`")
         if sum(bool(getattr(sweep, name)) for name in wanted) != 1:
-            self.complain(at, f"a {sweep.mode} sweep needs `{wanted[0]}`", "what varies, by dotted path")
+            self.complain(at, f"a {sweep.mode} sweep needs `{wanted[0]}`", "what varies, given by dotted path")
         if sweep.mode in RANDOM_MODES and sweep.n is None:
-            self.complain(at, f"`n` is missing: how many runs the {sweep.mode} sweep has", "a whole number")
+            self.complain(at, f"`n` is missing: the number of runs of the {sweep.mode} sweep", "a whole number")
         if sweep.mode not in RANDOM_MODES and sweep.n is not None:
             hint = "give each linspace or logspace its own n"
-            self.complain((*at, "n"), f"a {sweep.mode} sweep counts its runs itself", "no `n` here", hint)
+            self.complain(
+                (*at, "n"), f"a {sweep.mode} sweep takes its number of runs from its values", "no `n` here", hint
+            )
         keys = [set(run) for run in sweep.runs]
         for i, own in enumerate(keys):
             if own != keys[0]:
                 odd = ", ".join(sorted(own ^ keys[0]))
-                self.complain((*at, "runs", i), f"run {i} does not have the keys of run 0 ({odd})", "the same keys")
+                self.complain(
+                    (*at, "runs", i), f"run {i} and run 0 have different keys ({odd})", "the same keys in every run"
+                )
 
     def _lengths(self, at: Location, sweep: Sweep) -> None:
-        """Axes side by side must be equally long; each that differs is told beside the first."""
+        """Check that axes side by side are equally long; name each that differs together with another."""
         lengths = {key: axis.count() for key, axis in sweep.over.items()}
         for key, length in lengths.items():
             other = next((k for k, n in lengths.items() if n != length), None)
             if other is not None:
-                problem = f"there are {length} values here, but {lengths[other]} of `{other}`"
-                self.complain((*at, "over", key), problem, "axes of equal length", "or mode: grid for all combinations")
+                problem = f"there are {length} values here, but {lengths[other]} for `{other}`"
+                self.complain(
+                    (*at, "over", key), problem, "axes of equal length", "use mode: grid for all combinations"
+                )
 
     def _quantity(self, at: Location, key: str) -> Quantity | None:
-        """What kind of number a key is; None, and a complaint, if it cannot be swept."""
+        """Return the quantity of a key; None, with a complaint, if it cannot be swept."""
         leaf = self.leaves.get(key)
         if leaf is None or leaf.quantity is None or isinstance(leaf.value, str):
             numbers = [p for p, other in self.leaves.items() if other.quantity is not None and not why_not_swept(p)]
@@ -142,7 +150,7 @@ class _Reader:
         quantity = self._quantity(at, key)
         form = axis.form
         if not form:
-            self.complain(at, "an axis is one of these", ", ".join(FORMS), "e.g. {linspace: [1 mM, 5 mM], n: 5}")
+            self.complain(at, "an axis needs exactly one form", ", ".join(FORMS), "e.g. {linspace: [1 mM, 5 mM], n: 5}")
             return axis
         numbers = axis.numbers
         wanted = FORMS[form]
@@ -165,21 +173,28 @@ class _Reader:
         spaced = axis.form in ("linspace", "logspace")
         if mode in RANDOM_MODES and axis.form not in (*DISTRIBUTIONS, "values"):
             hint = "uniform or loguniform draw between two values"
-            self.complain((*at, axis.form), f"a {mode} sweep draws its values", f"{', '.join(DISTRIBUTIONS)}", hint)
+            self.complain(
+                (*at, axis.form),
+                f"a {mode} sweep draws its values from distributions",
+                f"{', '.join(DISTRIBUTIONS)}",
+                hint,
+            )
         elif mode not in RANDOM_MODES and axis.form in DISTRIBUTIONS:
-            hint = "modes random, lhs and sobol draw; linspace and logspace enumerate"
-            self.complain((*at, axis.form), f"a {mode} sweep draws nothing", "values that can be listed", hint)
+            hint = "use linspace or logspace, or the mode random, lhs or sobol"
+            self.complain(
+                (*at, axis.form), f"a {mode} sweep does not draw from distributions", "values that can be listed", hint
+            )
         elif spaced and axis.n is None:
-            self.complain(at, f"`n` is missing: how many values the {axis.form} has", "a whole number")
+            self.complain(at, f"`n` is missing: the number of values of {axis.form}", "a whole number")
         if axis.n is not None and not spaced:
-            self.complain((*at, "n"), f"{axis.form} has no `n`", "", "only linspace and logspace have one of their own")
+            self.complain((*at, "n"), f"{axis.form} takes no `n`", "", "only linspace and logspace have their own")
 
     def _ordered(self, at: Location, form: str, numbers: Sequence[Any]) -> None:
         first, *others = numbers
         if form in ("uniform", "loguniform") and not first < others[0]:
             self.complain(at, "the lowest value is not below the highest", _MEANING[form])
         if form in ("loguniform", "logspace") and not (first > 0.0 and others[0] > 0.0):
-            self.complain(at, "equal ratios cannot start or end at 0 or below", "values above 0")
+            self.complain(at, "values in equal ratios cannot start or end at 0 or below", "values above 0")
         if form == "range" and (others[1] == 0.0 or (others[0] - first) / others[1] < 0.0):
             self.complain(at, "the step does not lead from the first value to the last", _MEANING[form])
 
@@ -195,7 +210,7 @@ _MEANING = {
 
 
 def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tuple[Quantity, Any]]:
-    """What each number of an axis is: a value of the key, or a difference between two."""
+    """Yield each number of an axis with its quantity: a value of the key, or a difference between two."""
     for i, number in enumerate(numbers):
         difference = (form == "normal" and i == 1) or (form == "range" and i == 2)
         if not difference:
@@ -207,7 +222,7 @@ def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tu
 
 
 class _Difference(Quantity):
-    """A difference between two quantities, which knows no zero point."""
+    """A difference between two quantities, independent of the zero point."""
 
     def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
         if self.unit == "K" and isinstance(value, str) and "C" in value:
@@ -216,7 +231,7 @@ class _Difference(Quantity):
 
 
 def why_not_swept(path: str) -> str:
-    """Why a value cannot differ between the runs of a sweep; empty if it can."""
+    """Return why a value cannot differ between the runs of a sweep; empty if it can."""
     match path.split("."):
         case ["species", *_]:
             return "a charge number is part of the equations, which the runs of a sweep share"

@@ -1,4 +1,4 @@
-"""Checks that need more than one value of a scenario: names that must exist, choices that must be made."""
+"""Checks that involve several values of a scenario: names that must exist, keys that exclude each other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from simulator.scenario.parts import Compartment, Membrane
 
 __all__ = ["complaints", "settled_protocol", "warnings"]
 
-#: Saved points of one run; more would not fit in memory.
+#: Maximum number of saved points of one run; more would not fit in memory.
 MOST_SAVES = 10_000_000
 
 
 def complaints(draft: Draft) -> Iterator[Complaint]:
-    """Everything that does not fit together."""
+    """Yield every inconsistency."""
     if draft.temperature is not None and draft.rt_over_f is not None:
-        yield Complaint(("rt_over_f",), "there is a temperature too", "either temperature or rt_over_f")
+        yield Complaint(("rt_over_f",), "temperature and rt_over_f are both given", "either temperature or rt_over_f")
     for name, species in draft.species.items():
         usual = SPECIES_CHARGE.get(name, species.charge)
         if usual != species.charge:
@@ -42,7 +42,7 @@ def complaints(draft: Draft) -> Iterator[Complaint]:
 
 
 def warnings(draft: Draft) -> Iterator[Complaint]:
-    """What is allowed but hardly meant."""
+    """Yield complaints about what is allowed but probably unintended."""
     held = {name for event in draft.protocol for name in getattr(event, "clamp", ())}
     for index, event in enumerate(draft.protocol):
         for place, name in enumerate(getattr(event, "release", ())):
@@ -69,19 +69,19 @@ def _in_compartment(draft: Draft, at: tuple[str, ...], compartment: Compartment)
             yield Complaint((*at, "concentrations", species), f"unknown species `{species}`", expected, hint)
     shape = compartment.geometry
     if shape is not None and (shape.sphere is None) == (shape.cylinder is None):
-        yield Complaint((*at, "geometry"), "there must be one shape", "either sphere or cylinder")
+        yield Complaint((*at, "geometry"), "the geometry needs exactly one shape", "either sphere or cylinder")
     sizes = [key for key in ("volume", "geometry") if getattr(compartment, key) is not None]
     if compartment.grounded and compartment.fixed:
-        yield Complaint((*at, "grounded"), "a fixed compartment is at potential 0 unless open_circuit says otherwise")
+        yield Complaint((*at, "grounded"), "a fixed compartment is already at potential 0, unless open_circuit is true")
     if compartment.fixed:
         for key in sizes:
             yield Complaint((*at, key), f"a fixed compartment has no {key}", "", "leave it out, or leave out `fixed`")
         if compartment.impermeant is not None and compartment.impermeant.charge == "auto":
-            problem = "only in a free compartment can the charge be found from the balance"
+            problem = "`auto` works only in a free compartment, where the charge balance sets the charge"
             yield Complaint((*at, "impermeant", "charge"), problem, "a number")
         return
     if len(sizes) != 1:
-        problem = "there is a volume and a geometry" if sizes else "the volume is missing"
+        problem = "volume and geometry are both given" if sizes else "the volume is missing"
         hint = "" if sizes else "write `fixed: true` if this is a bath"
         yield Complaint((*at, "geometry") if sizes else at, problem, "either volume or geometry", hint)
     if compartment.open_circuit:
@@ -115,19 +115,19 @@ def _in_membrane(draft: Draft, at: tuple[str, ...], membrane: Membrane) -> Itera
 
 
 def _shared_geometry(draft: Draft) -> Iterator[Complaint]:
-    """Several membranes cannot each have the whole surface of one compartment."""
+    """Yield complaints about membranes that each claim the whole surface of one compartment."""
     borrowed: dict[str, list[str]] = {}
     for name, membrane in draft.membranes.items():
         if membrane.area is None:
             borrowed.setdefault(membrane.inside, []).append(name)
     for inside, names in borrowed.items():
         for name in names[1:]:
-            problem = f"`{names[0]}` has the whole surface of `{inside}` already"
+            problem = f"`{names[0]}` already has the whole surface of `{inside}`"
             yield Complaint(("membranes", name), problem, "an area for each membrane", "e.g. area: 1257 um^2")
 
 
 def _water_paths(draft: Draft) -> Iterator[Complaint]:
-    """Water that moves at once leaves no room for another pace, nor for two opinions about its balance."""
+    """Check that instant water is the only water path of its compartments and balances with one bath at most."""
     at_once: dict[str, set[str]] = {}
     for membrane in draft.membranes.values():
         if membrane.water == "instant":
@@ -140,13 +140,13 @@ def _water_paths(draft: Draft) -> Iterator[Complaint]:
         sides = (membrane.inside, membrane.outside)
         free = [side for side in sides if side in draft.compartments and not draft.compartments[side].fixed]
         if not isinstance(membrane.water, str) and any(side in at_once for side in free):
-            problem = "water crosses another membrane of the same compartment at once"
-            yield Complaint(where, problem, "one pace for a compartment: all instant, or all with a permeability")
+            problem = "another membrane of the same compartment has instant water"
+            yield Complaint(where, problem, "instant for all its membranes, or a permeability for all")
         if membrane.water == "instant":
             group = at_once[membrane.inside]
             baths = sorted(n for n in group if n in draft.compartments and draft.compartments[n].fixed)
             if len(baths) > 1:
-                problem = f"water would balance against several baths at once: {', '.join(baths)}"
+                problem = f"instant water cannot balance with several baths: {', '.join(baths)}"
                 yield Complaint(where, problem, "one bath", "give these membranes a permeability instead")
 
 
@@ -154,7 +154,7 @@ def _in_run(draft: Draft) -> Iterator[Complaint]:
     run = draft.run
     length = format_quantity(run.duration, "s")
     if run.save_every is not None and run.save_at is not None:
-        yield Complaint(("run", "save_at"), "there is save_every too", "either save_every or save_at")
+        yield Complaint(("run", "save_at"), "save_every and save_at are both given", "either save_every or save_at")
     if run.save_every is not None and run.save_every > run.duration:
         problem = f"{format_quantity(run.save_every, 's')} is longer than the run"
         yield Complaint(("run", "save_every"), problem, f"at most the duration, {length}")
@@ -171,7 +171,7 @@ def _in_run(draft: Draft) -> Iterator[Complaint]:
 
 
 def settled_protocol(draft: Draft, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
-    """The protocol with its new values in SI, and what is wrong with it."""
+    """Return the protocol with its new values in SI, and the complaints about it."""
     events: list[Any] = []
     found: list[Complaint] = []
     carriers: dict[str, str] = {}
@@ -184,8 +184,8 @@ def settled_protocol(draft: Draft, *, text: bool) -> tuple[tuple[Any, ...], list
         for name, clamp in (getattr(event, "clamp", None) or {}).items():
             found += _in_clamp(draft, (*at, "clamp", name), name, clamp.carrier)
             if carriers.setdefault(name, clamp.carrier) != clamp.carrier:
-                problem = f"an earlier event clamps `{name}` with `{carriers[name]}`"
-                found.append(Complaint((*at, "clamp", name, "carrier"), problem, "one carrier for all of a run"))
+                problem = f"an earlier event clamps `{name}` with the carrier `{carriers[name]}`"
+                found.append(Complaint((*at, "clamp", name, "carrier"), problem, "the same carrier in the whole run"))
         for place, name in enumerate(getattr(event, "release", None) or ()):
             found += _unknown_membrane(draft, (*at, "release", place), name)
         events.append(event)
@@ -219,28 +219,28 @@ def _settled_changes(
 
 
 def _refusal(draft: Draft, path: str) -> str:
-    """Why a value cannot change during a run; empty if it can."""
+    """Return why a value cannot change during a run; empty if it can."""
     match path.split("."):
         case ["compartments", name, *_] if draft.compartments[name].fixed:
             return ""
         case ["compartments", name, *_]:
-            return f"it is where the free compartment `{name}` starts"
+            return f"it is an initial value of the free compartment `{name}`"
         case ["membranes", _, "potential"]:
-            return "it is where the membrane starts (a clamp event holds a potential)"
+            return "it is the initial potential of the membrane (use a clamp event to hold a potential)"
         case ["membranes", *_] | ["temperature"] | ["rt_over_f"]:
             return ""
         case ["species", *_]:
-            return "a charge number is part of what the species is"
+            return "the charge number of a species is fixed"
         case ["atp_free_energy"]:
-            return "it is one number for the energy budget of the whole run"
-    return "it is a setting of the run"
+            return "the energy budget uses one value for the whole run"
+    return "it is a setting of the run as a whole"
 
 
 def _in_clamp(draft: Draft, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
     yield from _unknown_membrane(draft, at, name)
     if name in draft.membranes and CLAMP in draft.membranes[name].mechanisms:
         label = ("membranes", name, "mechanisms", CLAMP)
-        yield Complaint(label, "this label is taken by the clamp of the protocol", "another label")
+        yield Complaint(label, "the protocol's clamp needs this label", "another label")
     where = (*at, "carrier")
     charge = draft.charge_of(carrier)
     if charge is None:

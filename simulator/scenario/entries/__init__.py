@@ -1,1 +1,1 @@
-"""A mechanism as a scenario writes it: a record per law."""
+"""Mechanisms as written in a scenario: one record type per law."""

@@ -1,4 +1,4 @@
-"""What a scenario says of one mechanism: its law and the numbers of that law."""
+"""A mechanism as written in a scenario: its law and the law's parameter values."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ __all__ = ["MechanismEntry", "field_of"]
 
 
 class MechanismEntry(Record):
-    """A mechanism of a membrane: its law and the numbers of that law."""
+    """A mechanism of a membrane: its law and the law's parameter values."""
 
     law: str
 
     @property
     def library_law(self) -> Law:
-        """The law itself, of entries that name one of the library."""
+        """The law, for entries that name one of the library."""
         return library()[self.law]
 
     @property
     def chosen(self) -> str | None:
-        """The species the scenario chose for the law, None if the law names all its species."""
+        """The species the scenario chose for the law; None if the law names all its species."""
         key = self.library_law.chooses
         return str(getattr(self, key)) if key else None
 
     def values(self) -> dict[str, float]:
-        """The parameters of a library's law by name [SI]."""
+        """Return the parameter values of a library law by name [SI]."""
         return {parameter.name: float(getattr(self, parameter.name)) for parameter in self.library_law.parameters}
 
     def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
-        """The mechanisms that the entry makes, without their numbers."""
+        """Return the mechanisms of the entry, without their parameter values."""
         partners = tuple(str(getattr(self, key)) for key in self.library_law.partners)
         return (Mechanism(label, self.law, self.chosen, partners),)
 
 
 def field_of(parameter: Parameter) -> Any:
-    """Type and description of a parameter, as a record's field."""
+    """Return type and description of a parameter as a record field."""
     quantity = Quantity(parameter.unit, parameter.minimum, parameter.maximum, parameter.positive)
     default = ... if parameter.default is None else parameter.default
     return (Annotated[float, quantity], Field(default, description=parameter.meaning))

@@ -1,4 +1,4 @@
-"""What a scenario says of a gated channel: ions, openness, gates in standard forms."""
+"""A gated channel as written in a scenario: ions, conductance or permeability, gates in standard forms."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class GateRate(Record):
 
     @property
     def variable(self) -> str:
-        """What it is a function of, as an argument of rate laws."""
+        """Variable of the function, named as in rate laws."""
         kind = FORMS[self.form].variable
         return {"potential": "v", "": ""}.get(kind) or str(getattr(self, "of", ""))
 
 
 def _record(name: str, kind: str) -> type[GateRate]:
-    """The record of one standard form; rates (``opening``, ``closing``) have a rate constant too."""
+    """Build the record type of one standard form; rates (``opening``, ``closing``) also have a rate constant."""
     form = FORMS[name]
     fields: dict[str, Any] = {"form": (Literal[name], Field(description=form.title))}
     if kind == "rate":
@@ -84,16 +84,16 @@ class ChannelGate(Record):
         (1, "a form, e.g. {form: sigmoid, midpoint: -40 mV, width: 10 mV}"),
     )
 
-    power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(
-        1, description="how many of this gate a channel has"
-    )
+    power: Annotated[int, Quantity("1", 1, 16, whole=True)] = Field(1, description="number of such gates in a channel")
     opening: RateRecord | None = Field(None, description="rate at which shut gates open")
     closing: RateRecord | None = Field(None, description="rate at which open gates shut")
-    steady: SteadyRecord | None = Field(None, description="where the gate stands still")
-    time_constant: TimeConstant | None = Field(None, description="how fast it gets there; at once without")
-    at_once: bool = Field(False, description="whether the gate stands where its rates would leave it, at once")
+    steady: SteadyRecord | None = Field(None, description="steady value of the gate")
+    time_constant: TimeConstant | None = Field(
+        None, description="time constant of the approach; instantaneous if not given"
+    )
+    at_once: bool = Field(False, description="whether the gate is instantaneous: always at its steady value")
     start: Annotated[float, Quantity("1", 0.0, 1.0)] | None = Field(
-        None, description="value at t = 0; where it stands still at the initial potential without"
+        None, description="value at t = 0; default: the steady value at the initial potential"
     )
 
     @model_validator(mode="after")
@@ -101,24 +101,22 @@ class ChannelGate(Record):
         given = {role for role in self.branches if getattr(self, role) is not None}
         if given not in ({"opening", "closing"}, {"steady"}, {"steady", "time_constant"}):
             problem = f"a gate cannot be given by {' and '.join(sorted(given)) or 'nothing'}"
-            expected = (
-                "opening and closing, or steady and time_constant, or steady alone (a gate that is there at once)"
-            )
+            expected = "opening and closing, or steady and time_constant, or steady alone (an instantaneous gate)"
             refuse("ChannelGate", [Complaint((), problem, expected)])
         if self.start is not None and self.no_state:
-            refuse("ChannelGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])
+            refuse("ChannelGate", [Complaint(("start",), "an instantaneous gate has no start value")])
         widths = [r for r in given if getattr(getattr(self, r), "width", 1.0) == 0.0]
         if widths:
-            refuse("ChannelGate", [Complaint((r, "width"), "a width of 0", "a width above or below 0") for r in widths])
+            refuse("ChannelGate", [Complaint((r, "width"), "the width is 0", "a width other than 0") for r in widths])
         return self
 
     @property
     def no_state(self) -> bool:
-        """Whether the gate follows at once."""
+        """Whether the gate is instantaneous."""
         return self.at_once or (self.opening is None and self.time_constant is None)
 
     def form(self, name: str) -> GateForm:
-        """The gate without its numbers."""
+        """Return the gate without its parameter values."""
         return GateForm(name, self.power, self.no_state, tuple(self._rates()))
 
     def _rates(self) -> Iterator[RateForm]:
@@ -137,7 +135,7 @@ class ChannelEntry(MechanismEntry):
 
     law: Literal["channel"] = Field(description="gated channel for one ion or several")
     ions: Annotated[dict[Label, Annotated[float, Quantity("1", 0.0, 1e6)]], Frozen] = Field(
-        description="ions that pass, each with its part of the conductance or permeability",
+        description="ions that pass, each with its share of the conductance or permeability",
         json_schema_extra={"minProperties": 1},
     )
     conductance: Annotated[float, Quantity("S/m^2", 0.0)] | None = Field(
@@ -150,7 +148,7 @@ class ChannelEntry(MechanismEntry):
         default_factory=dict, description="gates by name", validate_default=True
     )
     q10: Annotated[float, Quantity("1", positive=True)] | None = Field(
-        None, description="factor by which gates quicken with 10 degrees"
+        None, description="factor by which gating speeds up per 10 degrees"
     )
     measured_at: Annotated[float, Quantity("K", 200.0, 400.0)] | None = Field(
         None, description="temperature at which the gates were measured"
@@ -160,9 +158,13 @@ class ChannelEntry(MechanismEntry):
     def _check(self) -> Self:
         found = []
         if not self.ions:
-            found.append(Complaint(("ions",), "no ion passes", "ions and their parts, e.g. {na: 1}"))
+            found.append(Complaint(("ions",), "no ion is given", "ions and their shares, e.g. {na: 1}"))
         if (self.conductance is None) == (self.permeability is None):
-            problem = "there is no conductance" if self.conductance is None else "there is a conductance too"
+            problem = (
+                "neither conductance nor permeability is given"
+                if self.conductance is None
+                else "both conductance and permeability are given"
+            )
             where = () if self.conductance is None else ("permeability",)
             found.append(Complaint(where, problem, "either conductance or permeability"))
         if (self.q10 is None) != (self.measured_at is None):
@@ -177,11 +179,11 @@ class ChannelEntry(MechanismEntry):
 
     @property
     def chosen(self) -> str | None:
-        """The ion, of a channel that passes one."""
+        """The ion, if the channel passes only one."""
         return next(iter(self.ions)) if len(self.ions) == 1 else None
 
     def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
-        """One mechanism for each ion; they share gates and numbers."""
+        """Return one mechanism per ion; they share gates and parameters."""
         how = next(how for how in HOW_OPEN if getattr(self, how) is not None)
         gates = tuple(gate.form(name) for name, gate in self.gates.items())
         forms = [ChannelForm(how, ion, gates, self.q10 is not None) for ion in self.ions]

@@ -1,4 +1,4 @@
-"""What a scenario says of a law of its own: stoichiometry, parameters with units, expressions."""
+"""A custom law as written in a scenario: stoichiometry, parameters with units, expressions."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ Moves = Annotated[dict[Label, Annotated[int, Quantity("1", -100, 100, whole=True
 
 
 class CustomGate(Record):
-    """A gate of a law of one's own."""
+    """A gate of a custom law."""
 
     opening: str | None = Field(None, description="rate at which the shut part opens [1/s]")
     closing: str | None = Field(None, description="rate at which the open part shuts [1/s]")
-    steady: str | None = Field(None, description="where the gate stands still")
-    time_constant: str | None = Field(None, description="how fast it gets there [s]; at once without")
+    steady: str | None = Field(None, description="steady value of the gate")
+    time_constant: str | None = Field(None, description="time constant of the approach [s]; instantaneous if not given")
     start: Annotated[float, Quantity("1", 0.0, 1.0)] | None = Field(
-        None, description="value at t = 0; where it stands still without"
+        None, description="value at t = 0; default: the steady value"
     )
 
     @model_validator(mode="after")
@@ -69,23 +69,25 @@ class CustomGate(Record):
             expected = "opening and closing, or steady and time_constant, or steady alone"
             refuse("CustomGate", [Complaint((), problem, expected)])
         if self.start is not None and given == {"steady"}:
-            refuse("CustomGate", [Complaint(("start",), "a gate that is there at once has no start of its own")])
+            refuse("CustomGate", [Complaint(("start",), "an instantaneous gate has no start value")])
         return self
 
 
 class CustomEntry(MechanismEntry):
-    """A law of one's own."""
+    """A custom law."""
 
-    law: Literal["custom"] = Field(description="a law of one's own")
-    rate: str = Field(description="turnover [mol/m2/s] as an expression: the forward one if reversible, else the net")
+    law: Literal["custom"] = Field(description="custom law")
+    rate: str = Field(
+        description="expression of the turnover [mol/m2/s]: the forward rate if reversible, else the net rate"
+    )
     moves: Moves = Field(
         default_factory=dict, description="molecules that enter the inside per turnover", validate_default=True
     )
     moves_outside: Moves | None = Field(
-        None, description="molecules that enter the outside per turnover; the opposite of `moves` without"
+        None, description="molecules that enter the outside per turnover; default: the opposite of `moves`"
     )
     charge: Annotated[int, Quantity("1", -100, 100, whole=True)] | None = Field(
-        None, description="charges that enter the inside per turnover, where not those of `moves`"
+        None, description="charges that enter the inside per turnover, if not those of `moves`"
     )
     atp: Annotated[int, Quantity("1", 0, 100, whole=True)] = Field(0, description="ATP hydrolysed per turnover")
     reversible: bool = Field(False, description="whether the backward rate follows from the affinity")
@@ -95,7 +97,7 @@ class CustomEntry(MechanismEntry):
         description="whether something outside the model does its work, as an amplifier does; no verdict counts it",
     )
     parameters: Annotated[dict[Label, Annotated[float, _AnyQuantity()]], Frozen] = Field(
-        default_factory=dict, description="numbers of the rate, with their units", validate_default=True
+        default_factory=dict, description="parameters of the rate, with their units", validate_default=True
     )
     gates: Annotated[dict[Label, CustomGate], Frozen] = Field(
         default_factory=dict, description="gates by name", validate_default=True
@@ -103,11 +105,11 @@ class CustomEntry(MechanismEntry):
 
     @property
     def chosen(self) -> str | None:
-        """A law of one's own names its species itself."""
+        """None: a custom law names all its species."""
         return None
 
     def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
-        """The one mechanism that this is."""
+        """Return the one mechanism of this entry."""
         form = CustomForm(
             rate=self.rate,
             moves=tuple(self.moves.items()),

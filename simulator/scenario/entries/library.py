@@ -1,6 +1,6 @@
-"""What a membrane's ``mechanisms:`` may hold: a record for each law of the library, a channel, a law of one's own.
+"""Entries of a membrane's ``mechanisms:``: a record type for each library law, for channels and for custom laws.
 
-A record is made when a scenario first uses its law: a run pays for the laws it has, not for the library.
+A record type is made when a scenario first uses its law, so a run pays only for the laws it has.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _EXAMPLE = "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"
 
 
 class LibraryEntry(MechanismEntry):
-    """A law of the library and its numbers."""
+    """A library law and its parameter values."""
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        # The classes of these entries are made on demand; pickle cannot find them by name.
+        # The classes of these entries are made on demand, so pickle cannot find them by name.
         return _restored, ({name: getattr(self, name) for name in type(self).model_fields},)
 
 
 def laws() -> tuple[str, ...]:
-    """Every law that a mechanism may name."""
+    """Return every law that a mechanism may name."""
     return (*library(), "channel", "custom")
 
 
 @cache
 def _record(law: str) -> type[MechanismEntry]:
-    """The record of one law."""
+    """Return the record type of one law."""
     if law == "channel":
         from simulator.scenario.entries.channel import ChannelEntry
 
@@ -52,14 +52,14 @@ def _record(law: str) -> type[MechanismEntry]:
     fields: dict[str, Any] = {"law": (Literal[law], Field(description=found.title))}
     if found.chooses is not None:
         fields[found.chooses] = (Label, Field(description=_CHOICES[found.chooses]))
-    fields |= {key: (Label, Field(description=f"species that is the {key}")) for key in found.partners}
+    fields |= {key: (Label, Field(description=f"species that acts as the {key}")) for key in found.partners}
     fields |= {parameter.name: field_of(parameter) for parameter in found.parameters}
     title = law.title().replace("_", "")
     return create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
 
 
 class _ByLaw:
-    """Annotation: a record of the law that it names."""
+    """Annotation of a value to validate with the record type of the law it names."""
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(_validated)

@@ -1,1 +1,1 @@
-"""The only reader of YAML: text to a tree with positions to a scenario, or every issue of it."""
+"""The only reader of YAML: from text to a tree with positions, then to a scenario or all its issues."""

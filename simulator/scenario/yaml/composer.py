@@ -1,4 +1,4 @@
-"""Events of a YAML parser -> a tree of nodes: core data only, bounded depth and expansion."""
+"""Build a tree of nodes from the events of a YAML parser: core data only, bounded depth and expansion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORDS: dict[str, bool | None] = {
 
 @dataclass(frozen=True)
 class Event:
-    """What a parser met: where, and for values their text, tag, anchor and whether they were unquoted."""
+    """An event of the YAML parser with its position; for values also text, tag, anchor and whether unquoted."""
 
     kind: Literal["document", "mapping", "list", "scalar", "alias", "close", "end"]
     line: int
@@ -49,11 +49,11 @@ class Composer:
     Parameters
     ----------
     events : iterator of Event
-        Everything from the start of the text to its end.
+        All events of the text.
     file : str
-        What the text is called.
+        Name of the text in messages.
     issues : list of Issue
-        Gets the problems that do not stop the reading; the others raise :class:`ConfigError`.
+        Receives the problems that do not stop the reading; the others raise :class:`ConfigError`.
     """
 
     def __init__(self, events: Iterator[Event], file: str, issues: list[Issue]) -> None:
@@ -62,7 +62,7 @@ class Composer:
         self.count = self.reached = 0
 
     def document(self) -> Node:
-        """The one document of the text."""
+        """Return the only document of the text."""
         while (event := next(self.events)).kind != "document":
             if event.kind == "end":
                 raise self._refused(None, "the file holds only comments")
@@ -85,10 +85,10 @@ class Composer:
         return ConfigError([*self.issues, self._issue(event, (), problem, expected)])
 
     def _node(self, event: Event, path: tuple[str, ...], depth: int) -> Node:
-        """One node with all below it."""
+        """Return one node with all its descendants."""
         if event.kind == "alias":
             if event.anchor not in self.anchors:
-                raise self._refused(event, f"`*{event.anchor}` refers to nothing above it")
+                raise self._refused(event, f"`*{event.anchor}` refers to no anchor above it")
             node, size, levels = self.anchors[event.anchor]
             self._count(event, size)
             self._reach(event, depth + levels)
@@ -123,14 +123,14 @@ class Composer:
             if key is None:
                 continue
             if key in content:
-                problem = f"`{key}` stands here a second time; the first is in line {keys[key].line}"
+                problem = f"`{key}` is given twice; the first is in line {keys[key].line}"
                 self.issues.append(self._issue(event, (*path, key), problem, "", "keep one of them"))
                 continue
             content[key], keys[key] = value, self._place(event)
         return Node(content, place, keys)
 
     def _key(self, event: Event, path: tuple[str, ...], depth: int) -> str | None:
-        """The key, or None if it is not one that a scenario can have."""
+        """Return the key, or None if a scenario cannot have such a key."""
         if event.kind != "scalar":
             self._node(event, (*path, "?"), depth + 1)
             self.issues.append(self._issue(event, path, "this key is not a plain word", "a key that is text"))
@@ -166,18 +166,18 @@ class Composer:
     def _reach(self, event: Event, depth: int) -> None:
         self.reached = max(self.reached, depth)
         if depth > DEEPEST:
-            problem = f"values lie more than {DEEPEST} levels inside each other"
-            raise self._refused(event, problem, "far fewer levels")
+            problem = f"values are nested more than {DEEPEST} levels deep"
+            raise self._refused(event, problem, "fewer levels")
 
     def _count(self, event: Event, nodes: int) -> None:
         self.count += nodes
         if self.count > MOST_NODES:
             problem = f"the file expands to more than {MOST_NODES} values"
-            raise self._refused(event, problem, "a scenario, with few aliases if any")
+            raise self._refused(event, problem, "a smaller file, with few aliases or none")
 
 
 def scalar(text: str) -> tuple[Any, str]:
-    """Value of an unquoted text, and what is wrong with it (then the value is NaN)."""
+    """Return the value of an unquoted text and its problem; with a problem the value is NaN."""
     if text in _WORDS:
         return _WORDS[text], ""
     if _NON_FINITE.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What is wrong with broken YAML, in plain words and at the place where it should be mended."""
+"""Explain errors of YAML syntax in plain words, at the place to correct."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Fault", "explain"]
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault at a line and column (from 1), with what to do about it."""
+    """A fault at a line and column (from 1), with a hint."""
 
     line: int
     column: int
@@ -19,14 +19,14 @@ class Fault:
 
 
 def explain(problem: str | None, context: str | None, at: Any, since: Any, text: str) -> Fault:
-    """Turn what the YAML parser says into a fault.
+    """Turn an error of the YAML parser into a fault.
 
     Parameters
     ----------
     problem, context : str or None
-        The parser's words.
+        The parser's messages.
     at, since : mark or None
-        Where it stopped, and where what it was reading began; with ``line`` and ``column`` from 0.
+        Where the parser stopped, and where the element it was reading began; ``line`` and ``column`` from 0.
     text : str
         The whole text.
     """
@@ -35,12 +35,12 @@ def explain(problem: str | None, context: str | None, at: Any, since: Any, text:
     line, column = (at.line + 1, at.column + 1) if at is not None else (1, 1)
     start = (since.line + 1, since.column + 1) if since is not None else (line, column)
     if "'\\t'" in problem or _tab_indents(text, line):
-        return Fault(line, column, "there is a tab in the indentation", "YAML is indented with spaces only")
+        return Fault(line, column, "there is a tab in the indentation", "indent with spaces only")
     if "flow sequence" in context or "flow mapping" in context:
         opened, closing = ("[", "]") if "sequence" in context else ("{", "}")
         noticed = f"`{opened}` is not closed (noticed in line {line})"
         if line == start[0] and "stream end" not in problem:
-            return Fault(line, column, f"there is a comma or `{closing}` missing here", "")
+            return Fault(line, column, f"a comma or `{closing}` is missing here", "")
         return Fault(*start, noticed, f"add `{closing}`")
     if "quoted scalar" in context and "escape" not in problem:
         return Fault(*start, "the quote that opens here is not closed", "add the closing quote")
@@ -57,11 +57,11 @@ def explain(problem: str | None, context: str | None, at: Any, since: Any, text:
         return Fault(line, column, f"a value cannot start with `{sign}`", "put it in quotes")
     if "did not find expected" in problem or "expected the node content" in problem:
         return Fault(line, column, "a value is missing here")
-    return Fault(line, column, f"this is not YAML: {problem or context}")
+    return Fault(line, column, f"this is not valid YAML: {problem or context}")
 
 
 def _tab_indents(text: str, line: int) -> bool:
-    """Whether the given line starts with white space that holds a tab."""
+    """Whether the indentation of the given line contains a tab."""
     lines = text.split("\n")
     if not 0 < line <= len(lines):
         return False
@@ -70,7 +70,7 @@ def _tab_indents(text: str, line: int) -> bool:
 
 
 def _misplaced_colon(line: int, column: int, text: str) -> Fault:
-    """A colon where none can be: two in one line, a line above without one, or a line too far in or out."""
+    """Explain an unexpected colon: two in one line, none in the line above, or a wrong indentation."""
     lines = text.split("\n")
     own = lines[line - 1] if line <= len(lines) else ""
     if own.count(": ") + own.rstrip().endswith(":") >= 2 and "{" not in own:
@@ -85,7 +85,7 @@ def _misplaced_colon(line: int, column: int, text: str) -> Fault:
         return Fault(above, before.index(":") + 1, "there is no space after this colon", "write `key: value`")
     if len(written) > 1 and _indent(lines[written[-2] - 1]) == _indent(own) != _indent(before):
         return Fault(above, start, "this line is not indented like the others of its block", "align it with them")
-    return Fault(line, _indent(own) + 1, "this line is indented too far; the line above has a value already")
+    return Fault(line, _indent(own) + 1, "this line is indented too far; the line above already has a value")
 
 
 def _indent(line: str) -> int:

@@ -1,4 +1,4 @@
-"""Bytes of a scenario file -> text, with a plain word for every kind of file that is none."""
+"""Read a scenario file as text, with a plain message for every kind of unsuitable file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 
 def read_text(path: Path) -> str:
-    """Text of a UTF-8 file of bounded size.
+    """Return the text of a UTF-8 file of bounded size.
 
     Raises
     ------
     ConfigError
-        If it is not such a file.
+        If the file is not one, or cannot be read.
     """
     return _decoded(_bytes_of(path), str(path))
 
@@ -63,7 +63,7 @@ def _decoded(raw: bytes, file: str) -> str:
         raise refused("the file is not UTF-8 text", "save it as UTF-8", line, column) from None
     if match := _UNPRINTABLE.search(text):
         line, column = _line_and_column(text[: match.start()])
-        raise refused(f"there is a control character (code {ord(match[0])})", "delete it", line, column)
+        raise refused(f"the file contains a control character (code {ord(match[0])})", "delete it", line, column)
     if not text.strip():
         raise refused("the file is empty")
     return text

@@ -1,4 +1,4 @@
-"""Issues: what is wrong in a scenario file, where, and what would be right."""
+"""Issues: the problems of a scenario file, with their places and what was expected."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Issue:
     file : str
         File as the user named it, or ``--set``.
     line, column : int or None
-        Position, counted from 1; None where there is none.
+        Position, counted from 1; None if there is none.
     key : str
-        Dotted path of the value, may be empty.
+        Dotted path of the value; may be empty.
     problem, expected, hint : str
-        What is wrong, what was wanted, what may have been meant; the last two may be empty.
+        What is wrong, what was expected, and a suggestion; the last two may be empty.
     """
 
     file: str
@@ -42,7 +42,7 @@ class Issue:
         return "; ".join(part for part in (start, wanted, self.hint) if part)
 
     def record(self) -> dict[str, Any]:
-        """The parts by name, and ``text``, the sentence a person reads."""
+        """Return the parts by name, and the full message as ``text``."""
         return {**asdict(self), "text": str(self)}
 
 
@@ -52,7 +52,7 @@ class ConfigError(IonfluxError):
     Parameters
     ----------
     issues : iterable of Issue
-        Everything found wrong, in order of position.
+        All problems found, in order of position.
     """
 
     kind = "usage"
@@ -62,5 +62,5 @@ class ConfigError(IonfluxError):
         super().__init__("\n".join(str(issue) for issue in self.issues))
 
     def records(self) -> list[dict[str, Any]]:
-        """One dictionary per issue."""
+        """Return one dictionary per issue."""
         return [issue.record() for issue in self.issues]

@@ -31,22 +31,22 @@ __all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "
 
 @dataclass(frozen=True)
 class Loaded:
-    """A scenario and where it came from.
+    """A scenario with the origin of its values.
 
     Parameters
     ----------
     scenario : Scenario
-        What was read.
+        The scenario.
     text : str
         The file as given.
     origins : dict
         For every value, by dotted path: ``file:line``, ``--set`` or ``default``.
     warnings : tuple of Issue
-        What is allowed but hardly meant.
+        What is allowed but probably unintended.
     tree : Node or None
         The tree it was read from; None for scenarios kept in data files.
     twins : mapping
-        The changes that make each of the scenario's twins, by name: its key ``twins``.
+        The changes of each twin, by its name under the key ``twins``.
     """
 
     scenario: Scenario
@@ -57,12 +57,12 @@ class Loaded:
     twins: Mapping[str, Overrides] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Every value as ``(path, text with unit, origin)``."""
+        """Yield every value as ``(path, text with unit, origin)``."""
         for path, leaf in self.scenario.leaves().items():
             yield path, leaf.text(), self.origins.get(path, "default")
 
     def issue(self, key: str, problem: str, expected: str = "", hint: str = "") -> Issue:
-        """An issue about the value at a dotted path, with its place."""
+        """Return an issue about the value at a dotted path, with its place."""
         leaf = self.scenario.leaves().get(key)
         path = leaf.path if leaf is not None else tuple(key.split("."))
         if self.tree is None:
@@ -83,13 +83,13 @@ def load_scenario(path: str | os.PathLike[str], overrides: Overrides | None = No
     Raises
     ------
     ConfigError
-        With everything found wrong.
+        With all problems found.
     """
     return read_config(path, overrides).scenario
 
 
 def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Loaded:
-    """Read a scenario file and keep where each value came from.
+    """Read a scenario file and record the origin of each value.
 
     Parameters and errors are those of :func:`load_scenario`.
     """
@@ -99,11 +99,11 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
         tree = overridden(tree, key, value, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
-    # Twins are runs of their own, each with its own identity; no part of this one.
+    # Twins are separate runs, each with its own identity, so they are not part of this scenario.
     twins, wrong = twins_in(data.pop("twins", {}))
     issues += [issue_at(tree, c) for c in wrong]
     scenario, complaints = validated(data)
-    # A value that could not be read, or was empty, has been complained about already.
+    # Unreadable and empty values have already been reported.
     known = {issue.key for issue in issues}
     issues += [issue for c in complaints if (issue := issue_at(tree, c)).key not in known]
     if issues or scenario is None:
@@ -116,7 +116,7 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
 
 
 def from_resolved(text: str) -> Loaded:
-    """Read the resolved scenario (JSON, SI numbers) that a data file keeps.
+    """Read the resolved scenario (JSON, SI numbers) stored in a data file.
 
     Raises
     ------

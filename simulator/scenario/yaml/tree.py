@@ -1,4 +1,4 @@
-"""A scenario file as a tree of nodes that remember where they stood, before it means anything."""
+"""A scenario file as a tree of nodes with their positions, not yet interpreted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Node", "Place", "find_place", "plain_data"]
 
 @dataclass(frozen=True)
 class Place:
-    """File, line and column (from 1) of a key or value; no line where it came from the command line."""
+    """File, line and column (from 1) of a key or value; no line if it came from the command line."""
 
     file: str
     line: int | None = None
@@ -30,9 +30,9 @@ class Node:
     content : scalar, dict of str to Node, or list of Node
         What it holds.
     place : Place
-        Where it stood.
+        Its position.
     keys : dict of str to Place
-        Where the keys of a dict stood.
+        Positions of the keys of a dict.
     """
 
     content: Any
@@ -40,7 +40,7 @@ class Node:
     keys: dict[str, Place] = field(default_factory=dict)
 
     def child(self, name: str) -> Node | None:
-        """Node under a key or list index, None if there is none."""
+        """Node under a key or list index; None if there is none."""
         if isinstance(self.content, dict):
             found: Node | None = self.content.get(name)
             return found
@@ -50,13 +50,13 @@ class Node:
         return None
 
     def place_of(self, name: str) -> Place:
-        """Where a child's key (in a list: the child) stood."""
+        """Position of a child's key (in a list: of the child)."""
         child = self.child(name)
         return self.keys.get(name) or (child.place if child is not None else self.place)
 
 
 def plain_data(node: Node, empty: Any = None) -> Any:
-    """The tree as dicts, lists and scalars, with `empty` where there is no value."""
+    """Return the tree as dicts, lists and scalars, with `empty` for missing values."""
     if isinstance(node.content, dict):
         return {key: plain_data(child, empty) for key, child in node.content.items()}
     if isinstance(node.content, list):
@@ -65,7 +65,7 @@ def plain_data(node: Node, empty: Any = None) -> Any:
 
 
 def find_place(node: Node, path: Sequence[str | int]) -> tuple[Place, bool]:
-    """Where a path stands, or the nearest thing above it, and whether it was found at all."""
+    """Return the position of a path, or of its nearest existing ancestor, and whether the path exists."""
     place = node.place
     for name in map(str, path):
         child = node.child(name)

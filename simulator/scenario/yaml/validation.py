@@ -1,4 +1,4 @@
-"""From a tree of nodes to a scenario, or to every issue with its place."""
+"""Validate the data of a scenario file: a scenario, or all issues with their places."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["complaints_of", "empty_values", "issue_at", "position", "validated"]
 
 
 def validated(data: Any) -> tuple[Scenario | None, list[Complaint]]:
-    """The scenario, or everything wrong with it.
+    """Return the scenario, or all complaints about it.
 
-    Checks across keys need a whole scenario. Where single values are wrong, they are replaced by NaN
-    (with which every comparison is false), unknown keys are dropped, and the checks run on the rest.
+    Checks across keys need a whole scenario. Invalid values are therefore replaced by NaN (every comparison
+    with it is false), unknown keys are dropped, and the checks run on the rest.
     """
     try:
         context = {"text": True, "faraday": _faraday_in(data)}
@@ -56,7 +56,7 @@ def _faraday_in(data: Any) -> float:
 
 
 def complaints_of(error: ValidationError) -> list[Complaint]:
-    """What a validation error holds."""
+    """Return the complaints in a validation error."""
     return [Complaint.of(e["loc"], e["ctx"]) for e in error.errors(include_url=False)]
 
 
@@ -77,19 +77,19 @@ def _patch(data: Any, complaint: Complaint) -> None:
 
 
 def issue_at(tree: Node | None, complaint: Complaint) -> Issue:
-    """A complaint with its place in the tree."""
+    """Return a complaint with its place in the tree."""
     key = ".".join(str(part) for part in complaint.location)
     place = find_place(tree, complaint.location)[0] if tree is not None else Place("")
     return Issue(place.file, place.line, place.column, key, complaint.problem, complaint.expected, complaint.hint)
 
 
 def position(issue: Issue) -> tuple[bool, str, int, int]:
-    """Order of issues: by file and line, those without a line last."""
+    """Sort key of an issue: file and line; issues without a line come last."""
     return issue.line is None, issue.file, issue.line or 0, issue.column or 0
 
 
 def empty_values(node: Node, path: tuple[str, ...]) -> Iterator[Issue]:
-    """Issues about keys without a value, which would pass for their defaults."""
+    """Yield issues about keys without a value, which would otherwise be taken as their defaults."""
     children: Any = node.content
     if isinstance(children, list):
         children = {str(index): child for index, child in enumerate(children)}
