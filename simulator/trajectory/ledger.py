@@ -249,12 +249,14 @@ class _Books:
         for i, c in enumerate(self.structure.compartments):
             if c.volume != "bath":
                 trapped = self.analysis.parameter(impermeant(c.name))
-                amounts = np.column_stack([np.nan_to_num(t.amount[:, i]), trapped])
+                here = np.isin(t.labels["species"], c.states)
+                mobile = np.where(here, t.amount[:, i], 0.0)
+                amounts = np.column_stack([mobile, trapped])
                 ratio = amounts / t.volume[:, i, None]
                 # n ln c goes to zero with n
                 logarithm = np.log(np.where(amounts > 0.0, ratio, 1.0))
                 found[c.name] = self.rt * np.sum(amounts * (logarithm - 1.0), axis=1)
-                found[c.name] += np.sum(self.standard * np.nan_to_num(t.amount[:, i]), axis=1)
+                found[c.name] += np.sum(self.standard * mobile, axis=1)
         if self.structure.formulation == "capacitive":
             found["membranes"] = _sum({m.name: self._capacitor(m.name) for m in self.structure.membranes}, t.time)
         return found

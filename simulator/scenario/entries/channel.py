@@ -168,7 +168,7 @@ class ChannelEntry(MechanismEntry):
             where = () if self.conductance is None else ("permeability",)
             found.append(Complaint(where, problem, "either conductance or permeability"))
         if (self.q10 is None) != (self.measured_at is None):
-            found.append(Complaint((), "a Q10 needs the temperature it counts from", "both q10 and measured_at"))
+            found.append(Complaint((), "q10 and measured_at belong together", "both q10 and measured_at"))
         if self.q10 is not None and all(gate.no_state for gate in self.gates.values()):
             problem = "a Q10 quickens gates, and this channel has none that takes time"
             hint = "leave out q10 and measured_at; a conductance that depends on temperature takes a custom law"
