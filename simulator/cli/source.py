@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from simulator.errors import UsageError
@@ -70,7 +69,7 @@ def _remarks(model: Model) -> Iterator[tuple[str, str]]:
     runs, texts = Counter[str](), dict[str, str]()
     for start in range(0, design.runs, REMARKED_TOGETHER):
         for remark in remarks(model, design.part(start, start + REMARKED_TOGETHER)):
-            runs[remark.key] += int(np.count_nonzero(remark.where))
+            runs[remark.key] += int(remark.where.sum())
             texts.setdefault(remark.key, remark.text)
     for key, text in texts.items():
         yield key, text if runs[key] == design.runs else f"in {runs[key]:,} of {design.runs:,} runs, {text}"

@@ -128,7 +128,7 @@ def test_slow_libraries_are_imported_inside_functions(library):
 
 
 def test_the_command_starts_without_slow_libraries():
-    slow = {"sympy", "scipy", "numba", "matplotlib", "h5py", "pint", "xarray"}
+    slow = {"numpy", "sympy", "scipy", "numba", "matplotlib", "h5py", "pint", "xarray"}
     show = f"import simulator.cli, sys; print(*sorted({slow} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
