@@ -60,11 +60,12 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
 def _remarks(model: Model) -> Iterator[tuple[str, str]]:
     """Yield key and text of each remark on a scenario; for a sweep, the text gives the number of runs concerned."""
     from simulator.model.remarks import remarks
-    from simulator.runs.design import design_of
 
     if model.scenario.sweep is None:
         yield from ((remark.key, remark.text) for remark in remarks(model))
         return
+    from simulator.runs.design import design_of
+
     design = design_of(model.scenario)
     runs, texts = Counter[str](), dict[str, str]()
     for start in range(0, design.runs, REMARKED_TOGETHER):
