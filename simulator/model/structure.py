@@ -37,6 +37,7 @@ from simulator.model.names import (
     water_total,
 )
 from simulator.physics.constants import FARADAY
+from simulator.physics.notation import species_text
 from simulator.scenario.parts import ClampEvent
 from simulator.scenario.scenario import Scenario
 
@@ -147,14 +148,14 @@ class Structure:
         return np.repeat([kind in kinds for kind in self.states_of], [*map(len, self.states_of.values())])
 
     def in_words(self, state: str) -> str:
-        """A state for people, e.g. ``amount of na in cell``, ``potential of cell``, ``gate k_channel.n of plasma``."""
+        """A state for people, e.g. ``amount of Na in cell``, ``potential of cell``, ``gate k_channel.n of plasma``."""
         for c in self.compartments:
             words = {charge(c.name): "charge", potential(c.name): "potential", volume(c.name): "volume"}
             if state in words:
                 return f"{words[state]} of {c.name}"
             for s in c.states:
                 if state == amount(c.name, s):
-                    return f"amount of {s} in {c.name}"
+                    return f"amount of {species_text(s)} in {c.name}"
         if state in self.gates:
             m, mechanism, gate = self.gates[state]
             return f"gate {mechanism.owner}.{gate.name} of {m.name}"

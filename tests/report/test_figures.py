@@ -278,7 +278,7 @@ def test_a_failed_run_is_drawn_up_to_its_end_with_a_note(leaky):
         culprit="n_cell_na",
     )
     figure = plot_trajectory(failed)
-    assert any("Ended early, at" in text and "amount of na in cell" in text for text in texts(figure))
+    assert any("Ended early, at" in text and "amount of Na in cell" in text for text in texts(figure))
     assert any("Ended early" in text for text in texts(plot_comparison(compare(failed, leaky))))
 
 

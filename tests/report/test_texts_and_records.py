@@ -126,7 +126,7 @@ def test_a_failed_run_says_so_first(failed):
     label, text = summary_rows(failed, classify(failed))[0]
     assert label == "status"
     assert "negative_amount" in text
-    assert "amount of k in cell" in text
+    assert "amount of K in cell" in text
 
 
 def test_the_comparison_shows_both_verdicts(sealed, leaky):

@@ -121,7 +121,7 @@ def test_one_failing_run_changes_no_bit_of_the_others(configs):
     [failure] = batch.failures()
     assert failure.run == 123
     assert failure.values[rate] == poisoned[rate][123]
-    assert (failure.status, failure.culprit) == ("negative_amount", "amount of na in cell")
+    assert (failure.status, failure.culprit) == ("negative_amount", "amount of Na in cell")
     assert np.all(np.isnan(batch.potential.values[123])), "nothing of a failed run passes for its final state"
 
 

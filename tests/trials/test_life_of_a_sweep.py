@@ -254,7 +254,7 @@ def test_a_failing_run_is_named_with_its_values_and_leaves_3(tmp_path):
     [record] = json.loads(out)["runs"]
     assert record["status"] == {"ok": 2, "negative_amount": 1}
     [failure] = record["failures"]
-    assert (failure["run"], failure["culprit"]) == (1, "amount of na in cell")
+    assert (failure["run"], failure["culprit"]) == (1, "amount of Na in cell")
     assert failure["time"] > 0.0
     assert list(failure["values"]) == ["membranes.plasma.mechanisms.pump.rate"]
     for verb in (["info"], ["plot", "--kind", "failures", "-o", str(tmp_path / "f.png")], ["export", "--to", "csv"]):
