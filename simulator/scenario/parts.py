@@ -32,8 +32,10 @@ __all__ = [
 #: Maximum number of pulses of one event.
 MOST_PULSES = 10_000
 
-#: The bound of 20 mol/L is above the solubility of any salt here; most values with M written for mM exceed it.
-Concentration = Annotated[float, Quantity("mol/m^3", 0.0, 20_000.0)]
+#: Above the solubility of any salt here [mol/m3]; most values with M written for mM exceed it.
+LARGEST_CONCENTRATION = 20_000.0
+
+Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION)]
 Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
 Instant = Annotated[float, Quantity("s", 0.0, 1e12)]

@@ -242,10 +242,13 @@ def eigenvalues(structure: Structure, jacobian: np.ndarray, state: np.ndarray, p
     slow, fast = np.flatnonzero(differential & moving), np.flatnonzero(~differential)
     reduced = jacobian[np.ix_(slow, slow)]
     if len(fast):
-        charges = structure.faraday * np.array([row[slow] for row in _neutrality(equations).values()])
-        reduced = reduced + jacobian[np.ix_(slow, fast)] @ np.linalg.solve(
-            capacitances(structure, state, parameters), charges
-        )
+        per_charge = jacobian[:, fast] @ np.linalg.inv(capacitances(structure, state, parameters))
+        if structure.open:  # its currents are not those of its ions: the charge is a state of its own
+            currents = structure.faraday * jacobian[np.ix_(fast, slow)]
+            reduced = np.block([[reduced, per_charge[slow]], [currents, structure.faraday * per_charge[fast]]])
+        else:
+            charges = structure.faraday * np.array([row[slow] for row in _neutrality(equations).values()])
+            reduced = reduced + per_charge[slow] @ charges
     values = np.linalg.eigvals(reduced).astype(complex)
     return np.asarray(values[np.argsort(np.abs(values))])
 

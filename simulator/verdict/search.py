@@ -17,8 +17,9 @@ from itertools import chain, permutations
 import numpy as np
 
 from simulator.kernel import load_arrays, load_program
-from simulator.model.names import amount
+from simulator.model.names import amount, concentration
 from simulator.model.structure import Structure
+from simulator.scenario.parts import LARGEST_CONCENTRATION
 from simulator.verdict.rest import eigenvalues, let_follow, linearised, newton_step
 
 __all__ = ["ITERATIONS", "PASSED", "Search"]
@@ -244,8 +245,17 @@ class Search:
                 return None
             previous, length = length, float(np.max(np.abs(step) / size, initial=0.0))
             if length < FOUND or (length < GOOD_ENOUGH and length >= 0.5 * previous):
-                return state if np.all(state[self.positive] >= 0.0) else None
+                return state if self._possible(state) else None
         return None
+
+    def _possible(self, state: np.ndarray) -> bool:
+        """Whether no amount is negative and no concentration higher than a solution can hold."""
+        known = self.equations.quantities(state, self.parameters)
+        return bool(np.all(state[self.positive] >= 0.0)) and not any(
+            known[concentration(c.name, s)] > LARGEST_CONCENTRATION
+            for c in self.structure.compartments
+            for s in c.states
+        )
 
     def _swollen(self, state: np.ndarray) -> bool:
         """Whether a volume exceeds :data:`LARGEST_SWELLING` times its initial value."""

@@ -35,6 +35,8 @@ PUBLISHED = {
     "vereninov_u937": 5e-7,
     "huebel_dahlem_2014": 2e-6,
     "huebel_ullah_2016": 4e-6,
+    "barreto_cressman_2011": 5e-8,
+    "saetra_2020": 2e-7,
     "halnes_2013": 2e-4,
 }
 
