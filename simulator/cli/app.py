@@ -65,7 +65,7 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         _complain(as_json, error.records())
-        return exit_codes.OF_KIND.get(error.kind, exit_codes.BUG)
+        return exit_codes.after_error(error)
     except Stopped as stop:
         print(stop, file=sys.stderr)
         return stop.exit_code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.console import Announcer, Json, warn
-from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE
+from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE, after_runs
 from simulator.cli.source import Configs, Overrides, read_source
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_target
 from simulator.errors import IonfluxError, UsageError
@@ -64,7 +64,7 @@ def run(
         from simulator.report.records import run_json
 
         print(json.dumps(run_json(records, time.perf_counter() - begun, compiled), indent=1, allow_nan=False))
-    return SOME_FAILED if any(_failed(record) for record in records) else OK
+    return after_runs(records)
 
 
 def steady(
@@ -173,12 +173,6 @@ def _plan_text(plan: dict[str, Any]) -> str:
     if "counts" in plan:
         return plan_text(plan)
     return f"{plan['name']}: {plan['duration']} s, {plan['saved']} saved states -> {plan['file']}"
-
-
-def _failed(record: dict[str, Any]) -> bool:
-    """Whether a run, or some run of a sweep, failed."""
-    status = record["status"]
-    return set(status) != {"ok"} if isinstance(status, dict) else status != "ok"
 
 
 def _existing_or_new(loaded: Loaded, target: Path, overwrite: bool) -> tuple[Trajectory, bool]:

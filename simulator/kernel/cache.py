@@ -60,13 +60,13 @@ LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
 
 @cache
-def kernel_hash(structure: Structure) -> str:
+def numbers_hash(structure: Structure) -> str:
     """Hash of everything besides the scenario that determines the numbers of a run."""
     return _hash(_text(structure), (*sources(NUMBERS), *_laws(structure)))
 
 
 @cache
-def code_hash(structure: Structure) -> str:
+def cached_kernel_hash(structure: Structure) -> str:
     """Hash of everything the generated code of a structure depends on; the name of its cache folder."""
     return _hash(_text(structure), (*sources(CODE), *_laws(structure)))
 
@@ -104,7 +104,7 @@ def _source(name: str) -> bytes:
 
 def folder(structure: Structure) -> Path:
     """Folder with the generated modules of a structure; created if missing."""
-    path = directory() / code_hash(structure)
+    path = directory() / cached_kernel_hash(structure)
     if not (path / "kernel.py").is_file():
         _write(structure, path)
     return path

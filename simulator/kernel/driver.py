@@ -92,7 +92,7 @@ def _arrive(cell, at, counts, task):
     time = cell[at.target] if landed else start + step
     _save_passed(cell, at, counts, task, step, start, time)
     cell[at.time] = time
-    exhausted = cell[at.attempts] >= task.max_steps
+    exhausted = _exhausted(cell, at, task)
     if not landed and not exhausted:
         cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
         cell[at.rejected] = 0.0
@@ -111,6 +111,12 @@ def _arrive(cell, at, counts, task):
     cell[at.attempts] = 0.0  # the limit is one between events, so a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
+
+
+@inlined
+def _exhausted(cell, at, task):
+    """Whether the steps attempted since the last event have reached the limit."""
+    return cell[at.attempts] >= task.max_steps
 
 
 @inlined
@@ -148,7 +154,7 @@ def _reject(cell, at, counts, task):
     # Relative to the last event: a clamp late in a long run needs steps below the resolution of the total time.
     if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
-    return MAX_STEPS if cell[at.attempts] >= task.max_steps else GOING_ON, culprit
+    return MAX_STEPS if _exhausted(cell, at, task) else GOING_ON, culprit
 
 
 @inlined

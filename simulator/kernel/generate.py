@@ -29,7 +29,7 @@ import numba as nb
 
 from simulator.physics import special
 from simulator.kernel import cache
-from simulator.kernel.step_control import go_on, misfit
+from simulator.kernel.step_control import count_and_accept, misfit
 from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
 from simulator.kernel.workspace import COLLAPSED, LANES, Counts, Rows
 
@@ -304,7 +304,7 @@ class KernelSource:
             f"        error = ({total}) * {1.0 / n!r}",
             f"        work[{rows.error} * LANES + lane] = error",
             *(f"        {name} = {places[name]}" for name in ahead),
-            f"        {', '.join(decided)} = go_on(step, error, {low}, {', '.join(ahead)}, max_steps)",
+            f"        {', '.join(decided)} = count_and_accept(step, error, {low}, {', '.join(ahead)}, max_steps)",
             *(f"        {places[name]} = {name}" for name in decided),
         ]
 

@@ -47,7 +47,7 @@ def aim(planned, left):
 
 
 @inlined
-def go_on(step, error, lowest, phase, time, due, target, planned, rejected, attempts, max_steps):
+def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, max_steps):
     """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns

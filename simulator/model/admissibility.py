@@ -13,19 +13,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from simulator.mechanisms.mechanism import Mechanism
-from simulator.model.circumstances import Circumstances
+from simulator.model.conditions import Conditions
 from simulator.model.structure import MembraneStructure
 
 #: Affinity over RT that may be rounding error.
 UNNOTICED = 1.0e-6
 
 
-def inadmissible(here: Circumstances) -> Iterator[tuple[str, str, np.ndarray]]:
+def inadmissible(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield key, description and affected runs of every violation.
 
     Parameters
     ----------
-    here : Circumstances
+    here : Conditions
         What the laws depend on.
     """
     for m in here.structure.membranes:
@@ -39,7 +39,7 @@ def inadmissible(here: Circumstances) -> Iterator[tuple[str, str, np.ndarray]]:
                     yield key, f"{mechanism.label} {text}", np.asarray(where)
 
 
-def _problems(here: Circumstances, m: MembraneStructure, mechanism: Mechanism) -> Iterator[tuple[str, np.ndarray]]:
+def _problems(here: Conditions, m: MembraneStructure, mechanism: Mechanism) -> Iterator[tuple[str, np.ndarray]]:
     law, sides, v = mechanism.law, here.sides(m), here.potential[m.name]
     if not law.atp:
         balanced = {

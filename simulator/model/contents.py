@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.model.structure import Structure
-from simulator.physics.geometry import AREA_POWERS, cylinder_area, cylinder_volume, sphere_area, sphere_volume
+from simulator.physics.geometry import area_ratio, cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.scenario.scenario import Scenario
 
 Values = Mapping[str, Any]
@@ -78,7 +78,7 @@ class Contents:
         if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
             return area
         swollen = self.balanced_volume(m.inside) / self.volume(m.inside)
-        return area * swollen ** float(AREA_POWERS[m.area])
+        return area * area_ratio(m.area, swollen)
 
     def amount(self, compartment: str, species: str) -> Any:
         """Amount [mol] of a species in a free compartment."""

@@ -191,12 +191,13 @@ class Equations:
     def turnovers(self) -> dict[tuple[str, str], Turnover]:
         """Rates and affinity of each mechanism, by membrane and label."""
         return {
-            (m.name, mechanism.label): self._turnover(m, mechanism)
+            (m.name, mechanism.label): self._forward_backward_net(m, mechanism)
             for m in self.structure.membranes
             for mechanism in m.mechanisms
         }
 
-    def _turnover(self, m: MembraneStructure, mechanism: Mechanism) -> Turnover:
+    def _forward_backward_net(self, m: MembraneStructure, mechanism: Mechanism) -> Turnover:
+        """Rates of a mechanism; the backward one of a reversible law follows from its affinity."""
         law, inside, outside = mechanism.law, mechanism.moves, mechanism.moves_outside
         charge_moved = self.structure.charge_moved(mechanism)
         forward = self._value(law.rate, m, mechanism)

@@ -10,11 +10,12 @@ import numpy as np
 
 from simulator.errors import ModelError
 from simulator.model.admissibility import inadmissible
-from simulator.model.circumstances import Circumstances
+from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
 from simulator.model.model import Model
 from simulator.model.start import unbalanced_charge
 from simulator.physics.constants import AVOGADRO
+from simulator.physics.electrochemistry import net_turnover
 from simulator.physics.notation import format_quantity, species_text
 from simulator.scenario.parts import SetEvent
 
@@ -98,7 +99,7 @@ def _at(model: Model, values: dict[str, Any], start: bool) -> Iterator[tuple[str
             yield from _volume(contents, c.name)
         if start and c.volume != "bath":
             yield from _particles(contents, c.name)
-    for key, text, where in inadmissible(Circumstances(model, values)):
+    for key, text, where in inadmissible(Conditions(model, values)):
         yield "admissible", key, text, where
     if start and model.structure.formulation == "electroneutral":
         yield from _no_potential(model, values)
@@ -145,7 +146,7 @@ def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, s
     free = [c for c in model.structure.compartments if c.potential == "free"]
     if len(free) != 1 or any(np.ndim(v) for v in values.values()):
         return
-    here, net = Circumstances(model, values), np.zeros(len(POTENTIALS))
+    here, net = Conditions(model, values), np.zeros(len(POTENTIALS))
     for m in model.structure.membranes:
         sign = (m.inside == free[0].name) - (m.outside == free[0].name)
         if not sign:
@@ -157,7 +158,7 @@ def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, s
             if charge:
                 rate = here.rate(m, mechanism, v, sides, gates)
                 if mechanism.law.reversible:
-                    rate = -rate * np.expm1(-here.affinity(mechanism, v, sides))
+                    rate = net_turnover(rate, here.affinity(mechanism, v, sides))
                 net = net + sign * charge * rate * here.contents.balanced_area(m.name)
     rising = np.flatnonzero(np.diff(net) > 0.0)
     if len(rising):

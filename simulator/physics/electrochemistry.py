@@ -49,6 +49,19 @@ def electrochemical_difference(c_in: Any, c_out: Any, charge: int, voltage: Any)
         return np.log(c_in) - np.log(c_out) + charge * voltage
 
 
+def net_turnover(forward: Any, affinity: Any) -> Any:
+    """Net turnover of a reversible mechanism, in the unit of `forward`: ``forward (1 - exp(-affinity/RT))``.
+
+    Parameters
+    ----------
+    forward : float or array
+        Forward turnover.
+    affinity : float or array
+        Affinity over RT, per turnover.
+    """
+    return -forward * np.expm1(-affinity)
+
+
 def zero_affinity_potential(potential: Any, affinity: Any, charge_per_turnover: float, thermal_voltage: Any) -> Any:
     """Potential [V] at which a mechanism's affinity vanishes, at constant concentrations.
 

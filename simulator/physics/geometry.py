@@ -10,6 +10,11 @@ from typing import Any
 AREA_POWERS = {"given": Fraction(0), "sphere": Fraction(2, 3), "cylinder": Fraction(1, 2)}
 
 
+def area_ratio(shape: str, volume_ratio: Any) -> Any:
+    """Factor by which the area of a shape grows when its volume grows by `volume_ratio`."""
+    return volume_ratio ** float(AREA_POWERS[shape])
+
+
 def sphere_volume(radius: Any) -> Any:
     """Volume [m3] of a sphere of the given radius [m]."""
     return 4.0 / 3.0 * math.pi * (radius * radius * radius)

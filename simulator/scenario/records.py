@@ -102,16 +102,7 @@ class Record(BaseModel):
     @classmethod
     def _complaints(cls, errors: list[ErrorDetails]) -> list[Complaint]:
         missing = {str(e["loc"][0]) for e in errors if e["type"] == "missing" and len(e["loc"]) == 1}
-        unknown = [e for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1]
-        complaints = []
-        for error in unknown[:MOST_UNKNOWN_KEYS]:
-            given = str(error["loc"][0])
-            meant = closest(given, missing)
-            missing.discard(meant)  # the unknown key explains the missing one
-            hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
-            keys = "one of " + ", ".join(cls.model_fields)
-            problem = f"unknown key `{shown(given)}`"
-            complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
+        complaints = cls._unknown_keys(errors, missing)
         for error in errors:
             at_this_record = len(error["loc"]) == 1
             if at_this_record and error["type"] == "extra_forbidden":
@@ -119,6 +110,20 @@ class Record(BaseModel):
             if at_this_record and error["type"] == "missing" and error["loc"][0] not in missing:
                 continue
             complaints.append(_translated(error, cls._without_branch(error["loc"]), cls))
+        return complaints
+
+    @classmethod
+    def _unknown_keys(cls, errors: list[ErrorDetails], missing: set[str]) -> list[Complaint]:
+        """Complaints about unknown keys, each with the key that may be meant; that one is taken out of `missing`."""
+        complaints = []
+        for error in [e for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1][:MOST_UNKNOWN_KEYS]:
+            given = str(error["loc"][0])
+            meant = closest(given, missing)
+            missing.discard(meant)  # the unknown key explains the missing one
+            hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
+            keys = "one of " + ", ".join(cls.model_fields)
+            problem = f"unknown key `{shown(given)}`"
+            complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
         return complaints
 
     @classmethod

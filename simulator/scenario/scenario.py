@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import ValidationInfo, model_validator
 
-from simulator.scenario.checks import whole
+from simulator.scenario.checks import consistency
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
 
@@ -23,8 +23,8 @@ class Scenario(Draft):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        complaints = list(whole.complaints(self))
-        protocol, more = whole.settled_protocol(self, text=bool(info.context and info.context.get("text")))
+        complaints = list(consistency.complaints(self))
+        protocol, more = consistency.settled_protocol(self, text=bool(info.context and info.context.get("text")))
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
         if self.sweep is not None:
@@ -43,7 +43,7 @@ class Scenario(Draft):
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:
         """Complaints about what is allowed but probably unintended."""
-        return tuple(whole.warnings(self))
+        return tuple(consistency.warnings(self))
 
 
 def differences(a: Scenario, b: Scenario) -> list[tuple[str, str, str]]:

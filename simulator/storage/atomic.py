@@ -73,7 +73,7 @@ def refuse_homeless(path: Path) -> None:
         raise StorageError(path, "cannot be written: its directory does not exist", "create it, or choose another one")
 
 
-def place(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None:
+def write_atomically(path: Path, data: bytes | memoryview, overwrite: bool = False) -> None:
     """Write a file so that its name always refers to a complete file, even after a power cut.
 
     Parameters

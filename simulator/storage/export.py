@@ -16,7 +16,7 @@ import numpy as np
 from simulator.errors import UsageError
 from simulator.physics.notation import size
 from simulator.runs.batch import Batch
-from simulator.storage.atomic import place, refuse_existing
+from simulator.storage.atomic import refuse_existing, write_atomically
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.arrangement import QUANTITIES
 from simulator.trajectory.trajectory import Trajectory
@@ -53,7 +53,7 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
     if isinstance(target, str | PathLike):
         buffer = io.StringIO()
         _write_table(columns, buffer)
-        place(Path(target), buffer.getvalue().encode(), overwrite)
+        write_atomically(Path(target), buffer.getvalue().encode(), overwrite)
     else:
         _write_table(columns, target)
 
@@ -85,7 +85,7 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
         if (whole := result.size()) > MOST_BYTES:
             raise UsageError(f"one file would take {size(whole)}", "use the parts, which already are NetCDF-4 files")
         refuse_existing(Path(target), overwrite)
-        place(Path(target), packed(part_contents(result, 0, "")), overwrite)
+        write_atomically(Path(target), packed(part_contents(result, 0, "")), overwrite)
         return
     write(result, Path(target), overwrite=overwrite)
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import UsageError
-from simulator.kernel.cache import kernel_hash
+from simulator.kernel.cache import numbers_hash
 from simulator.kernel.status import STATUSES
 from simulator.model.structure import structure_of
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario
-from simulator.storage.atomic import place, storage_error
+from simulator.storage.atomic import storage_error, write_atomically
 from simulator.storage.contents import Contents
 from simulator.storage.datafile import DataFileError
 from simulator.storage.hdf5 import opened, sealed, unsealed
@@ -75,7 +75,7 @@ class Folder:
     ) -> Folder:
         """Plan the directory of a batch; `kernel` is the hash of the kernel that ran it, if it has been run."""
         part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
-        kernel = kernel or kernel_hash(structure_of(scenario))
+        kernel = kernel or numbers_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
 
     @classmethod
@@ -190,7 +190,7 @@ class Folder:
         for path in self.path.glob("part-*.h5"):
             if PART_NAME.fullmatch(path.name):
                 path.unlink()
-        place(manifest, self._manifest().encode(), overwrite=True)
+        write_atomically(manifest, self._manifest().encode(), overwrite=True)
 
     def _manifest(self) -> str:
         facts: dict[str, Any] = {
@@ -222,7 +222,7 @@ class Folder:
 
     def store_part(self, number: int, image: Image, what: Contents) -> int:
         """Write one part to disk and return its number of runs."""
-        place(self.part_path(number), sealed(image, what), overwrite=True)
+        write_atomically(self.part_path(number), sealed(image, what), overwrite=True)
         return len(what.variables["run"].values)
 
     # -- reading ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from simulator.kernel.cache import kernel_hash
+from simulator.kernel.cache import numbers_hash
 from simulator.model.structure import structure_of
 from simulator.scenario.scenario import Scenario, differences
 
@@ -38,6 +38,6 @@ def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario) -> st
     changed = differences(stored, wanted)
     if changed:
         return "it differs in " + ", ".join(f"{key} ({a} -> {b})" for key, a, b in changed[:DIFFERENCES_SHOWN])
-    if stored_kernel != kernel_hash(structure_of(wanted)):
+    if stored_kernel != numbers_hash(structure_of(wanted)):
         return "it was computed by another version of the equations"
     return ""

@@ -10,7 +10,7 @@ import numpy as np
 from simulator.errors import UsageError
 from simulator.runs.batch import Batch
 from simulator.scenario.scenario import Scenario
-from simulator.storage.atomic import StorageError, place, refuse_existing
+from simulator.storage.atomic import StorageError, refuse_existing, write_atomically
 from simulator.storage.datafile import DataFileError
 from simulator.storage.folder import Folder
 from simulator.storage.hdf5 import opened, packed
@@ -50,7 +50,7 @@ def write(result: Trajectory | Batch, path: str | Path, *, config_text: str = ""
     if isinstance(result, Batch):
         return _write_batch(result, path, config_text=config_text, overwrite=overwrite)
     refuse_existing(path, overwrite)
-    place(path, packed(run_contents(result, config_text)), overwrite)
+    write_atomically(path, packed(run_contents(result, config_text)), overwrite)
     return path
 
 

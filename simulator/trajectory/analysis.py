@@ -16,7 +16,7 @@ from simulator.mechanisms import Law
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import THERMAL_VOLTAGE, area, voltage
 from simulator.model.structure import MembraneStructure
-from simulator.physics.electrochemistry import nernst_potential, zero_affinity_potential
+from simulator.physics.electrochemistry import nernst_potential, net_turnover, zero_affinity_potential
 from simulator.physics.sign_convention import current_density
 from simulator.trajectory.arrangement import named, osmolarity
 from simulator.trajectory.flows import Flows
@@ -108,13 +108,13 @@ class Analysis:
     def turnover(self) -> Field:
         """Net turnover of each mechanism [mol/m2/s], shape (times, mechanisms).
 
-        Near equilibrium it is ``-forward expm1(-affinity/RT)`` for a reversible mechanism, to avoid cancellation.
+        Near equilibrium that of a reversible mechanism follows from its affinity, to avoid cancellation.
         """
         net, forward = self._per_mechanism("net"), self._per_mechanism("forward")
         affinity = self._per_mechanism("affinity")
         reversible = np.array([law.reversible for _, _, law in self.mechanisms], dtype=bool)
         near = reversible & (np.abs(affinity) < 1.0)
-        values = np.where(near, -forward * np.expm1(-np.where(near, affinity, 0.0)), net)
+        values = np.where(near, net_turnover(forward, np.where(near, affinity, 0.0)), net)
         return self._field(values, "mechanism", "mol/m^2/s", "net turnover")
 
     @property

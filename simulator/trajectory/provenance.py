@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from simulator.kernel.cache import PACKAGE, kernel_hash
+from simulator.kernel.cache import PACKAGE, numbers_hash
 from simulator.model.structure import Structure
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
@@ -15,7 +15,7 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 
 def provenance(structure: Structure) -> dict[str, str]:
     """Provenance that a data file stores with its numbers."""
-    return {"kernel_hash": kernel_hash(structure), **_surroundings()}
+    return {"kernel_hash": numbers_hash(structure), **_surroundings()}
 
 
 @cache

@@ -84,7 +84,9 @@ class Trajectory:
         """The saved state with this index, as a trajectory with one saved time."""
         time = self.time[[at]]
         arrays: dict[str, Any] = {name: values[[at]] for name, values in self._arrays.items()}
-        return replace(self, time=time, **arrays)
+        found = replace(self, time=time, **arrays)
+        vars(found)["model"] = self.model  # of the same scenario
+        return found
 
     @property
     def ending(self) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.model.names import THERMAL_VOLTAGE, amount, capacitance, charge, concentration, impermeant
 from simulator.model.structure import MembraneStructure
-from simulator.physics.geometry import AREA_POWERS
+from simulator.physics.geometry import area_ratio
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.verdict import Verdict
 
@@ -82,7 +82,7 @@ class _End:
         capacitive = structure.formulation == "capacitive"
         area = float(contents.balanced_area(m.name))
         self.capacitance = float(numbers[capacitance(m.name)]) * area / structure.faraday if capacitive else 0.0
-        self.power = float(AREA_POWERS[m.area])
+        self.shape = m.area
 
     def inside(self, v: float) -> dict[str, float]:
         """Concentrations [mol/m3] of the mobile species at a potential."""
@@ -101,7 +101,7 @@ class _End:
         if w <= 0.0:
             return np.nan
         mobile = sum(self.charges[s] * c for s, c in self.inside(v).items())
-        held = self.capacitance * (w / self.volume) ** self.power * v
+        held = self.capacitance * area_ratio(self.shape, w / self.volume) * v
         return mobile + (self.fixed - held) / w
 
     def solved(self) -> DonnanEnd | None:

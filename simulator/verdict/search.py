@@ -4,15 +4,15 @@ A cell may have several rest points. Newton's method starts from the initial sta
 which ions of equal charge are exchanged or the cell is depolarised (as after running down), and once more with the rest
 points found so far divided out (deflation: Farrell, Birkisson & Funke 2015, SIAM J Sci Comput 37:A2026,
 doi:10.1137/140984798). A start far from rest is first advanced by pseudo-transient continuation: implicit Euler steps
-that grow as fast as the state allows. From an unstable point the same continuation is started on both sides. If all of
-this fails, the kernel's L-stable steps are used over times that grow far beyond every time constant. Every reported
-point is a Newton solution, with its residual.
+that grow as fast as the state allows. From an unstable point the same continuation is started on both sides, and
+Newton's method on the way between two stable ones. If all of this fails, it starts from states that the kernel passes
+over times that grow far beyond every time constant. Every reported point is a Newton solution, with its residual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, permutations
+from itertools import chain, combinations, permutations
 
 import numpy as np
 
@@ -46,6 +46,9 @@ DEPOLARISED = 2.0
 
 #: Distance of starts on both sides of an unstable point, in thermal voltages.
 BESIDE = 0.5
+
+#: Starts on the way from one stable point to another, as parts of the way.
+BETWEEN = (0.5, 0.25, 0.75)
 
 #: Largest factor by which one Newton step may change an amount or a volume.
 LARGEST_FACTOR = 4.0
@@ -83,6 +86,7 @@ class Search:
         if self.found:
             self._keep(self.newton(self.state, FURTHER_ITERATIONS, deflated=True), "deflated newton")
         self._go_down_from_saddles()
+        self._look_between_stable_points()
         self.found.sort(key=lambda item: not self._stable(item[0]))
 
     def _look(self, starts: Iterable[np.ndarray], enough: int) -> None:
@@ -122,6 +126,16 @@ class Search:
             for side in (-BESIDE, BESIDE):
                 solution = self.newton(self._relaxed(self._shifted(saddle, side)), FURTHER_ITERATIONS)
                 self._keep(solution, "pseudo-transient, newton")
+
+    def _look_between_stable_points(self) -> None:
+        """Search between each two stable points, which an unstable one separates."""
+        stable = [state for state, _ in self.found if self._stable(state)]
+        for one, other in combinations(stable, 2):
+            for part in BETWEEN:
+                solution = self.newton(one + part * (other - one), FURTHER_ITERATIONS, deflated=True)
+                if solution is not None:
+                    self._keep(solution, "deflated newton")
+                    break
 
     def _depolarised(self) -> Iterator[np.ndarray]:
         """Starts that resemble a cell that has run down: depolarised, with and then without its ions exchanged."""
@@ -196,7 +210,7 @@ class Search:
         )
         passed = run.saved[0][np.all(np.isfinite(run.saved[0]), axis=1)]
         for state in passed[::-1]:
-            self._keep(self.newton(state, ITERATIONS), "pseudo-transient, newton")
+            self._keep(self.newton(state, ITERATIONS), "time steps, newton")
             if self.found:
                 return
 

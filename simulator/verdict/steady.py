@@ -40,8 +40,8 @@ class SteadyState:
         Distance to the exact rest point that is left: the largest Newton step of any state, relative to its size.
     route : str
         How it was found: ``newton`` from the initial state, ``newton from another start`` (possibly
-        advanced by pseudo-transient continuation first), ``deflated newton``, or ``pseudo-transient, newton`` from
-        the initial state or from next to an unstable point.
+        advanced by pseudo-transient continuation first), ``deflated newton``, ``pseudo-transient, newton`` from
+        the initial state or from next to an unstable point, or ``time steps, newton``.
     """
 
     trajectory: Trajectory

@@ -27,7 +27,14 @@ from simulator.trajectory.arrangement import named
 from simulator.trajectory.flows import EMPTY, Flows
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.balance import EQUILIBRIUM, unbalanced
-from simulator.verdict.prospect import Entrainment, Oscillation, Prospect, RunAway, paced_prospect, prospect
+from simulator.verdict.not_at_rest import (
+    Entrainment,
+    Judgement,
+    Oscillation,
+    RunAway,
+    follows_its_stimulus,
+    oscillating_growing_or_changing,
+)
 from simulator.verdict.rest import REST, approach, eigenvalues
 from simulator.verdict.words import AT_REST, HEADLINES
 
@@ -161,11 +168,13 @@ def classify(trajectory: Trajectory) -> Verdict:
     judged = rest if at_rest else state
     flows = Flows.of(structure, judged, parameters, scales)
     species = _species_words(structure, flows, judged, parameters, at_rest)
-    word, coming = "steady_state" if structure.open or unbalanced(flows) else "equilibrium", Prospect("inert")
+    word, coming = "steady_state" if structure.open or unbalanced(flows) else "equilibrium", Judgement("inert")
     if flows.open_paths and trajectory.status == "ok":
-        coming = paced_prospect(trajectory) or (Prospect(word) if at_rest else prospect(trajectory))
+        coming = follows_its_stimulus(trajectory) or (
+            Judgement(word) if at_rest else oscillating_growing_or_changing(trajectory)
+        )
     elif trajectory.status != "ok":
-        coming = Prospect("not_converged")
+        coming = Judgement("not_converged")
     if coming.word != word:
         word = coming.word
         species = {m: {s: w if w == "isolated" else word for s, w in words.items()} for m, words in species.items()}

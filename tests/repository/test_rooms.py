@@ -65,7 +65,7 @@ def test_every_room_uses_only_rooms_below_it():
         ("physics/units.py", "def f():\n    import simulator.cli.app", "Rooms"),
         ("model/protocol.py", "if TYPE_CHECKING:\n    from simulator.model.model import Model", "No circles"),
         ("storage/layout.py", "from simulator.storage.hdf5 import packed", "Inside storage"),
-        ("scenario/checks/whole.py", "from simulator.scenario.scenario import Scenario", "Inside scenario"),
+        ("scenario/checks/consistency.py", "from simulator.scenario.scenario import Scenario", "Inside scenario"),
         ("storage/folder.py", "import h5py", "h5py"),
         ("runs/threads.py", "def f():\n    import numba", "numba"),
         ("report/text.py", "from matplotlib import pyplot", "matplotlib"),

@@ -78,10 +78,10 @@ def test_a_failing_sync_of_the_directory_is_told(result, tmp_path, monkeypatch):
 def test_a_limit_on_file_sizes_is_a_storage_error_with_numbers(tmp_path):
     limited = (
         "import resource, sys, pathlib\n"
-        "from simulator.storage.atomic import StorageError, place\n"
+        "from simulator.storage.atomic import StorageError, write_atomically\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
-        "    place(pathlib.Path(sys.argv[1]), bytes(5000))\n"
+        "    write_atomically(pathlib.Path(sys.argv[1]), bytes(5000))\n"
         "except StorageError as error:\n"
         "    print(error)\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.storage.atomic import place
+from simulator.storage.atomic import write_atomically
 from simulator.storage.checksums import heap_digest
 from simulator.storage.image import Image
 
@@ -50,7 +50,7 @@ def test_a_heap_is_found_wherever_it_begins(start: int) -> None:
 
 
 def test_a_large_file_arrives_whole(tmp_path: Path) -> None:
-    place(tmp_path / "large.h5", LARGE)
+    write_atomically(tmp_path / "large.h5", LARGE)
     assert (tmp_path / "large.h5").read_bytes() == LARGE
 
 
@@ -65,5 +65,5 @@ def test_a_disk_that_wants_the_cache_gets_it(tmp_path: Path, monkeypatch: pytest
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", refusing)
-    place(tmp_path / "large.h5", LARGE)
+    write_atomically(tmp_path / "large.h5", LARGE)
     assert (tmp_path / "large.h5").read_bytes() == LARGE

@@ -196,10 +196,14 @@ def test_a_swelling_neuron_has_three_rest_points_in_either_formulation(formulati
     assert [stable for _, stable in rests] == [True, False, True]
 
 
-def test_a_negative_slope_conductance_never_passes_for_stable():
+def test_a_negative_slope_conductance_separates_two_stable_rest_points():
     found = steady_states(reported("electroneutral_stability"))
-    stable = [1e3 * one.trajectory.potential.values[0, 0] for one in found if one.verdict.stable]
+    stable, unstable = (
+        [1e3 * one.trajectory.potential.values[0, 0] for one in found if one.verdict.stable is whether]
+        for whether in (True, False)
+    )
     assert stable == pytest.approx([-67.19, -23.11], abs=6e-3)
+    assert unstable == pytest.approx([-45.149], abs=6e-3)
 
 
 @pytest.mark.parametrize(("name", "charge"), PUBLISHED.items())

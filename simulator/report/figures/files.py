@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from simulator.storage.atomic import place
+from simulator.storage.atomic import write_atomically
 
 #: File types by suffix, each with metadata that leaves out the date.
 FORMATS: dict[str, dict[str, str | None]] = {
@@ -44,4 +44,4 @@ def save(figure: Figure, path: str | Path) -> None:
     # Keep text as text in SVG and PDF; salt identifiers in an SVG with a constant for reproducible bytes.
     with rc_context({"svg.hashsalt": "ionflux", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(picture, format=kind[1:], dpi=RESOLUTION, metadata=FORMATS[kind])
-    place(path, picture.getvalue(), overwrite=True)
+    write_atomically(path, picture.getvalue(), overwrite=True)

@@ -124,7 +124,7 @@ def from_resolved(text: str) -> Loaded:
         If it is not a scenario of this version.
     """
     try:
-        scenario = Scenario.model_validate(_with_areas_that_follow(json.loads(text)))
+        scenario = Scenario.model_validate(_with_keys_added_since(json.loads(text)))
     except ValidationError as error:
         raise ConfigError(issue_at(None, complaint) for complaint in complaints_of(error)) from None
     except (ValueError, RecursionError):
@@ -132,7 +132,7 @@ def from_resolved(text: str) -> Loaded:
     return Loaded(scenario, text, dict.fromkeys(scenario.leaves(), "data file"))
 
 
-def _with_areas_that_follow(data: Any) -> Any:
+def _with_keys_added_since(data: Any) -> Any:
     """A stored scenario from before ``area_change`` was a key: areas that came from a shape followed the volume."""
     membranes, compartments = (
         data.get(key) if isinstance(data, dict) else None for key in ("membranes", "compartments")

@@ -18,12 +18,13 @@ from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure, held_potentials
 from simulator.physics.constants import GAS_CONSTANT
+from simulator.physics.electrochemistry import electrochemical_difference
 
 #: Concentrations inside and outside [mol/m3] by species.
 Sides = Mapping[str, tuple[Any, Any]]
 
 
-class Circumstances:
+class Conditions:
     """What laws depend on at the start of runs, or after an event while concentrations inside are those of the start.
 
     Parameters
@@ -118,7 +119,7 @@ class Circumstances:
         """Affinity over RT of a transport mechanism: free energy given off per turnover, ATP included."""
         with np.errstate(all="ignore"):
             forces = sum(
-                n * (np.log(sides[s][0]) - np.log(sides[s][1]) + self.charges[s] * v / self.thermal)
+                n * electrochemical_difference(*sides[s], self.charges[s], v / self.thermal)
                 for s, n in mechanism.moves.items()
             )
         energy = self.values["atp_free_energy"] / (self.structure.faraday * self.thermal)

@@ -1,4 +1,4 @@
-"""What follows the end of a run that is not at rest, as part of its verdict."""
+"""The verdict on a run that is not at rest: entrained, oscillating, running away or still changing."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class RunAway:
 
 
 @dataclass(frozen=True)
-class Prospect:
+class Judgement:
     """The word for a run that is not at rest, and what follows."""
 
     word: str
@@ -119,7 +119,7 @@ class Prospect:
     entrainment: Entrainment | None = None
 
 
-def paced_prospect(trajectory: Trajectory) -> Prospect | None:
+def follows_its_stimulus(trajectory: Trajectory) -> Judgement | None:
     """The word for a run whose pulses would go on at its end; None for one without, or where they change nothing."""
     model, state, parameters = trajectory.model, trajectory.states[-1], trajectory.parameters[-1]
     paced = pacing(model)
@@ -127,7 +127,7 @@ def paced_prospect(trajectory: Trajectory) -> Prospect | None:
         return None
     found = repetition(model, paced, state, parameters)
     if found is None:
-        return Prospect("not_converged", "not the same from pulse to pulse")
+        return Judgement("not_converged", "not the same from pulse to pulse")
     sizes = np.maximum(np.abs(found.states[0]), model.scales())
     if np.max(np.ptp(found.states, axis=0) / sizes) < SMALLEST_SWING:
         return None
@@ -143,7 +143,7 @@ def paced_prospect(trajectory: Trajectory) -> Prospect | None:
         drifting=model.structure.in_words(model.structure.states[fastest]),
         drift=float(found.drift[fastest]),
     )
-    return Prospect("entrained", _paced_clause(entrained), entrainment=entrained)
+    return Judgement("entrained", _paced_clause(entrained), entrainment=entrained)
 
 
 def _paced_clause(found: Entrainment) -> str:
@@ -163,19 +163,19 @@ def _amplitudes(potential: Mapping[str, float]) -> list[str]:
     return [f"{' and '.join(swings)} from peak to peak"] if swings else []
 
 
-def prospect(trajectory: Trajectory) -> Prospect:
-    """Find what follows the last state of a run that is not at rest."""
+def oscillating_growing_or_changing(trajectory: Trajectory) -> Judgement:
+    """The word for a run that is not at rest and has no pulses to follow, by what follows its last state."""
     state, parameters = trajectory.states[-1], trajectory.parameters[-1]
     future = look_ahead(trajectory.model, state, parameters)
     if future.rest is not None:
-        return Prospect("not_converged", f"rest is {duration(future.time)} away", time_to_rest=future.time)
+        return Judgement("not_converged", f"rest is {duration(future.time)} away", time_to_rest=future.time)
     if future.cycle is not None:
         states = future.cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
         swing = _swing(trajectory, states, parameters)
         found = Oscillation(period=float(future.cycle.period), **swing, distance=future.cycle.distance)
         spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
         clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
-        return Prospect("oscillation", clause, oscillation=found)
+        return Judgement("oscillation", clause, oscillation=found)
     if future.growth is not None:
         growth = RunAway(
             trajectory.structure.in_words(future.growth.quantity), future.growth.rate, future.growth.exponent
@@ -183,12 +183,12 @@ def prospect(trajectory: Trajectory) -> Prospect:
         ahead = f"the {growth.quantity} grows without end"
         since = float(trajectory.time[-1]) - max((e.time for e in trajectory.model.events()), default=0.0)
         if growth.rate * since < BEGUN:
-            return Prospect("not_converged", f"{ahead} from here")
+            return Judgement("not_converged", f"{ahead} from here")
         ahead += f", now by {100 * growth.rate * 3600.0:.3g} % per hour"
-        return Prospect("run_away", ahead, run_away=growth)
+        return Judgement("run_away", ahead, run_away=growth)
     if future.failure:
-        return Prospect("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
-    return Prospect("not_converged", "no rest point or cycle found ahead")
+        return Judgement("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
+    return Judgement("not_converged", "no rest point or cycle found ahead")
 
 
 def _swing(trajectory: Trajectory, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
