@@ -20,7 +20,7 @@ from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import concentrations, membrane_potentials
 from simulator.verdict.batch_verdicts import UNDECIDED, plain_verdicts
-from simulator.verdict.verdict import classify
+from simulator.verdict.verdict import word_of
 from simulator.verdict.words import WORDS
 
 Arrays = dict[str, np.ndarray]
@@ -114,5 +114,5 @@ class Job:
             if stopped():
                 return None
             scenario = scenario_of(self.scenario, {key: float(column[i]) for key, column in swept.items()})
-            verdict[i] = WORDS.index(classify(outcome.trajectory(i, scenario)).word)
+            verdict[i] = WORDS.index(word_of(outcome.trajectory(i, scenario)))
         return verdict

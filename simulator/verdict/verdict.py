@@ -153,6 +153,24 @@ def _listed(names: list[str]) -> str:
     return (names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]) + verb
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """The word for the end of a run, and what it was found from; `state` is the rest point of a run at rest."""
+
+    word: str
+    species: dict[str, dict[str, str]]
+    distance: float
+    state: np.ndarray
+    jacobian: np.ndarray
+    flows: Flows
+    coming: Judgement
+
+
+def word_of(trajectory: Trajectory) -> str:
+    """The word of :func:`classify` alone, without the numbers that go with it; batches need no more."""
+    return _judged(trajectory).word
+
+
 def classify(trajectory: Trajectory) -> Verdict:
     """Judge the end of a run.
 
@@ -161,6 +179,32 @@ def classify(trajectory: Trajectory) -> Verdict:
     trajectory : Trajectory
         A finished or failed run; its last saved state is judged.
     """
+    structure, found = trajectory.structure, _judged(trajectory)
+    flows, coming = found.flows, found.coming
+    end = Analysis(trajectory.moment())
+    return Verdict(
+        word=found.word,
+        species=found.species,
+        distance=found.distance,
+        eigenvalues=eigenvalues(structure, found.jacobian, found.state, trajectory.parameters[-1]),
+        affinity={
+            label: float(affinity)
+            for label, affinity in flows.affinity.items()
+            if label not in flows.electrodes and flows.carrying(label)
+        },
+        dissipation=float(end.total_dissipation[0]),
+        atp_rate=float(end.total_atp_rate[0]),
+        isolated=tuple(f"{m}.{s}" for m, words in found.species.items() for s, w in words.items() if w == "isolated"),
+        left_out=_left_out(structure, flows),
+        time_to_rest=0.0 if found.word in AT_REST else coming.time_to_rest,
+        ahead=coming.ahead,
+        oscillation=coming.oscillation,
+        run_away=coming.run_away,
+        entrainment=coming.entrainment,
+    )
+
+
+def _judged(trajectory: Trajectory) -> _Judged:
     structure, equations, scales = trajectory.structure, trajectory.equations, trajectory.model.scales()
     state, parameters = trajectory.states[-1], trajectory.parameters[-1]
     distance, rest, jacobian = approach(equations, state, parameters, np.maximum(np.abs(state), scales))
@@ -178,27 +222,7 @@ def classify(trajectory: Trajectory) -> Verdict:
     if coming.word != word:
         word = coming.word
         species = {m: {s: w if w == "isolated" else word for s, w in words.items()} for m, words in species.items()}
-    end = Analysis(trajectory.moment())
-    return Verdict(
-        word=word,
-        species=species,
-        distance=distance,
-        eigenvalues=eigenvalues(structure, jacobian, judged, parameters),
-        affinity={
-            label: float(affinity)
-            for label, affinity in flows.affinity.items()
-            if label not in flows.electrodes and flows.carrying(label)
-        },
-        dissipation=float(end.total_dissipation[0]),
-        atp_rate=float(end.total_atp_rate[0]),
-        isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
-        left_out=_left_out(structure, flows),
-        time_to_rest=0.0 if word in AT_REST else coming.time_to_rest,
-        ahead=coming.ahead,
-        oscillation=coming.oscillation,
-        run_away=coming.run_away,
-        entrainment=coming.entrainment,
-    )
+    return _Judged(word, species, distance, judged, jacobian, flows, coming)
 
 
 def uphill(trajectory: Trajectory) -> dict[str, float]:

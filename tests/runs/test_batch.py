@@ -100,7 +100,7 @@ def test_the_verdict_of_a_batch_is_mostly_its_own(cell, monkeypatch):
     import simulator.runs.piece
 
     asked = []
-    monkeypatch.setattr(simulator.runs.piece, "classify", lambda t: asked.append(t))
+    monkeypatch.setattr(simulator.runs.piece, "word_of", asked.append)
     batch = simulator.run_batch(cell, drawn(cell, 200), save="final")
     assert not asked
     assert set(batch.verdict) == {"steady_state"}
