@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -50,6 +51,10 @@ UNSURE, WINDOW, INNER = 4.0, 129, 17
 #: Refinements of the bracket of a passage, each to a sixteenth.
 REFINEMENTS = 3
 
+#: An orbit is followed this part of its horizon before a passage: a known state has an error of interpolation, which
+#: dies out meanwhile.
+LEAD = 1.0 / 256.0
+
 
 @dataclass(frozen=True)
 class Look:
@@ -65,12 +70,15 @@ class Look:
         Number of the horizon that holds these times; -1 for a few times near known states.
     rough : bool
         Whether a low accuracy is enough.
+    after : float
+        Time [s] before which it must be followed from a known state; by default the first time.
     """
 
     times: np.ndarray
     end: float
     stage: int = -1
     rough: bool = False
+    after: float = np.inf
 
 
 #: What yields looks and is sent scaled states, shape (times, states); NaN where an orbit could not be followed.
@@ -134,8 +142,7 @@ def find_cycle(horizons: Sequence[float]) -> Watching[Cycle | None]:
     """
     tested = 0.0
     for stage, horizon in enumerate(horizons):
-        times = _samples(horizon)
-        guesses = _guesses(times, (yield Look(times, horizon, stage, rough=True)), horizon)
+        guesses, _ = yield from _guessed(horizon, stage, rough=True)
         for needed in sorted(g.start + PERIODS * g.period + 2.0 * g.width for g in guesses):
             if needed <= tested:
                 continue
@@ -148,8 +155,7 @@ def find_cycle(horizons: Sequence[float]) -> Watching[Cycle | None]:
 
 def _tested(horizon: float, stage: int) -> Watching[Cycle | None]:
     """The cycle on an accurately integrated orbit of that length, if the orbit stays on it over most of it."""
-    times = _samples(horizon)
-    guesses = _guesses(times, (yield Look(times, horizon, stage)), horizon)
+    guesses, horizon = yield from _guessed(horizon, stage, rough=False)
     for guess in guesses:
         if guess.start + 2.0 * guess.period + guess.width <= horizon:
             found = yield from _confirmed(guess, horizon)
@@ -158,27 +164,42 @@ def _tested(horizon: float, stage: int) -> Watching[Cycle | None]:
     return None
 
 
-def _samples(horizon: float) -> np.ndarray:
+def _guessed(horizon: float, stage: int, rough: bool) -> Watching[tuple[list[_Guess], float]]:
+    """Returns that come close on an orbit of some length, from its shortest part on, and how far it was computed."""
+    times = _samples(_apart(horizon))
+    states = yield Look(times, horizon, stage, rough)
+    computed = np.all(np.isfinite(states), axis=1)
+    horizon = min(horizon, float(times[computed][-1]))
+    return _guesses(times[computed], states[computed], horizon), horizon
+
+
+def _apart(horizon: float) -> float:
+    """Distance [s] of the samples of a whole orbit."""
+    return float(2.0 ** np.floor(np.log2(horizon / SAMPLES)))
+
+
+@lru_cache
+def _samples(apart: float) -> np.ndarray:
     """Times [s] at which all parts of an orbit are sampled; they may go beyond its horizon."""
-    apart = 2.0 ** np.floor(np.log2(horizon / SAMPLES))
     return np.unique(np.outer(PARTS, apart * np.arange(2 * SAMPLES)))
 
 
 def _guesses(times: np.ndarray, states: np.ndarray, horizon: float) -> list[_Guess]:
-    """Returns of a sampled orbit that come close, from its shortest part on."""
-    computed = np.all(np.isfinite(states), axis=1)
+    """Returns that come close on a sampled orbit, from its shortest part on."""
     found: list[_Guess] = []
     for part in PARTS:
-        apart = part * 2.0 ** np.floor(np.log2(horizon / SAMPLES))
+        apart = part * _apart(horizon)
         own = (times <= part * horizon) & (times % apart == 0.0)
-        if not np.all(computed[own]):
-            break
-        found += _close_returns(times[own], states[own])
+        if np.sum(own) > 2:
+            found += _close_returns(times[own], states[own])
     return found
 
 
 def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Guess]:
-    """Returns of an evenly sampled orbit to a section that come close to its first passage."""
+    """Returns of an evenly sampled orbit to a section that come close to its first passage.
+
+    An orbit that is on a cycle from its start passes the section within one period.
+    """
     spread = np.ptp(states, axis=0)
     # Spikes between two samples would be missed, so only resolved variables can define the section.
     resolved = np.abs(np.diff(states, axis=0)).max(axis=0) < RESOLVED * spread
@@ -192,6 +213,7 @@ def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Guess]:
     returns = (below + share[:, None] * (above - below))[:, resolved]
     moments = times[passing] + share * times[1]
     misses = np.abs(returns - returns[:1]).max(axis=1, initial=0.0)
+    close = (misses < PROMISING) & (moments - moments[:1] > moments[:1])
     return [
         _Guess(
             start=float(moments[0]),
@@ -202,20 +224,21 @@ def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Guess]:
             upwards=upwards,
             extent=float(np.ptp(states[passing[0] : passing[p] + 2], axis=0).max()),
         )
-        for p in (np.flatnonzero(misses[1:] < PROMISING) + 1)[:GUESSES]
+        for p in np.flatnonzero(close)[:GUESSES]
     ]
 
 
 def _confirmed(guess: _Guess, horizon: float) -> Watching[Cycle | None]:
     """The cycle with that period, if the orbit stays on it over most of the horizon."""
-    begun = yield from _passage_near(guess.start, guess)
-    turned = yield from _passage_near(guess.start + guess.period, guess)
+    lead = LEAD * horizon
+    begun = yield from _passage_near(guess.start, guess, lead)
+    turned = yield from _passage_near(guess.start + guess.period, guess, lead)
     if begun is None or turned is None or _size(turned[1] - begun[1]) > CLOSED:
         return None
     start, period = begun[0], turned[0] - begun[0]
     rounds = max(1, int(0.45 * (horizon - start) / period))
-    halfway = yield from _passage_near(start + rounds * period, guess)
-    late = yield from _passage_near(start + 2 * rounds * period, guess)
+    halfway = yield from _passage_near(start + rounds * period, guess, lead)
+    late = yield from _passage_near(start + 2 * rounds * period, guess, lead)
     if halfway is None or late is None:
         return None
     first, second = _size(halfway[1] - begun[1]), _size(late[1] - halfway[1])
@@ -238,24 +261,29 @@ def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.nd
     return upwards, ways[upwards]
 
 
-def _passage_near(moment: float, section: _Guess) -> Watching[tuple[float, np.ndarray] | None]:
-    """Time and state of the passage through a section that is nearest to a moment; None if there is none nearby."""
+def _passage_near(moment: float, section: _Guess, lead: float) -> Watching[tuple[float, np.ndarray] | None]:
+    """Time and state of the passage through a section that is nearest to a moment; None if there is none nearby.
+
+    The orbit is followed for a time `lead` [s] before.
+    """
     column, level, end = section.column, section.level, moment + section.width
     times = np.linspace(max(0.0, moment - section.width), end, WINDOW)
-    states = yield Look(times, end)
+    after = float(times[0]) - lead
+    states = yield Look(times, end, after=after)
     passing = _passages(states[:, column], level, section.upwards)
     if not (len(passing) and np.all(np.isfinite(states))):
         return None
     place = int(passing[np.argmin(np.abs(times[passing] - moment))])
     for _ in range(REFINEMENTS):
         times = np.linspace(times[place], times[place + 1], INNER)
-        states = yield Look(times, end)
+        states = yield Look(times, end, after=after)
         beyond = (states[1:, column] >= level) == section.upwards
         place = int(np.argmax(beyond)) if np.any(beyond) else INNER - 2
-    low, high = states[place], states[place + 1]
-    rise = high[column] - low[column]
-    share = float(np.clip((level - low[column]) / rise, 0.0, 1.0)) if rise else 0.0
-    return float(times[place] + share * (times[place + 1] - times[place])), low + share * (high - low)
+    low, high = states[place : place + 2, column]
+    share = float(np.clip((level - low) / (high - low), 0.0, 1.0)) if high != low else 0.0
+    time = float(times[place] + share * (times[place + 1] - times[place]))
+    # The last state of a run is not interpolated.
+    return time, (yield Look(np.array([time]), time, after=after))[0]
 
 
 def _passages(values: np.ndarray, level: float, upwards: bool = True) -> np.ndarray:
