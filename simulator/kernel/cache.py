@@ -44,7 +44,7 @@ LAWS = "mechanisms/laws"
 #: Source files of the code shared by all kernels, which is compiled once.
 COMMON = (
     "kernel/driver.py",
-    "kernel/rodas4.py",
+    "kernel/rodas5p.py",
     "kernel/status.py",
     "kernel/step_control.py",
     "kernel/vectormath.py",

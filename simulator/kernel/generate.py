@@ -1,28 +1,32 @@
-"""Equations -> source text of a kernel: one attempted Rodas4 step of all lanes, as straight-line code.
+"""Equations -> source text of a kernel: one attempted Rodas5P step of all lanes.
 
-The text is a readable Python module (``ionflux kernel CONFIG`` prints it): the model's right-hand side and
-Jacobian, the factorisation and solution of the stage equations with the fill-in determined in advance, and the
-step that calls them in a branch-free loop over lanes.
+The text is a readable Python module (``ionflux kernel CONFIG`` prints it). A step is a few loops over the lanes, each
+without branches: what depends on parameters alone, the Jacobian with its factors, one stage, the new state with its
+error. The loop of a stage is there once and runs for every stage, so the size of a kernel grows with the model and not
+with the method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
 
 from simulator.kernel.elimination import Elimination
-from simulator.kernel.rodas4 import GAMMA, A, C, D
-from simulator.kernel.statements import PRINTER, statements
-from simulator.kernel.workspace import Counts, Rows
+from simulator.kernel.lanes import Lanes, renamed
+from simulator.kernel.linearisation import Linearisation
+from simulator.kernel.rodas5p import GAMMA, A, C, D
+from simulator.kernel.statements import PRINTER, Statements
+from simulator.kernel.workspace import Rows
 from simulator.model.equations import FARADAY_SYMBOL, Equations
 from simulator.model.names import amount, potential, voltage, water_flow
 
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
 Generated from the model's equations; do not edit. States are amounts [mol], charges [C] or potentials
-[V], gates, and volumes [m3]. Each lane of the workspace holds one run.
+[V], gates, and volumes [m3]. Each lane of the workspace holds one run; the entry of a lane in a row is
+at ``row * LANES + lane``.
 """
 
 import numba as nb
@@ -31,12 +35,28 @@ from simulator.physics import special
 from simulator.kernel import cache
 from simulator.kernel.step_control import count_and_accept, misfit
 from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
-from simulator.kernel.workspace import COLLAPSED, LANES, Counts, Rows
+from simulator.kernel.workspace import COLLAPSED, Counts, Rows, lanes_of
 
 FARADAY = {faraday!r}
 settle = cache.shared('driver').settle
 bern_value = inlined(special.bern_value)
 bern_slope = inlined(special.bern_slope)
+
+#: Rows of the workspace, and its lanes.
+SIZE = {size}
+LANES = lanes_of(SIZE)
+
+ROWS = {rows!r}
+PLACES = Rows(*(row * LANES for row in ROWS))
+COUNTS = Counts({counts}, lanes=LANES)
+
+
+@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)
+def advance(work, task, calls):
+    """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""
+    busy = 1
+    max_steps = float(task.max_steps)
+    while calls > 0 and busy > 0:
 '''
 
 ARRAYS_HEADER = '''"""The model's equations as functions of arrays of states and parameters.
@@ -49,19 +69,21 @@ from numpy import exp, log
 from simulator.physics.special import bern_slope, bern_value, choose
 
 FARADAY = {faraday!r}
+
+
+def fma(x, y, z):
+    """``x y + z``."""
+    return x * y + z
+
 '''
 
 STATELESS = "All compartments of this model are fixed: it has no states, and needs no kernel."
 
-FACTOR = "LU factors of W = M/(h gamma) - J, without pivoting; r is the inverse diagonal."
-SOLVE = "Solution of W k = b."
+STAGES = len(A)
 
-
-def function(name: str, arguments: Iterable[str], body: list[str], returns: Iterable[str], doc: str) -> list[str]:
-    """Source lines of an inlined function of the generated module."""
-    wrapped = ", ".join(arguments)
-    result = ", ".join(returns)
-    return ["", "", "@inlined", f"def {name}({wrapped}):", f'    """{doc}"""', *body, f"    return ({result},)"]
+#: Statements about one step of a lane that the driver and the kernel share.
+AHEAD = ("phase", "time", "due", "target", "planned", "rejected", "attempts")
+DECIDED = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
 
 
 class KernelSource:
@@ -69,41 +91,28 @@ class KernelSource:
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
-        states = list(equations.structure.states)
-        self.dependent = equations.dependent
-        self.basis = [s for s in states if s not in self.dependent]
-        self.faraday = equations.structure.faraday
-        self.states = states
+        self.states = list(equations.structure.states)
         self.parameters = list(equations.structure.parameters)
-        self.differential = dict(zip(states, equations.differential, strict=True))
-        self.jacobian = self._reduced_jacobian()
-        self.elimination = Elimination([self.differential[s] for s in self.basis], list(self.jacobian))
-
-    def _reduced_jacobian(self) -> dict[tuple[int, int], sp.Expr]:
-        """Nonzero entries of d f_basis / d basis, with the dependent states eliminated."""
-        entries: dict[tuple[int, int], sp.Expr] = {}
-        for i, row in enumerate(self.basis):
-            f = self.equations.derivative[row]
-            for j, column in enumerate(self.basis):
-                slope = self.equations.slope(f, column)
-                for name, combination in self.dependent.items():
-                    if column in combination:
-                        slope += self.equations.slope(f, name) * combination[column]
-                if slope != 0:
-                    entries[i, j] = slope
-        return entries
+        self.faraday = equations.structure.faraday
+        self.linearisation = Linearisation(equations, set(self.parameters))
+        self.basis, self.dependent = self.linearisation.basis, self.linearisation.dependent
 
     def kernel(self) -> str:
         """Source of the compiled kernel."""
         if not self.states:
             return f'"""{STATELESS}"""\n'
+        loops = StepLoops(self)
+        body = loops.text()
         membranes = ", ".join(m.name for m in self.equations.structure.membranes)
-        lines = KERNEL_HEADER.format(membranes=membranes, count=len(self.states), faraday=self.faraday).splitlines()
-        lines += self._derivative() + self._linearisation()
-        lines += function("factor", *self.elimination.factor(), FACTOR)
-        lines += function("solve", *self.elimination.solve(), SOLVE)
-        lines += self._advance()
-        return "\n".join(lines) + "\n"
+        header = KERNEL_HEADER.format(
+            membranes=membranes,
+            count=len(self.states),
+            faraday=self.faraday,
+            rows=loops.rows,
+            counts=", ".join(f"{name}={number}" for name, number in loops.counts.items()),
+            size=loops.lanes.end,
+        )
+        return header + "\n".join(body) + "\n"
 
     def arrays(self) -> str:
         """Source of the array functions used to analyse saved states."""
@@ -111,7 +120,7 @@ class KernelSource:
         lines = ARRAYS_HEADER.format(faraday=self.faraday).splitlines()
         lines += [f"STATES = {tuple(self.states)!r}", f"PARAMETERS = {tuple(self.parameters)!r}"]
         lines += [f"BASIS = {tuple(self.states.index(s) for s in self.basis)!r}"]
-        lines += [f"DIFFERENTIAL = {tuple(self.differential[s] for s in self.basis)!r}"]
+        lines += [f"DIFFERENTIAL = {tuple(self.linearisation.differential[s] for s in self.basis)!r}"]
         dependent = {
             s: {b: float(c.subs(FARADAY_SYMBOL, self.faraday)) for b, c in row.items()}
             for s, row in self.dependent.items()
@@ -133,11 +142,17 @@ class KernelSource:
         lines += self._array_function(
             "gate_rests", equations.gate_rests, "Steady-state value of each gate, everything else held constant."
         )
-        derivative = {s: equations.derivative[s] for s in self.basis}
-        lines += self._array_function("derivative", derivative, "Rates of change of the independent states.")
-        linear = {i: equations.derivative[s] for i, s in enumerate(self.basis)} | self.jacobian
-        lines += self._array_function(
-            "linearisation", linear, "Rates of change of the independent states, and nonzero entries of their Jacobian."
+        independent = Linearisation(equations, set())
+        derivative = {s: f"d_{s}" for s in self.basis}
+        lines += self._function(
+            "derivative", independent.rates(), derivative, "Rates of change of the independent states."
+        )
+        linear: dict[Any, str] = {i: f"d_{s}" for i, s in enumerate(self.basis)}
+        lines += self._function(
+            "linearisation",
+            independent.linearised(),
+            linear | {(i, j): f"j_{i}_{j}" for i, j in independent.entries},
+            "Rates of change of the independent states, and nonzero entries of their Jacobian.",
         )
         return "\n".join(lines) + "\n"
 
@@ -155,167 +170,187 @@ class KernelSource:
         return found
 
     def _array_function(self, name: str, values: Mapping[Any, sp.Expr], doc: str) -> list[str]:
+        """Source of a function of arrays that returns expressions by key."""
+        named = {f"r{i}": value for i, value in enumerate(values.values())}
+        lines = Statements(self.equations.definitions, set()).of([named])
+        return self._function(name, lines, dict(zip(values, named, strict=True)), doc)
+
+    def _function(self, name: str, statements: Iterable[str], results: Mapping[Any, str], doc: str) -> list[str]:
         """Source of a function of arrays ``state[..., i]`` and ``parameters[..., j]`` that returns a dictionary.
 
         Its argument ``given`` replaces the membrane potentials computed from the state.
         """
-        out = [f"r{i}" for i in range(len(values))]
         lines = ["", "", f"def {name}(state, parameters, given={{}}):", f'    """{doc}"""']
         lines += [f"    {s} = state[..., {i}]" for i, s in enumerate(self.states)]
         lines += [f"    {p} = parameters[..., {i}]" for i, p in enumerate(self.parameters)]
         voltages = {voltage(m.name) for m in self.equations.structure.membranes}
-        for line in statements(self.equations.definitions, list(values.values()), out, set()):
-            lines.append(line)
-            assigned = line.split(" = ")[0].strip()
+        for statement in statements:
+            lines.append(f"    {statement}")
+            assigned = statement.split(" = ")[0]
             if assigned in voltages:
                 lines.append(f"    {assigned} = given.get({assigned!r}, {assigned})")
-        items = ", ".join(f"{key!r}: {r}" for key, r in zip(values, out, strict=True))
+        items = ", ".join(f"{key!r}: {result}" for key, result in results.items())
         return [*lines, f"    return {{{items}}}"]
 
-    def _arguments(self) -> list[str]:
-        return self.states + self.parameters
 
-    def _derivative(self) -> list[str]:
-        out = [f"d_{s}" for s in self.basis]
-        body = statements(
-            self.equations.definitions, [self.equations.derivative[s] for s in self.basis], out, set(self.parameters)
-        )
-        return function("derivative", self._arguments(), body, out, "Rates of change of the independent states.")
+class StepLoops:
+    """The loops of one step, and the layout of the workspace that they need.
 
-    def _linearisation(self) -> list[str]:
-        out = [f"d_{s}" for s in self.basis] + [f"j_{i}_{j}" for i, j in self.jacobian]
-        body = statements(
-            self.equations.definitions,
-            [self.equations.derivative[s] for s in self.basis] + list(self.jacobian.values()),
-            out,
-            set(self.parameters),
-        )
-        doc = "Rates of change and the nonzero entries of their Jacobian."
-        return function("linearisation", self._arguments(), body, out, doc)
+    Names in the loops: ``<state>`` the state at the start of the step, ``u_`` that of a stage, ``new_`` the new one,
+    ``k<i>_`` the stages, ``a_`` and ``c_`` their sums weighted by A and C, ``e_`` the error, ``dense<i>_`` what the
+    dense output needs.
+    """
 
-    def _combine(self, weights: Sequence[float], stage_of: str, state: str) -> str:
-        """Expression ``sum_j weights[j] k_j`` for one state."""
-        text = ""
-        for j, w in enumerate(weights):
-            k = f"{stage_of}{j + 1}_{state}"
-            if w != 0.0:
-                text = f"fma({w!r}, {k}, {text})" if text else f"{w!r} * {k}"
-        return text or "0.0"
+    def __init__(self, source: KernelSource) -> None:
+        self.states, self.basis, self.dependent = source.states, source.basis, source.dependent
+        self.parameters, self.linearisation = source.parameters, source.linearisation
+        structure = source.equations.structure
+        amounts, volumes = (len(structure.states_of[kind]) for kind in ("amount", "volume"))
+        algebraic = [i for i, s in enumerate(self.states) if not self.linearisation.differential[s]]
+        first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
+        self.counts = {
+            "states": len(self.states),
+            "amounts": amounts,
+            "volumes": volumes,
+            "parameters": len(self.parameters),
+            "first_algebraic": first,
+            "end_algebraic": end,
+        }
+        self.rows = self._rows()
+        self.lanes = Lanes(self._placed(), self.rows.end)
+        #: First row of each stage's solution, of the latest one, of the sums weighted by A, and by C.
+        self.stages = [self.lanes.placed(f"k{stage}_{s}" for s in self.basis) for stage in range(STAGES - 1)]
+        self.latest = self.lanes.placed(f"b_{i}" for i in range(len(self.basis)))
+        self.sums = [self.lanes.placed(f"{name}_{s}" for s in self.basis) for name in ("a", "c")]
+        self.dense = [self.lanes.placed(f"sum{i}_{s}" for s in self.basis) for i in range(len(D))]
+
+    def _rows(self) -> Rows:
+        """Rows that the driver knows."""
+        n, dense = len(self.states), len(D)
+        many = [0, n, 2 * n, (2 + dense) * n, (3 + dense) * n]
+        single = (3 + dense) * n + len(self.parameters)
+        return Rows._make([*many, *range(single, single + len(Rows._fields) - len(many))])
+
+    def _placed(self) -> dict[str, int]:
+        """Rows of the names that the driver reads or writes."""
+        rows, found = self.rows, {}
+        for i, s in enumerate(self.states):
+            found |= {s: rows.state + i, f"new_{s}": rows.new + i, f"scale_{s}": rows.scale + i}
+            found |= {f"dense{m}_{s}": rows.dense + (m * len(self.states)) + i for m in range(len(D))}
+        found |= {p: rows.parameters + i for i, p in enumerate(self.parameters)}
+        return found | {name: getattr(rows, name) for name in (*AHEAD, *DECIDED, "error", "rtol")}
+
+    def text(self) -> list[str]:
+        """Source lines of one step of all lanes and of what the driver does after it."""
+        line, rates = self.linearisation, self.linearisation.rates()
+        elimination = Elimination([line.differential[s] for s in self.basis], line.entries)
+        shifted = {s: f"u_{s}" for s in self.states}
+        start = [
+            *(f"{s} = choose(accepted, new_{s}, {s})" for s in self.states),
+            "per_h = 1.0 / step",
+            f"per_step = per_h * {1.0 / GAMMA!r}",
+            *line.linearised(),
+            *elimination.factor,
+            *(f"b_{i} = d_{s}" for i, s in enumerate(self.basis)),
+            *elimination.solve,
+        ]
+        solved = [f"b_{i}" for i in range(len(self.basis))]
+        stage = [
+            *self._dependents("a"),
+            *(f"u_{s} = {s} + a_{s}" for s in self.states),
+            *renamed(rates, lambda name: shifted.get(name, name)),
+            *(
+                f"b_{i} = fma(c_{s}, per_h, d_{s})" if line.differential[s] else f"b_{i} = d_{s}"
+                for i, s in enumerate(self.basis)
+            ),
+            *elimination.solve,
+        ]
+        constants = line.statements.of_constants()
+        first, inside = " " * 8, " " * 12
+        loops = self.lanes.loops
+        lines = [f"{first}# what depends on parameters alone, after they have changed", f"{first}if task.queue[2] > 0:"]
+        lines += loops(constants, line.statements.constant_names, inside)
+        lines += [f"{inside}task.queue[2] = 0", f"{first}# rates, Jacobian, its factors; the first stage"]
+        lines += loops(start, [*self.states, "per_h", *elimination.factors, *solved], first)
+        lines += [f"{first}for stage in range(1, {STAGES}):", *self._sums(inside)]
+        lines += loops(stage, solved, inside)
+        lines += [f"{first}# new state, error, dense output, what comes next", *self._dense_sums(first)]
+        lines += loops(self._end(), self._left_for_the_driver(), first)
+        lines += [f"{first}busy = settle(work, PLACES, COUNTS, task)", f"{first}calls -= 1", "    return busy"]
+        return lines
+
+    def _flat(self, row: int) -> str:
+        """Text of an entry of consecutive rows, one for each independent state, in a loop over all of them."""
+        return f"work[{row} * LANES + place]"
+
+    def _sums(self, indent: str) -> list[str]:
+        """Source lines that keep the latest stage and add up all so far, with the weights of the next one."""
+        lines, (aim, memory) = [], self.sums
+        every = f"for place in range({len(self.basis)} * LANES):"
+        for stage in range(1, STAGES):
+            kept = [f"k{j} = {self._flat(self.stages[j])}" for j in range(stage - 1)]
+            grown = A[stage] == (*A[stage - 1], 1.0)
+            shift = f"{self._flat(aim)} + k{stage - 1}" if grown else _combined(A[stage], "k{}".format)
+            lines += [
+                f"{indent}{'if' if stage == 1 else 'elif'} stage == {stage}:",
+                f"{indent}    {every}",
+                *(f"{indent}        {statement}" for statement in kept),
+                f"{indent}        k{stage - 1} = {self._flat(self.latest)}",
+                f"{indent}        {self._flat(self.stages[stage - 1])} = k{stage - 1}",
+                f"{indent}        {self._flat(aim)} = {shift}",
+                f"{indent}        {self._flat(memory)} = {_combined(C[stage], 'k{}'.format)}",
+            ]
+        return lines
+
+    def _dense_sums(self, indent: str) -> list[str]:
+        """Source lines for the sums of stages that the dense output needs."""
+        inner = f"{indent}    "
+        places = [*self.stages, self.latest]
+        return [
+            f"{indent}for place in range({len(self.basis)} * LANES):",
+            *(f"{inner}k{j} = {self._flat(row)}" for j, row in enumerate(places)),
+            *(f"{inner}{self._flat(row)} = {_combined(D[i], 'k{}'.format)}" for i, row in enumerate(self.dense)),
+        ]
+
+    def _end(self) -> list[str]:
+        """Statements after the last stage."""
+        lines = [f"e_{s} = b_{i}" for i, s in enumerate(self.basis)] + self._dependents("e") + self._dependents("a")
+        for i in range(len(D)):
+            lines += [*self._dependents(f"sum{i}"), *(f"dense{i}_{s} = sum{i}_{s}" for s in self.states)]
+        low, n, amounts, volumes = "0.0", len(self.states), self.counts["amounts"], self.counts["volumes"]
+        for i, s in enumerate(self.states):
+            lines += [
+                f"new_{s} = {s} + a_{s} + e_{s}",
+                f"misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
+            ]
+            if i < amounts or i >= n - volumes:
+                left = f"new_{s}" if i < amounts else f"new_{s} * rtol - COLLAPSED * scale_{s}"
+                lines.append(f"low_{i} = smaller({low}, {left})")
+                low = f"low_{i}"
+        total = " + ".join(f"misfit_{i}" for i in range(n))
+        return [
+            *lines,
+            f"error = ({total}) * {1.0 / n!r}",
+            f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)}, max_steps)",
+        ]
+
+    def _left_for_the_driver(self) -> list[str]:
+        dense = [f"dense{i}_{s}" for i in range(len(D)) for s in self.states]
+        return [*(f"new_{s}" for s in self.states), *dense, "error", *DECIDED]
 
     def _dependents(self, prefix: str) -> list[str]:
+        """Statements for the increments of the dependent states from those of the independent ones."""
         lines = []
         for name, combination in self.dependent.items():
             terms = " + ".join(f"{PRINTER.doprint(c)} * {prefix}_{s}" for s, c in combination.items())
-            lines.append(f"        {prefix}_{name} = {terms or '0.0'}")
+            lines.append(f"{prefix}_{name} = {terms or '0.0'}")
         return lines
 
-    def _advance(self) -> list[str]:
-        rows = self._rows()
-        lines = [
-            "",
-            "",
-            f"ROWS = {rows!r}",
-            "PLACES = Rows(*(row * LANES for row in ROWS))",
-            f"COUNTS = {self._counts()!r}",
-            "",
-            "",
-            "@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)",
-            "def advance(work, task, calls):",
-            '    """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""',
-            "    busy = 1",
-            "    max_steps = float(task.max_steps)",
-            "    while calls > 0 and busy > 0:",
-            "        for lane in range(LANES):",
-        ]
-        lines += [f"    {line}" for line in self._step(rows)]
-        lines += [
-            "        busy = settle(work, PLACES, COUNTS, task)",
-            "        calls -= 1",
-            "    return busy",
-        ]
-        return lines
 
-    def _step(self, rows: Rows) -> list[str]:
-        """Source lines of one step of a lane: new state, error, dense output, next step."""
-        states, basis, n, counts = self.states, self.basis, len(self.states), self._counts()
-        lines = [f"        moved_on = work[{rows.accepted} * LANES + lane]"]
-        for i, s in enumerate(states):
-            new, old = f"work[{rows.new + i} * LANES + lane]", f"work[{rows.state + i} * LANES + lane]"
-            lines += [f"        {s} = choose(moved_on, {new}, {old})", f"        {old} = {s}"]
-        lines += [f"        {p} = work[{rows.parameters + i} * LANES + lane]" for i, p in enumerate(self.parameters)]
-        lines += [
-            f"        step = work[{rows.step} * LANES + lane]",
-            "        per_h = 1.0 / step",
-            f"        per_step = per_h * {1.0 / GAMMA!r}",
-        ]
-        parameters = ", ".join(self.parameters)
-        jacobian = [f"j_{i}_{j}" for i, j in self.jacobian]
-        rates = [f"b_{i}" for i in range(len(basis))]
-        lines += [
-            "        # stage 1",
-            f"        {', '.join([*rates, *jacobian])}, = linearisation({', '.join(states)}, {parameters})",
-        ]
-        factors = ", ".join(self.elimination.factors)
-        lines += [f"        {factors}, = factor({', '.join(['per_step', *jacobian])})"]
-        for stage in range(6):
-            if stage:
-                lines.append(f"        # stage {stage + 1}")
-                lines += [f"        a_{s} = {self._combine(A[stage], 'k', s)}" for s in basis]
-                lines += self._dependents("a")
-                lines += [f"        u_{s} = {s} + a_{s}" for s in states]
-                shifted = ", ".join(f"u_{s}" for s in states)
-                lines.append(f"        {', '.join(rates)}, = derivative({shifted}, {parameters})")
-                lines += [
-                    f"        b_{i} = fma({self._combine(C[stage], 'k', s)}, per_h, b_{i})"
-                    for i, s in enumerate(basis)
-                    if self.differential[s]
-                ]
-            solved = ", ".join(f"k{stage + 1}_{s}" for s in basis)
-            lines.append(f"        {solved}, = solve({', '.join(rates)}, {factors})")
-        lines.append("        # new state, error, dense output")
-        for name, source in (
-            ("e", [f"k6_{s}" for s in basis]),
-            ("c", [self._combine(D[0], "k", s) for s in basis]),
-            ("d", [self._combine(D[1], "k", s) for s in basis]),
-        ):
-            lines += [f"        {name}_{s} = {value}" for s, value in zip(basis, source, strict=True)]
-            lines += self._dependents(name)
-        lines.append(f"        rtol = work[{rows.rtol} * LANES + lane]")
-        low = "0.0"
-        for i, s in enumerate(states):
-            scale = f"work[{rows.scale + i} * LANES + lane]"
-            lines += [
-                f"        new_{s} = u_{s} + e_{s}",
-                f"        work[{rows.new + i} * LANES + lane] = new_{s}",
-                f"        work[{rows.dense_c + i} * LANES + lane] = c_{s}",
-                f"        work[{rows.dense_d + i} * LANES + lane] = d_{s}",
-                f"        misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, {scale})",
-            ]
-            if i < counts.amounts or i >= n - counts.volumes:
-                left = f"new_{s}" if i < counts.amounts else f"new_{s} * rtol - COLLAPSED * {scale}"
-                lines.append(f"        low_{i} = smaller({low}, {left})")
-                low = f"low_{i}"
-        total = " + ".join(f"misfit_{i}" for i in range(n))
-        ahead = ("phase", "time", "due", "target", "planned", "rejected", "attempts")
-        decided = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
-        places = {name: f"work[{getattr(rows, name)} * LANES + lane]" for name in (*ahead, *decided)}
-        return [
-            *lines,
-            f"        error = ({total}) * {1.0 / n!r}",
-            f"        work[{rows.error} * LANES + lane] = error",
-            *(f"        {name} = {places[name]}" for name in ahead),
-            f"        {', '.join(decided)} = count_and_accept(step, error, {low}, {', '.join(ahead)}, max_steps)",
-            *(f"        {places[name]} = {name}" for name in decided),
-        ]
-
-    def _rows(self) -> Rows:
-        """Layout of the workspace."""
-        n = len(self.states)
-        step = 5 * n + len(self.parameters)
-        return Rows._make([*range(0, 6 * n, n), *range(step, step + 18)])
-
-    def _counts(self) -> Counts:
-        amounts, volumes = (len(self.equations.structure.states_of[kind]) for kind in ("amount", "volume"))
-        algebraic = [i for i, s in enumerate(self.states) if not self.differential[s]]
-        first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
-        return Counts(len(self.states), amounts, volumes, len(self.parameters), first, end)
+def _combined(weights: Iterable[float], name: Any) -> str:
+    """Text of a weighted sum of stages."""
+    text = ""
+    for j, w in enumerate(weights):
+        if w != 0.0:
+            text = f"fma({w!r}, {name(j)}, {text})" if text else f"{w!r} * {name(j)}"
+    return text or "0.0"

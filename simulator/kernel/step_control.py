@@ -3,7 +3,7 @@
 Written without branches for all lanes at once; the driver calls the same functions for a single lane.
 """
 
-from simulator.kernel.rodas4 import ERROR_ORDER
+from simulator.kernel.rodas5p import ERROR_ORDER
 from simulator.kernel.vectormath import choose, exp, inlined, larger, log, smaller
 from simulator.kernel.workspace import STEPPING
 

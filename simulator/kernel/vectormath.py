@@ -12,9 +12,6 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-#: Number of vectors interleaved in a loop.
-INTERLEAVED = 2
-
 #: Without "reassoc", which would undo the rounding tricks below, and "nnan" and "ninf", which would break NaN checks.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
 
@@ -23,9 +20,6 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt":
 
 #: Options for functions called only from compiled code: no Python or C wrappers, whose compilation dominates.
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-# A step is one long chain of dependent operations; interleaving a second one hides their latency.
-llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
 
 #: Doubles per vector: 8 with AVX-512, otherwise 4 (AVX2, or two NEON vectors).
 WIDTH = 8 if llvm.get_host_cpu_features().get("avx512f") else 4
@@ -109,6 +103,11 @@ def _larger(x, y):
 def _smaller(x, y):
     """The smaller of two numbers; `x` if one of them is NaN."""
     return y if y < x else x
+
+
+def interleave(vectors: int) -> None:
+    """Let the compiler work on so many vectors side by side in each loop that it compiles from now on."""
+    llvm.set_option("ionflux", f"-force-vector-interleave={vectors}")
 
 
 @intrinsic

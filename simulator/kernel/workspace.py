@@ -2,10 +2,12 @@
 
 from collections import namedtuple
 
-from simulator.kernel.vectormath import INTERLEAVED, WIDTH
+from simulator.kernel.vectormath import WIDTH, interleave
 
-#: Number of lanes of a kernel, each with one run at a time; the same for a single run and a batch.
-LANES = INTERLEAVED * WIDTH
+#: Vectors of lanes of a small and of a large model, how many of them one pass of a loop works on side by side, and
+#: the largest workspace [bytes] of a small one. Four side by side hide that each operation of a step waits for the one
+#: before; where they do not fit into the processor's first cache and its registers, one at a time is faster.
+SMALL, LARGE, FITTING = (4, 4), (2, 1), 32 << 10
 
 #: Volume below which a compartment counts as collapsed, relative to its initial volume.
 COLLAPSED = 1.0e-6
@@ -14,23 +16,34 @@ COLLAPSED = 1.0e-6
 IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 
 #: Indices of the rows of the workspace, of the first one for a quantity with several. The entry of a lane is at
-#: ``row * LANES + lane`` of one array, which lets the compiler vectorise the step. State, new state, the two arrays of
-#: dense output, and the scale have a row per state. ``good``: whether the step just attempted is valid;
+#: ``row * lanes + lane`` of one array, which lets the compiler vectorise the step. State, new state and scale have
+#: a row per state, the dense output three. ``good``: whether the step just attempted is valid;
 #: ``accepted``: whether the next attempt starts from the new state. From ``run`` on: index of the lane's run, phase,
 #: saves, events and attempts so far, whether the last step was rejected, time reached, time of the last event or the
 #: start, planned step, time of the next event or end, and the next time at which anything is due.
 Rows = namedtuple(
     "Rows",
-    "state new dense_c dense_d scale parameters step error good suggested accepted rtol "
+    "state new dense scale parameters step error good suggested accepted rtol "
     "run phase saves events attempts rejected time begun planned target due end",
 )
 
 #: Numbers of states, of amounts (the first states) and volumes (the last ones), which must stay positive, and of
-#: parameters; first and past-the-end index of the potentials that solve an algebraic equation.
-Counts = namedtuple("Counts", "states amounts volumes parameters first_algebraic end_algebraic")
+#: parameters; first and past-the-end index of the potentials that solve an algebraic equation; number of lanes.
+Counts = namedtuple("Counts", "states amounts volumes parameters first_algebraic end_algebraic lanes")
 
 #: Inputs and results of an integration, in few arrays to keep compilation fast:
 #: ``start[run]`` is state, scale, parameters, end time; ``events[run, event]`` is a time and the parameters from then
 #: on; ``times`` are the save times; ``saved[run, time]`` and ``outcome[run]`` (final state, then status,
-#: time, culprit, attempts) are filled in. ``queue`` holds the next run to load and the number of busy lanes.
+#: time, culprit, attempts) are filled in. ``queue`` holds the next run to load, the number of busy
+#: lanes, and whether parameters of a lane have changed.
 Task = namedtuple("Task", "start events times saved outcome queue rtol max_steps")
+
+
+def lanes_of(rows: int) -> int:
+    """Number of lanes of a kernel with a workspace of so many rows, each with one run at a time.
+
+    The same for a single run and a batch. Sets how the compiler treats the loops that it compiles next.
+    """
+    vectors, together = SMALL if 8 * rows * SMALL[0] * WIDTH <= FITTING else LARGE
+    interleave(together)
+    return vectors * WIDTH

@@ -88,6 +88,8 @@ def arranged(structure: Structure, states: np.ndarray, parameters: np.ndarray) -
                 amounts[..., i, species.index(s)] = numbers[amount(c.name, s)]
         if charge(c.name) in structure.states_of["charge"]:
             charges[..., i] = numbers[charge(c.name)]
+            for other in structure.next_behind(c.name):
+                charges[..., i] -= numbers[charge(other)]
     voltages = {m.name: numbers[voltage(m.name)] for m in structure.membranes}
     potentials = np.empty(charges.shape)
     for i, value in enumerate(_potentials(structure, voltages)):
@@ -117,8 +119,10 @@ def gathered(structure: Structure, arrays: Mapping[str, np.ndarray], time: np.nd
     """Inverse of :func:`arranged`: states, shape (..., states), of arrays at times of shape (times,)."""
     found = {name: arrays["open_fraction"][..., i] for i, name in enumerate(structure.gate_states)}
     found[CLOCK] = np.broadcast_to(time, arrays["charge"].shape[:-1])
+    place = {c.name: i for i, c in enumerate(structure.compartments)}
+    for name, group in structure.behind.items():
+        found[charge(name)] = sum(arrays["charge"][..., place[c]] for c in group)
     for i, c in enumerate(structure.compartments):
-        found[charge(c.name)] = arrays["charge"][..., i]
         found[potential(c.name)] = arrays["compartment_potential"][..., i]
         found[volume(c.name)] = arrays["volume"][..., i]
         for j, (s, _) in enumerate(structure.charges):
