@@ -31,6 +31,7 @@ class Lanes:
 
     def __init__(self, rows: Mapping[str, int], end: int) -> None:
         self.rows, self.end = dict(rows), end
+        self._written = 0
 
     def placed(self, names: Iterable[str]) -> int:
         """Give names consecutive rows; return the first."""
@@ -55,13 +56,16 @@ class Lanes:
         return [line for loop in reversed(found) for line in loop]
 
     def _loop(self, statements: Sequence[str], loaded: list[str], stored: list[str], indent: str) -> list[str]:
-        inner = f"{indent}    "
-        return [
-            f"{indent}for lane in range(LANES):",
-            *(f"{inner}{name} = work[{self.rows[name]} * LANES + lane]" for name in loaded),
-            *(f"{inner}{statement}" for statement in statements),
-            *(f"{inner}work[{self.rows[name]} * LANES + lane] = {name}" for name in stored),
-        ]
+        inner, lane, places = f"{indent}    ", f"lane{self._written}", {}
+        for name in (*loaded, *stored):
+            places[name] = f"work[{self.rows[name]} * LANES + {lane}]"
+        lines = _assigned_once([
+            *(f"{name} = {places[name]}" for name in loaded),
+            *statements,
+            *(f"{places[name]} = {name}" for name in stored),
+        ], f"_{self._written}", {lane})
+        self._written += 1
+        return [f"{indent}for {lane} in range(LANES):", *(inner + line for line in lines)]
 
 
 def _names(statements: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -75,6 +79,30 @@ def _names(statements: Sequence[str]) -> tuple[list[str], list[str]]:
                 needed.setdefault(name)
         assigned |= dict.fromkeys(NAME.findall(targets))
     return list(needed), list(assigned)
+
+
+def _assigned_once(statements: Sequence[str], ending: str, kept: set[str]) -> list[str]:
+    """The same statements with a new name at each assignment.
+
+    Numba's analysis of names that are assigned several times takes time that grows with the square of their number.
+    """
+    times: dict[str, int] = {}
+
+    def current(match: re.Match[str]) -> str:
+        name = match[0]
+        if name in COMMON or name in kept or name == "work":
+            return name
+        return f"{name}{ending}" + "x" * times.get(name, 0)
+
+    found = []
+    for statement in statements:
+        targets, _, value = statement.partition(" = ")
+        value = NAME.sub(current, value)
+        if not targets.startswith("work["):
+            for name in NAME.findall(targets):
+                times[name] = times[name] + 1 if name in times else 0
+        found.append(f"{NAME.sub(current, targets)} = {value}")
+    return found
 
 
 def renamed(statements: Sequence[str], new: Callable[[str], str]) -> list[str]:
