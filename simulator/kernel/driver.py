@@ -241,6 +241,7 @@ def _load(cell, at, counts, task):
     for place in range(at.accepted, at.end, counts.lanes):
         cell[place] = 0.0
     cell[at.rtol] = task.rtol
+    cell[at.most] = task.max_steps
     cell[at.run] = run
     cell[at.phase] = STARTING
 

@@ -25,38 +25,45 @@ from simulator.model.names import amount, potential, voltage, water_flow
 KERNEL_HEADER = '''"""Compiled kernel of a model with {count} states; membranes: {membranes}.
 
 Generated from the model's equations; do not edit. States are amounts [mol], charges [C] or potentials
-[V], gates, and volumes [m3]. Each lane of the workspace holds one run; the entry of a lane in a row is
-at ``row * LANES + lane``.
+[V], gates, and volumes [m3]. ``work[row]`` is a number of each lane, and a lane holds one run.
 """
 
 import numba as nb
 
-from simulator.physics import special
+from simulator.physics.special import bern_slope, bern_value
 from simulator.kernel import cache
 from simulator.kernel.step_control import count_and_accept, misfit
-from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, inlined, log, smaller
+from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, log, smaller
+from simulator.kernel.vectors import over_rows
 from simulator.kernel.workspace import COLLAPSED, Counts, Rows, lanes_of
 
 FARADAY = {faraday!r}
 settle = cache.shared('driver').settle
-bern_value = inlined(special.bern_value)
-bern_slope = inlined(special.bern_slope)
 
-#: Rows of the workspace, and its lanes.
+#: Rows of the workspace, its lanes, and how many of them are worked on together.
 SIZE = {size}
-LANES = lanes_of(SIZE)
+LANES, TOGETHER = lanes_of(SIZE)
 
 ROWS = {rows!r}
 PLACES = Rows(*(row * LANES for row in ROWS))
-COUNTS = Counts({counts}, lanes=LANES)
+COUNTS = Counts({counts}, lanes=LANES)'''
 
+ADVANCE = '''
 
 @nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)
 def advance(work, task, calls):
     """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""
     busy = 1
-    max_steps = float(task.max_steps)
     while calls > 0 and busy > 0:
+        if task.queue[2] > 0:
+            {constants}
+            task.queue[2] = 0
+        {start}
+        {stages}
+        {end}
+        busy = settle(work, PLACES, COUNTS, task)
+        calls -= 1
+    return busy
 '''
 
 ARRAYS_HEADER = '''"""The model's equations as functions of arrays of states and parameters.
@@ -81,8 +88,11 @@ STATELESS = "All compartments of this model are fixed: it has no states, and nee
 
 STAGES = len(A)
 
+FIRST = "Rates of change, their Jacobian, its factors, and the first stage."
+END = "New state, error, dense output, and the next step of lanes in which nothing is due."
+
 #: Statements about one step of a lane that the driver and the kernel share.
-AHEAD = ("phase", "time", "due", "target", "planned", "rejected", "attempts")
+AHEAD = ("phase", "time", "due", "target", "planned", "rejected", "attempts", "most")
 DECIDED = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
 
 
@@ -102,7 +112,7 @@ class KernelSource:
         if not self.states:
             return f'"""{STATELESS}"""\n'
         loops = StepLoops(self)
-        body = loops.text()
+        advance = loops.advance()
         membranes = ", ".join(m.name for m in self.equations.structure.membranes)
         header = KERNEL_HEADER.format(
             membranes=membranes,
@@ -112,7 +122,7 @@ class KernelSource:
             counts=", ".join(f"{name}={number}" for name, number in loops.counts.items()),
             size=loops.lanes.end,
         )
-        return header + "\n".join(body) + "\n"
+        return header + "\n".join(loops.lanes.source) + "\n" + advance
 
     def arrays(self) -> str:
         """Source of the array functions used to analyse saved states."""
@@ -233,15 +243,16 @@ class StepLoops:
 
     def _placed(self) -> dict[str, int]:
         """Rows of the names that the driver reads or writes."""
-        rows, found = self.rows, {}
+        rows = self.rows
+        found: dict[str, int] = {}
         for i, s in enumerate(self.states):
             found |= {s: rows.state + i, f"new_{s}": rows.new + i, f"scale_{s}": rows.scale + i}
             found |= {f"dense{m}_{s}": rows.dense + (m * len(self.states)) + i for m in range(len(D))}
         found |= {p: rows.parameters + i for i, p in enumerate(self.parameters)}
         return found | {name: getattr(rows, name) for name in (*AHEAD, *DECIDED, "error", "rtol")}
 
-    def text(self) -> list[str]:
-        """Source lines of one step of all lanes and of what the driver does after it."""
+    def advance(self) -> str:
+        """Write the functions of one step; return the source of the one that calls them."""
         line, rates = self.linearisation, self.linearisation.rates()
         elimination = Elimination([line.differential[s] for s in self.basis], line.entries)
         shifted = {s: f"u_{s}" for s in self.states}
@@ -265,52 +276,46 @@ class StepLoops:
             ),
             *elimination.solve,
         ]
-        constants = line.statements.of_constants()
-        first, inside = " " * 8, " " * 12
-        loops = self.lanes.loops
-        lines = [f"{first}# what depends on parameters alone, after they have changed", f"{first}if task.queue[2] > 0:"]
-        lines += loops(constants, line.statements.constant_names, inside)
-        lines += [f"{inside}task.queue[2] = 0", f"{first}# rates, Jacobian, its factors; the first stage"]
-        lines += loops(start, [*self.states, "per_h", *elimination.factors, *solved], first)
-        lines += [f"{first}for stage in range(1, {STAGES}):", *self._sums(inside)]
-        lines += loops(stage, solved, inside)
-        lines += [f"{first}# new state, error, dense output, what comes next", *self._dense_sums(first)]
-        lines += loops(self._end(), self._left_for_the_driver(), first)
-        lines += [f"{first}busy = settle(work, PLACES, COUNTS, task)", f"{first}calls -= 1", "    return busy"]
-        return lines
+        write, constants = self.lanes.write, line.statements.of_constants()
+        calls = {
+            "constants": write("constants", constants, line.statements.constant_names, "What parameters alone decide."),
+            "start": write("start", start, [*self.states, "per_h", *elimination.factors, *solved], FIRST),
+            "stages": [],
+        }
+        within = write("stage", stage, solved, "Rates of change at a stage, and its solution.")
+        for number in range(1, STAGES):
+            calls["stages"] += [self._sums(number), *within]
+        calls["end"] = [self._dense_sums(), *write("end", self._end(), self._left_for_the_driver(), END)]
+        indents = {"constants": 12}
+        texts = {name: f"\n{' ' * indents.get(name, 8)}".join(lines) for name, lines in calls.items()}
+        return ADVANCE.format(**(texts | {"constants": texts["constants"] or "pass"}))
 
-    def _flat(self, row: int) -> str:
-        """Text of an entry of consecutive rows, one for each independent state, in a loop over all of them."""
-        return f"work[{row} * LANES + place]"
+    def _all(self, name: str, lines: list[str], doc: str) -> str:
+        """Write a function over consecutive rows, one for each independent state; return how to call it."""
+        self.lanes.function(name, lines, f"{len(self.basis)} * LANES", doc)
+        return f"{name}(work)"
 
-    def _sums(self, indent: str) -> list[str]:
-        """Source lines that keep the latest stage and add up all so far, with the weights of the next one."""
-        lines, (aim, memory) = [], self.sums
-        every = f"for place in range({len(self.basis)} * LANES):"
-        for stage in range(1, STAGES):
-            kept = [f"k{j} = {self._flat(self.stages[j])}" for j in range(stage - 1)]
-            grown = A[stage] == (*A[stage - 1], 1.0)
-            shift = f"{self._flat(aim)} + k{stage - 1}" if grown else _combined(A[stage], "k{}".format)
-            lines += [
-                f"{indent}{'if' if stage == 1 else 'elif'} stage == {stage}:",
-                f"{indent}    {every}",
-                *(f"{indent}        {statement}" for statement in kept),
-                f"{indent}        k{stage - 1} = {self._flat(self.latest)}",
-                f"{indent}        {self._flat(self.stages[stage - 1])} = k{stage - 1}",
-                f"{indent}        {self._flat(aim)} = {shift}",
-                f"{indent}        {self._flat(memory)} = {_combined(C[stage], 'k{}'.format)}",
-            ]
-        return lines
-
-    def _dense_sums(self, indent: str) -> list[str]:
-        """Source lines for the sums of stages that the dense output needs."""
-        inner = f"{indent}    "
-        places = [*self.stages, self.latest]
-        return [
-            f"{indent}for place in range({len(self.basis)} * LANES):",
-            *(f"{inner}k{j} = {self._flat(row)}" for j, row in enumerate(places)),
-            *(f"{inner}{self._flat(row)} = {_combined(D[i], 'k{}'.format)}" for i, row in enumerate(self.dense)),
+    def _sums(self, stage: int) -> str:
+        """Write the function that keeps the latest stage and adds up all so far, weighted for the next one."""
+        aim, memory = self.sums
+        grown = A[stage] == (*A[stage - 1], 1.0)
+        shift = f"work[{aim}] + k{stage - 1}" if grown else _combined(A[stage])
+        lines = [
+            *(f"k{j} = work[{self.stages[j]}]" for j in range(stage - 1)),
+            f"k{stage - 1} = work[{self.latest}]",
+            f"work[{self.stages[stage - 1]}] = k{stage - 1}",
+            f"work[{aim}] = {shift}",
+            f"work[{memory}] = {_combined(C[stage])}",
         ]
+        return self._all(
+            f"sums_{stage + 1}", lines, f"Sums of stages for stage {stage + 1}, in all independent states."
+        )
+
+    def _dense_sums(self) -> str:
+        """Write the function for the sums of stages that the dense output needs."""
+        lines = [f"k{j} = work[{row}]" for j, row in enumerate([*self.stages, self.latest])]
+        lines += [f"work[{row}] = {_combined(D[i])}" for i, row in enumerate(self.dense)]
+        return self._all("dense_sums", lines, "Sums for the dense output, in all independent states.")
 
     def _end(self) -> list[str]:
         """Statements after the last stage."""
@@ -331,7 +336,7 @@ class StepLoops:
         return [
             *lines,
             f"error = ({total}) * {1.0 / n!r}",
-            f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)}, max_steps)",
+            f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)})",
         ]
 
     def _left_for_the_driver(self) -> list[str]:
@@ -347,10 +352,10 @@ class StepLoops:
         return lines
 
 
-def _combined(weights: Iterable[float], name: Any) -> str:
+def _combined(weights: Iterable[float]) -> str:
     """Text of a weighted sum of stages."""
     text = ""
     for j, w in enumerate(weights):
         if w != 0.0:
-            text = f"fma({w!r}, {name(j)}, {text})" if text else f"{w!r} * {name(j)}"
+            text = f"fma({w!r}, k{j}, {text})" if text else f"{w!r} * k{j}"
     return text or "0.0"

@@ -16,13 +16,10 @@ import numpy as np
 
 from simulator.kernel import cache
 from simulator.kernel.status import Status
-from simulator.kernel.workspace import Task
+from simulator.kernel.workspace import Task, workspace
 
 #: Attempted steps of all lanes between two checks whether to stop.
 ATTEMPTS_PER_CALL = 20_000
-
-#: Numbers in a line of the processor's cache.
-CACHE_LINE = 8
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ class Program:
         queue = np.array([0, 0, 1])
         task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
         rows, lanes = self.module.ROWS, self.module.LANES
-        work = _aligned(self.module.SIZE * lanes)
+        work = workspace(self.module.SIZE, lanes)
         work[rows.accepted * lanes : rows.end * lanes] = 0.0
         while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
@@ -141,13 +138,6 @@ class Program:
         return Integration(
             saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
         )
-
-
-def _aligned(size: int) -> np.ndarray:
-    """Ones in memory that begins with a line of the cache: a vector across two lines takes twice as long to load."""
-    found = np.ones(size + CACHE_LINE)
-    start = -found.ctypes.data % (8 * CACHE_LINE) // 8
-    return found[start : start + size]
 
 
 @dataclass(frozen=True)

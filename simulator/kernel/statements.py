@@ -134,7 +134,7 @@ class Statements:
         """Definitions that expressions use, directly or not, in order."""
         needed: dict[str, sp.Expr] = {}
         wanted = {s.name for e in expressions for s in e.free_symbols}
-        for name in reversed(self.definitions):
+        for name in reversed(list(self.definitions)):
             if name in wanted:
                 needed[name] = self.definitions[name]
                 wanted |= {s.name for s in needed[name].free_symbols}

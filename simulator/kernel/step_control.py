@@ -47,7 +47,7 @@ def aim(planned, left):
 
 
 @inlined
-def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, max_steps):
+def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, most):
     """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns
@@ -68,7 +68,7 @@ def count_and_accept(step, error, lowest, phase, time, due, target, planned, rej
     attempts = attempts + stepping
     reached = time + step
     plain = stepping * good if reached < due else 0.0
-    accepted = plain if attempts < max_steps else 0.0
+    accepted = plain if attempts < most else 0.0
     longer = plan(step, suggested, planned, rejected)
     return (
         good,

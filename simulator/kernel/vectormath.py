@@ -105,11 +105,6 @@ def _smaller(x, y):
     return y if y < x else x
 
 
-def interleave(vectors: int) -> None:
-    """Let the compiler work on so many vectors side by side in each loop that it compiles from now on."""
-    llvm.set_option("ionflux", f"-force-vector-interleave={vectors}")
-
-
 @intrinsic
 def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     """``x y + z``, as one instruction where the machine has it.

@@ -147,7 +147,8 @@ class Structure:
         depends.
         """
         free = {c.name for c in self.compartments if c.potential == "free"}
-        reached, ways = {c.name for c in self.compartments} - free, {}
+        reached = {c.name for c in self.compartments} - free
+        ways: dict[str, str] = {}
         links = [link for m in self.membranes for link in ((m.inside, m.outside), (m.outside, m.inside))]
         while found := {a: b for a, b in reversed(links) if a not in reached and b in reached}:
             ways |= found

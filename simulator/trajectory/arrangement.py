@@ -121,7 +121,7 @@ def gathered(structure: Structure, arrays: Mapping[str, np.ndarray], time: np.nd
     found[CLOCK] = np.broadcast_to(time, arrays["charge"].shape[:-1])
     place = {c.name: i for i, c in enumerate(structure.compartments)}
     for name, group in structure.behind.items():
-        found[charge(name)] = sum(arrays["charge"][..., place[c]] for c in group)
+        found[charge(name)] = np.sum([arrays["charge"][..., place[c]] for c in group], axis=0)
     for i, c in enumerate(structure.compartments):
         found[potential(c.name)] = arrays["compartment_potential"][..., i]
         found[volume(c.name)] = arrays["volume"][..., i]

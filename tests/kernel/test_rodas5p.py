@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 from simulator.kernel.generate import KernelSource
-from simulator.kernel.workspace import IDLE, Task
+from simulator.kernel.workspace import IDLE, Task, workspace
 from simulator.physics.constants import FARADAY
 
 #: Manufactured problem with time as a state: y' = g'(t) - (y^2 - g(t)^2) has the solution y = g(t) = 1 + e^-t.
@@ -72,7 +72,7 @@ def kernel(tmp_path_factory):
 def fixed_steps(kernel, steps: int, end: float) -> tuple[float, float]:
     """Error at the end, and largest error of the dense output in the middle of the steps."""
     rows, lanes = kernel.ROWS, kernel.LANES
-    work = np.ones(kernel.SIZE * lanes)
+    work = workspace(kernel.SIZE, lanes)
     work[rows.accepted * lanes : (rows.accepted + 1) * lanes] = 0.0
     work[(rows.state + 0) * lanes] = 2.0
     work[(rows.state + 1) * lanes] = 0.0
