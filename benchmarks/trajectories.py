@@ -83,11 +83,9 @@ class Cell:
         rates = [f"d_{s}" for s in names]
         for name, row in arrays.DEPENDENT.items():
             body.append(f"    d_{name} = " + " + ".join(f"{weight!r} * d_{s}" for s, weight in row.items()))
-        space = {name: value if not callable(value) else nb.njit(value) for name, value in vars(arrays).items()}
-        exec(
-            "\n".join(["def rates(state, parameters):", *body, f"    return np.array([{', '.join(rates)}])"]),
-            space | {"np": np},
-        )
+        space = {name: nb.njit(v) if inspect.isfunction(v) else v for name, v in vars(arrays).items()}
+        space["np"] = np
+        exec("\n".join(["def rates(state, parameters):", *body, f"    return np.array([{', '.join(rates)}])"]), space)
         return space["rates"]
 
     def error(self, states: np.ndarray) -> float:

@@ -92,7 +92,7 @@ def _arrive(cell, at, counts, task):
     time = cell[at.target] if landed else start + step
     _save_passed(cell, at, counts, task, step, start, time)
     cell[at.time] = time
-    exhausted = _exhausted(cell, at, task)
+    exhausted = _exhausted(cell, at)
     if not landed and not exhausted:
         cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
         cell[at.rejected] = 0.0
@@ -109,15 +109,15 @@ def _arrive(cell, at, counts, task):
         cell[at.parameters + j * counts.lanes] = task.events[run, event, 1 + j]
     task.queue[2] = 1
     cell[at.events] = event + 1
-    cell[at.attempts] = 0.0  # the limit is one between events, so a long protocol does not use it up
+    cell[at.most] = cell[at.attempts] + task.max_steps  # a limit between events: a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
 
 
 @inlined
-def _exhausted(cell, at, task):
+def _exhausted(cell, at):
     """Whether the steps attempted since the last event have reached the limit."""
-    return cell[at.attempts] >= task.max_steps
+    return cell[at.attempts] >= cell[at.most]
 
 
 @inlined
@@ -130,19 +130,19 @@ def _save_passed(cell, at, counts, task, step, start, time):
         last += 1
     cell[at.saves] = last
     per_step = 1.0 / step
-    for i in range(counts.states if last > first else 0):
-        old = cell[at.state + i * counts.lanes]
-        new = cell[at.new + i * counts.lanes]
-        c = cell[at.dense + i * counts.lanes]
-        d = cell[at.dense + (counts.states + i) * counts.lanes]
-        e = cell[at.dense + (2 * counts.states + i) * counts.lanes]
-        floor = 0.0 if i < counts.amounts else -np.inf
-        for save in range(first, last):
-            theta = (task.times[save] - start) * per_step
-            theta = 1.0 if task.times[save] == time else theta
-            value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * (d + theta * e)))
+    for save in range(first, last):
+        theta = (task.times[save] - start) * per_step
+        theta = 1.0 if task.times[save] == time else theta
+        left = 1.0 - theta
+        for i in range(counts.states):
+            place = at.state + i * counts.lanes
+            straight = left * cell[place] + theta * cell[place + at.new - at.state]
+            b = cell[at.dense + i * counts.lanes]
+            c = cell[at.dense + (counts.states + i) * counts.lanes]
+            d = cell[at.dense + (2 * counts.states + i) * counts.lanes]
+            value = straight + theta * (left * (b + theta * (c + theta * d)))
             # The interpolant may be negative between two valid states.
-            task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
+            task.saved[run, save, i] = straight if i < counts.amounts and value < 0.0 else value
 
 
 @inlined
@@ -156,7 +156,7 @@ def _reject(cell, at, counts, task):
     # Relative to the last event: a clamp late in a long run needs steps below the resolution of the total time.
     if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
-    return MAX_STEPS if _exhausted(cell, at, task) else GOING_ON, culprit
+    return MAX_STEPS if _exhausted(cell, at) else GOING_ON, culprit
 
 
 @inlined

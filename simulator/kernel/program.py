@@ -39,7 +39,7 @@ class Integration:
     culprit : ndarray of int, shape (runs,)
         Index of the state that made the run fail, -1 if none did.
     attempts : ndarray of int, shape (runs,)
-        Attempted steps since the last event.
+        Attempted steps.
     """
 
     saved: np.ndarray

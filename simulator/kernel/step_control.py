@@ -8,7 +8,7 @@ from simulator.kernel.vectormath import choose, exp, inlined, larger, log, small
 from simulator.kernel.workspace import STEPPING
 
 #: Largest factor between successive steps.
-LARGEST_GROWTH = 8.0
+LARGEST_GROWTH = 20.0
 
 #: Safety factor on the step at which the error would just be accepted.
 SAFETY = 0.9
