@@ -73,8 +73,8 @@ def rows() -> Iterator[Work]:
 
 
 if __name__ == "__main__":
-    import sys
     import math
+    import sys
 
     total = {rtol: [0, 0.0, 0] for rtol in TOLERANCES}
     for row in rows():

@@ -47,7 +47,9 @@ class Elimination:
         self.entries = frozenset(entries)
         self.size = len(differential)
         self.filled = set(self.entries) | {(i, i) for i in range(self.size)}
-        #: Statements of the factorisation, from ``per_step`` and the entries ``j_<row>_<column>`` of the Jacobian.
+        #: Statements for the entries ``w_<row>_<column>``, from ``per_step`` and those of the Jacobian, ``j_``.
+        self.matrix = [f"w_{i}_{j} = {self._entry(i, j)}" for i, j in sorted(self.filled)]
+        #: Statements of the factorisation, in place.
         self.factor = self._eliminated()
         #: Names of its results: off-diagonal entries, and the inverse diagonal.
         self.factors = [f"w_{i}_{j}" for i, j in sorted(self.filled) if i != j] + [f"r_{k}" for k in range(self.size)]
@@ -65,8 +67,7 @@ class Elimination:
 
     def _eliminated(self) -> list[str]:
         """Statements that eliminate in place; adds the fill-in to :attr:`filled`."""
-        n, filled = self.size, self.filled
-        lines = [f"w_{i}_{j} = {self._entry(i, j)}" for i, j in sorted(filled)]
+        n, filled, lines = self.size, self.filled, []
         for k in range(n):
             lines.append(f"r_{k} = 1.0 / w_{k}_{k}")
             for i in (i for i in range(k + 1, n) if (i, k) in filled):

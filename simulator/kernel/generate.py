@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from simulator.kernel.elimination import Elimination
-from simulator.kernel.lanes import Lanes, renamed
+from simulator.kernel.lanes import Lanes, just_in_time, renamed
 from simulator.kernel.linearisation import Linearisation
 from simulator.kernel.rodas5p import GAMMA, A, C, D
 from simulator.kernel.statements import PRINTER, Statements
@@ -256,17 +256,15 @@ class StepLoops:
         line, rates = self.linearisation, self.linearisation.rates()
         elimination = Elimination([line.differential[s] for s in self.basis], line.entries)
         shifted = {s: f"u_{s}" for s in self.states}
-        start = [
-            *(f"{s} = choose(accepted, new_{s}, {s})" for s in self.states),
-            "per_h = 1.0 / step",
-            f"per_step = per_h * {1.0 / GAMMA!r}",
-            *line.linearised(),
-            *elimination.factor,
-            *(f"b_{i} = d_{s}" for i, s in enumerate(self.basis)),
-            *elimination.solve,
-        ]
+        moved = [f"{s} = choose(accepted, new_{s}, {s})" for s in self.states]
+        rates_at_start = [f"b_{i} = d_{s}" for i, s in enumerate(self.basis)]
+        per_step = ["per_h = 1.0 / step", f"per_step = per_h * {1.0 / GAMMA!r}"]
+        start = just_in_time(
+            [*per_step, *line.linearised(), *elimination.matrix, *rates_at_start],
+            [*elimination.factor, *elimination.solve],
+        )
         solved = [f"b_{i}" for i in range(len(self.basis))]
-        stage = [
+        supply = [
             *self._dependents("a"),
             *(f"u_{s} = {s} + a_{s}" for s in self.states),
             *renamed(rates, lambda name: shifted.get(name, name)),
@@ -274,12 +272,12 @@ class StepLoops:
                 f"b_{i} = fma(c_{s}, per_h, d_{s})" if line.differential[s] else f"b_{i} = d_{s}"
                 for i, s in enumerate(self.basis)
             ),
-            *elimination.solve,
         ]
+        stage = just_in_time(supply, elimination.solve)
         write, constants = self.lanes.write, line.statements.of_constants()
         calls = {
             "constants": write("constants", constants, line.statements.constant_names, "What parameters alone decide."),
-            "start": write("start", start, [*self.states, "per_h", *elimination.factors, *solved], FIRST),
+            "start": write("start", [*moved, *start], [*self.states, "per_h", *elimination.factors, *solved], FIRST),
             "stages": [],
         }
         within = write("stage", stage, solved, "Rates of change at a stage, and its solution.")

@@ -80,6 +80,26 @@ def _names(statements: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(needed), list(assigned)
 
 
+def just_in_time(supply: Sequence[str], demand: Sequence[str]) -> list[str]:
+    """Statements of `demand` in order, each after those of `supply` that it needs and nobody needed before.
+
+    What is computed late waits in a register for a short time and not in memory for a long one. Names in `supply` are
+    assigned once; what nobody needs is left out.
+    """
+    sources = {statement.partition(" = ")[0]: statement for statement in supply}
+    found: list[str] = []
+
+    def bring(statement: str) -> None:
+        for name in NAME.findall(statement.partition(" = ")[2]):
+            if name in sources:
+                bring(sources.pop(name))
+        found.append(statement)
+
+    for statement in demand:
+        bring(statement)
+    return found
+
+
 def renamed(statements: Sequence[str], new: Callable[[str], str]) -> list[str]:
     """Statements with other names."""
     return [NAME.sub(lambda match: new(match[0]), statement) for statement in statements]

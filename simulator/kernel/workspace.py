@@ -9,7 +9,7 @@ from simulator.kernel.vectormath import WIDTH
 #: Vectors of lanes of a small and of a large model, how many of them are worked on side by side, and the largest
 #: workspace [bytes] of a small one. Four side by side hide that each operation of a step waits for the one before;
 #: where they do not fit into the processor's first cache and its registers, one at a time is faster.
-SMALL, LARGE, FITTING = (4, 4), (2, 2), 32 << 10
+SMALL, LARGE, FITTING = (4, 4), (1, 1), 32 << 10
 
 #: Bytes of a line of the processor's cache.
 CACHE_LINE = 64
