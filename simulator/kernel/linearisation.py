@@ -46,8 +46,9 @@ class Linearisation:
         """Nonzero derivatives of each flow's rate by the local quantities in it, by flow."""
         found = {}
         for column, rate in self.equations.rates.items():
-            slopes = {s.name: sp.diff(rate, s) for s in rate.free_symbols if self.inner(s.name)}
-            found[column] = {name: slopes[name] for name in sorted(slopes) if slopes[name] != 0}
+            quantities = [s for s in self.equations.in_order(rate.free_symbols) if self.inner(s.name)]
+            slopes = {s.name: sp.diff(rate, s) for s in quantities}
+            found[column] = {name: slope for name, slope in slopes.items() if slope != 0}
         return found
 
     def inner(self, local: str) -> dict[str, sp.Expr]:

@@ -12,6 +12,7 @@ Reversible laws state the forward rate; the backward rate is ``forward exp(-affi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -180,13 +181,21 @@ class Equations:
             found |= dict(zip(group, map(sp.factor_terms, solution), strict=True))
         return {name: found[name] for name in free}
 
+    def in_order(self, symbols: Iterable[sp.Symbol]) -> list[sp.Symbol]:
+        """Symbols in the order of the structure, so that labels have no part in how sums are rounded."""
+        return sorted(symbols, key=lambda symbol: self._order.get(symbol.name, -1))
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate([*self.structure.states, *self.definitions])}
+
     def slopes(self, name: str) -> dict[str, sp.Expr]:
         """Nonzero total derivatives of a state or a definition by the states."""
         if name not in self.definitions:
             return {name: sp.Integer(1)} if name in self.structure.states else {}
         if name not in self._slopes:
             value, found = self.definitions[name], dict[str, sp.Expr]()
-            for symbol in value.free_symbols:
+            for symbol in self.in_order(value.free_symbols):
                 for state, inner in self.slopes(symbol.name).items():
                     found[state] = found.get(state, sp.Integer(0)) + sp.diff(value, symbol) * inner
             self._slopes[name] = {state: slope for state, slope in found.items() if slope != 0}

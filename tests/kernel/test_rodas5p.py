@@ -51,6 +51,9 @@ class Manufactured:
     def flow_size(self, state):
         return sp.Integer(1)
 
+    def in_order(self, symbols):
+        return sorted(symbols, key=str)
+
     def membrane_of(self, flow):
         return ""
 
