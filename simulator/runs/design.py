@@ -221,7 +221,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
         if quantity is None or (reason := why_not_swept(key)):
             problem = f"`{key}` cannot be swept" + (f": {reason}" if quantity is not None else "")
             raise UsageError(problem, suggestion(key, leaves) or "give the dotted path of a number")
-        wrong = [i for i, number in enumerate(column) if not (math.isfinite(number) and quantity.allows(number))]
-        if wrong:
+        wrong = np.flatnonzero(~(np.isfinite(column) & quantity.allows(column)))
+        if len(wrong):
             raise UsageError(f"`{key}` is {column[wrong[0]]!r} in run {wrong[0]}", f"expected {quantity.expected}")
     return Listed({key: np.broadcast_to(column, (runs,)) for key, column in columns.items()})
