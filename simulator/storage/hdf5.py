@@ -163,12 +163,12 @@ def _put(dataset: h5py.Dataset, values: np.ndarray) -> None:
 
 
 def _frame(what: Contents) -> str:
-    """Everything two files must share for one's buffer to be reused; the facts may differ even in length."""
+    """Everything two files must share for one's buffer to be reused."""
     variables = {
         name: (v.dims, v.attributes, v.values if isinstance(v.values, tuple) else (v.values.shape, v.values.dtype))
         for name, v in what.variables.items()
     }
-    return repr((what.title, what.heading, what.texts, list(what.facts), variables))
+    return repr((what.title, what.heading, what.texts, {k: len(v.encode()) for k, v in what.facts.items()}, variables))
 
 
 def _refill(file: h5py.File, what: Contents) -> None:

@@ -83,7 +83,7 @@ def run_sweep(
             return
         job = Job(scenario, design, load_program(model.structure, announce))
         # One part is written to disk while the next is assembled and others are computed.
-        with ThreadPoolExecutor(2, thread_name_prefix="ionflux-disk") as disk:
+        with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
             waiting: deque[tuple[_Room, Future[int]]] = deque()
 
             def finish() -> _Room:
@@ -95,7 +95,7 @@ def run_sweep(
 
             facts = provenance(job.model.structure)
             for number, pieces in _parts(job, folder, missing, threads):
-                room = finish() if len(waiting) > 2 else _Room(Image())
+                room = finish() if len(waiting) > 1 else _Room(Image())
                 start, stop = folder.span(number)
                 results = Results(pieces, room.arrays)
                 coordinates = job.design.part(start, stop)
