@@ -127,7 +127,12 @@ def test_one_failing_run_changes_no_bit_of_the_others(configs):
 
 
 def test_values_that_do_not_fit_are_refused(cell):
-    for wrong in ({PUMP: [1e-7, 2e-7], K_LEAK: [1e-9] * 3}, {"nothing.of.the.kind": [1.0]}, {K_LEAK: [-1.0]}):
+    for wrong in (
+        {PUMP: [1e-7, 2e-7], K_LEAK: [1e-9] * 3},
+        {"nothing.of.the.kind": [1.0]},
+        {K_LEAK: [-1.0]},
+        {K_LEAK: []},
+    ):
         with pytest.raises(UsageError):
             simulator.run_batch(cell, wrong)
 
