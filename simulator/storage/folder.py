@@ -74,7 +74,8 @@ class Folder:
         cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "", kernel: str = ""
     ) -> Folder:
         """Plan the directory of a batch; `kernel` is the hash of the kernel that ran it, if it has been run."""
-        part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        most = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        part_runs = -(-runs // -(-runs // most))  # parts of equal size can use each other's memory
         kernel = kernel or numbers_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from simulator.kernel import load_program
 from simulator.model.model import Model
-from simulator.runs.batch import Batch, joined
+from simulator.runs.batch import Batch
 from simulator.runs.design import design_of
-from simulator.runs.piece import Arrays, Job
+from simulator.runs.piece import Job
+from simulator.runs.results import PieceResults, Results
 from simulator.runs.threads import check_starts, computed, spans_of
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.sweep_cost import estimated_bytes
@@ -94,12 +97,12 @@ def run_sweep(
             for number, pieces in _parts(job, folder, missing, threads):
                 room = finish() if len(waiting) > 1 else _Room(Image())
                 start, stop = folder.span(number)
-                arrays = joined(pieces, room.arrays)
+                results = Results(pieces, room.arrays)
                 coordinates = job.design.part(start, stop)
-                batch = Batch(job.scenario, job.kept_times, arrays, coordinates, stop - start, start, facts)
+                batch = Batch(job.scenario, job.kept_times, results, coordinates, stop - start, start, facts)
                 image, what = folder.packed_part(number, batch, room.image)
-                waiting.append((_Room(image, arrays), disk.submit(folder.store_part, number, image, what)))
-                del pieces, batch, what
+                waiting.append((_Room(image, results.known), disk.submit(folder.store_part, number, image, what)))
+                del pieces, results, batch, what
             while waiting:
                 finish()
 
@@ -109,10 +112,12 @@ class _Room:
     """Buffers of a part, reused by the part after next: allocating new memory takes as long as the computation."""
 
     image: Image
-    arrays: Arrays | None = None
+    arrays: Mapping[str, np.ndarray] | None = None
 
 
-def _parts(job: Job, folder: Folder, missing: list[int], threads: int | None) -> Iterator[tuple[int, list[Arrays]]]:
+def _parts(
+    job: Job, folder: Folder, missing: list[int], threads: int | None
+) -> Iterator[tuple[int, list[PieceResults]]]:
     """Yield each missing part's number and pieces; pieces are computed ahead while parts are stored."""
     spans = {number: list(spans_of(job, *folder.span(number))) for number in missing}
     with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
