@@ -22,7 +22,8 @@ EAGER = {
     "sympy": [
         "simulator/report/equations.py",
         "simulator/model/equations.py",
-        "simulator/kernel/generate.py",
+        "simulator/kernel/array_source.py",
+        "simulator/kernel/linearisation.py",
         "simulator/kernel/statements.py",
     ],
     "matplotlib": ["simulator/report/figures/*"],
