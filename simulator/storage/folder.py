@@ -221,6 +221,11 @@ class Folder:
         what = part_contents(batch, number, self.config_text)
         return unsealed(what, image), what
 
+    def try_part(self, batch: Batch) -> None:
+        """Do all that storing a batch as a part takes, but for the writing; to see how long it takes."""
+        image, what = self.packed_part(0, batch)
+        sealed(image, what)
+
     def store_part(self, number: int, image: Image, what: Contents) -> int:
         """Write one part to disk and return its number of runs."""
         write_atomically(self.part_path(number), sealed(image, what), overwrite=True)
