@@ -12,15 +12,16 @@ from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import NothingMoves, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
-from simulator.runs.batch import kept_times, scenario_of
+from simulator.runs.batch import kept_times
 from simulator.runs.design import Design
 from simulator.runs.outcome import Outcome
 from simulator.runs.results import PieceResults
-from simulator.scenario.parts import SetEvent
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
-from simulator.verdict.batch_verdicts import UNDECIDED, plain_verdicts
-from simulator.verdict.verdict import word_of
+from simulator.trajectory.arrangement import arranged, gathered
+from simulator.verdict.ends import Ends, last_events
+from simulator.verdict.judged import judged
+from simulator.verdict.lanes import Stopped
 from simulator.verdict.words import WORDS
 
 
@@ -53,11 +54,6 @@ class Job:
         return save_times(self.scenario.run)
 
     @property
-    def _pulses(self) -> bool:
-        """Whether the protocol has pulse trains."""
-        return any(isinstance(event, SetEvent) and event.times is not None for event in self.scenario.protocol)
-
-    @property
     def kept_times(self) -> np.ndarray:
         """Times [s] that are kept: all of them, or the last one."""
         return kept_times(self.scenario.run, self.times)
@@ -76,17 +72,28 @@ class Job:
     def _verdicts(
         self, outcome: Outcome, swept: Mapping[str, np.ndarray], stopped: Callable[[], bool]
     ) -> np.ndarray | None:
-        """Codes of the verdicts: clear ones all at once, the others one by one; None if interrupted."""
-        runs, fine = np.arange(len(outcome.status)), outcome.status == Status.OK
-        place = np.minimum(outcome.last, outcome.parameters.shape[1] - 1)
-        ends, parameters = outcome.result.saved[runs, outcome.last], outcome.parameters[runs, place]
-        verdict = np.full(len(runs), UNDECIDED, dtype=np.int8)
-        if not self._pulses:  # what is paced at its end is not judged by its last state alone
-            scale = outcome.inputs.scale[fine]
-            verdict[fine] = plain_verdicts(self.model.structure, ends[fine], parameters[fine], scale)
-        for i in np.flatnonzero(verdict == UNDECIDED).tolist():
-            if stopped():
-                return None
-            scenario = scenario_of(self.scenario, {key: float(column[i]) for key, column in swept.items()})
-            verdict[i] = WORDS.index(word_of(outcome.trajectory(i, scenario)))
-        return verdict
+        """Codes of the verdicts; None if interrupted."""
+        verdicts = np.full(len(outcome.status), WORDS.index("not_converged"), dtype=np.int8)
+        fine = np.flatnonzero(outcome.status == Status.OK)
+        try:
+            verdicts[fine] = judged(_ends(outcome, swept).part(fine), stopped).words
+        except Stopped:
+            return None
+        return verdicts
+
+
+def _ends(outcome: Outcome, swept: Mapping[str, np.ndarray]) -> Ends:
+    """The ends of all runs, as their trajectories would give them."""
+    model, inputs, last, runs = outcome.model, outcome.inputs, outcome.last, np.arange(len(outcome.status))
+    time = outcome.times[last]
+    parameters = outcome.parameters[runs, np.minimum(last, outcome.parameters.shape[1] - 1)]
+    arrays = arranged(model.structure, outcome.result.saved[runs, last], parameters)
+    return Ends(
+        model,
+        {key: np.array([value]) for key, value in model.values.items()} | dict(swept),
+        gathered(model.structure, arrays, time),
+        parameters,
+        inputs.scale,
+        time - last_events(inputs.events.time),
+        outcome.status == Status.OK,
+    )

@@ -77,9 +77,9 @@ class Flows:
             *_water(structure, states, parameters),
         )
 
-    def carrying(self, label: str, margin: float = 1.0) -> np.ndarray:
-        """Where a mechanism has something to carry; a margin above 1 makes the test stricter."""
-        return np.asarray(self.traffic[label] > EMPTY * margin * self.possible[label])
+    def carrying(self, label: str) -> np.ndarray:
+        """Where a mechanism has something to carry."""
+        return np.asarray(self.traffic[label] > EMPTY * self.possible[label])
 
     @property
     def open_paths(self) -> np.ndarray:

@@ -10,22 +10,15 @@ from simulator.trajectory.flows import Flows
 EQUILIBRIUM = 1.0e-6
 
 
-def unbalanced(flows: Flows, margin: float = 1.0) -> np.ndarray:
+def unbalanced(flows: Flows) -> np.ndarray:
     """Where some mechanism, or water, is out of equilibrium.
 
     Electrodes are left out, and so are mechanisms that have nothing to carry.
-
-    Parameters
-    ----------
-    flows : Flows
-        Flows in the states.
-    margin : float
-        Factor on all limits: above 1 only a clear imbalance counts, below 1 also a doubtful one.
     """
     found = [
-        flows.carrying(label, margin) & ~(np.abs(affinity) < EQUILIBRIUM * margin)
+        flows.carrying(label) & ~(np.abs(affinity) < EQUILIBRIUM)
         for label, affinity in flows.affinity.items()
         if label not in flows.electrodes
     ]
-    found += [~(np.abs(value) < EQUILIBRIUM * margin) for value in flows.imbalance.values()]
+    found += [~(np.abs(value) < EQUILIBRIUM) for value in flows.imbalance.values()]
     return np.logical_or.reduce(np.broadcast_arrays(*found)) if found else np.asarray(False)

@@ -1,22 +1,25 @@
-"""Find what follows a state: rest, a cycle, growth without end, or a failure.
+"""Find what follows states: rest, a cycle, growth without end, or a failure.
 
 After the last event of its protocol a model is autonomous, so its last state determines what follows. The kernel
 continues from that state with a fixed tolerance, so the result depends neither on the run's save times nor on its
-accuracy.
+accuracy. All states are followed together, and the result for each is the same as alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
-from simulator.kernel import load_arrays, load_program
+from simulator.kernel import load_arrays
 from simulator.kernel.status import Status
-from simulator.model.model import Model
-from simulator.verdict.cycle import Cycle, find_cycle
+from simulator.model.structure import Structure
+from simulator.verdict.cycle import Cycle, Watching, find_cycle
+from simulator.verdict.ends import Ends
+from simulator.verdict.lanes import Course, Lanes, Search
 from simulator.verdict.rest import REST, approach
+
+__all__ = ["PATIENCE", "TOLERANCE", "Future", "Growth", "look_ahead", "time_to_rest"]
 
 #: Longest time [s] that a state is followed, and relative tolerance.
 FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
@@ -24,11 +27,14 @@ FARTHEST, TOLERANCE = 1.0e12, 1.0e-8
 #: First time [s] at which the state is examined, and times per decade.
 NEAREST, PER_DECADE = 1.0e-3, 4
 
-#: Attempted steps before a search for a cycle begins; steps of the first and of the longest search.
-PATIENCE, ROUNDS = 20_000, (60_000, 1_500_000)
+#: Times [s] at which the state is examined.
+EXAMINED = np.geomspace(NEAREST, FARTHEST, int(PER_DECADE * np.log10(FARTHEST / NEAREST)) + 1)
 
-#: States stored along an orbit.
-CHECKPOINTS = 257
+#: Attempted steps before a search for a cycle begins; horizons of that search, in the time that these steps took.
+PATIENCE, HORIZONS = 20_000, (3.0, 15.0, 75.0)
+
+#: Relative tolerance at which periods are guessed.
+ROUGH = 1.0e-5
 
 #: Criteria of growth without end: least exponent d ln x / d ln t,
 #: least ratio of the exponents of successive decades,
@@ -60,12 +66,16 @@ class Growth:
 
 @dataclass(frozen=True)
 class Future:
-    """What follows a state; at most one of the first four is set.
+    """What follows a state; at most one of `rests`, `cycle`, `growth` and `failure` is set.
 
     Parameters
     ----------
-    rest : ndarray or None
-        The rest point that it reaches.
+    times : ndarray, shape (times,)
+        Times [s] at which it was examined, 0 first.
+    states : ndarray, shape (times, states)
+        The states then.
+    rests : bool
+        Whether it comes to rest.
     cycle : Cycle or None
         The cycle it is on.
     growth : Growth or None
@@ -73,144 +83,171 @@ class Future:
     failure : str
         How the kernel fails before any of these, a word of :class:`simulator.kernel.status.Status`.
     time : float
-        Time until rest or failure [s]; NaN if there is neither.
+        Time until that failure [s]; NaN if there is none.
     """
 
-    rest: np.ndarray | None = None
+    times: np.ndarray
+    states: np.ndarray
+    rests: bool = False
     cycle: Cycle | None = None
     growth: Growth | None = None
     failure: str = ""
     time: float = np.nan
 
 
-def look_ahead(model: Model, state: np.ndarray, parameters: np.ndarray) -> Future:
-    """Find what follows a state.
+def look_ahead(ends: Ends, lanes: Lanes) -> list[Future]:
+    """Find what follows the last states of runs, after the last events of their protocols."""
+    runs, structure = len(ends), ends.model.structure
+    found = lanes.integrated(
+        ends.states,
+        ends.parameters,
+        ends.scales,
+        np.full(runs, FARTHEST),
+        EXAMINED,
+        rtol=TOLERANCE,
+        max_steps=PATIENCE,
+    )
+    times, states = np.append(0.0, EXAMINED), np.concatenate([ends.states[:, None], found.saved], axis=1)
+    seen = np.sum(np.all(np.isfinite(states), axis=2), axis=1)
+    last = states[np.arange(runs), seen - 1]
+    distance, _, _ = approach(load_arrays(structure), last, ends.parameters, np.maximum(np.abs(last), ends.scales))
+    rests = distance < REST
+    moving = np.flatnonzero(~rests)
+    failed = ~np.isin(found.status, (Status.OK, Status.MAX_STEPS))
+    grown = _growths(ends.part(moving), states[moving], seen[moving], failed[moving])
+    growths = dict(zip(moving.tolist(), grown, strict=True))
+    going_on = [i for i, growth in growths.items() if growth is None and found.status[i] == Status.MAX_STEPS]
+    searches = [_cycling(ends, i, float(found.time[i])) for i in going_on]
+    cycles = dict(zip(going_on, lanes.together(searches), strict=True))
+    return [
+        Future(
+            times[: seen[i]],
+            states[i, : seen[i]],
+            rests=bool(rests[i]),
+            cycle=cycles.get(i),
+            growth=growths.get(i),
+            failure=Status(int(found.status[i])).word if failed[i] and not rests[i] and growths[i] is None else "",
+            time=float(found.time[i]) if failed[i] else np.nan,
+        )
+        for i in range(runs)
+    ]
+
+
+def time_to_rest(structure: Structure, future: Future, parameters: np.ndarray, scales: np.ndarray) -> float:
+    """Time [s] until a state that comes to rest is there; NaN for others.
 
     Parameters
     ----------
-    model : Model
-        The model, after the last event of its protocol.
-    state : ndarray, shape (states,)
-        Where to start.
-    parameters : ndarray, shape (parameters,)
-        Parameters in force from there on.
+    structure : Structure
+        The structure of the model.
+    future : Future
+        What follows the state.
+    parameters, scales : ndarray, shape (parameters,) and (states,)
+        Parameters in force, and sizes below which only absolute accuracy counts.
     """
-    orbit = _Orbit(model, state, parameters)
-    decades = np.log10(FARTHEST / NEAREST)
-    times = np.geomspace(NEAREST, FARTHEST, int(PER_DECADE * decades) + 1)
-    states, status, end = orbit.states(times, PATIENCE)
-    seen = np.all(np.isfinite(states), axis=1)
-    times, states = np.append(0.0, times[seen]), np.vstack([state, states[seen]])
-    arrival = _arrival(orbit, times, states)
-    if arrival is not None:
-        return arrival
-    growing = _growth(orbit, times, states, failed=status not in (Status.OK, Status.MAX_STEPS))
-    if growing is not None:
-        return Future(growth=growing)
-    if status is Status.MAX_STEPS:
-        return Future(cycle=_cycle(orbit))
-    return Future(failure=status.word, time=end) if status is not Status.OK else Future()
+    if not future.rests:
+        return float("nan")
+    sizes = np.maximum(np.abs(future.states), scales)
+    in_force = np.broadcast_to(parameters, (len(sizes), len(parameters)))
+    distance, _, _ = approach(load_arrays(structure), future.states, in_force, sizes)
+    moving = np.flatnonzero(~(distance < REST))
+    if not len(moving):
+        return 0.0
+    i = int(moving[-1])
+    before, after, reached = distance[i], distance[i + 1], future.times[i + 1]
+    if np.isfinite(before) and after > 0.0:
+        # Interpolate: the distance shrinks exponentially.
+        share = np.log(before / REST) / np.log(before / after)
+        reached = future.times[i] + share * (reached - future.times[i])
+    return float(reached)
 
 
-class _Orbit:
-    """The orbit of a state, computed by the kernel."""
+def _growths(ends: Ends, states: np.ndarray, seen: np.ndarray, failed: np.ndarray) -> list[Growth | None]:
+    """What grows from the first state on without slowing down, for each run; None where nothing does.
 
-    def __init__(self, model: Model, state: np.ndarray, parameters: np.ndarray):
-        self.model, self.state, self.parameters = model, state, parameters
-        self.program = load_program(model.structure)
-        self.scales = model.scales()
+    Parameters
+    ----------
+    ends : Ends
+        The runs.
+    states : ndarray, shape (runs, times, states)
+        Their states at 0 and the times at which they were examined.
+    seen : ndarray, shape (runs,)
+        Number of states before the run failed or was given up.
+    failed : ndarray of bool, shape (runs,)
+        Whether it failed.
+    """
+    found: list[Growth | None] = [None] * len(ends)
+    for count in np.unique(seen[seen >= 2 * DECADES * PER_DECADE]):
+        rows = np.flatnonzero(seen == count)
+        for name, size in _sizes(ends.model.structure, states[rows, :count], ends.parameters[rows]).items():
+            rate, exponent, grows = _growth(size, failed[rows])
+            for i in np.flatnonzero(grows):
+                found[rows[i]] = found[rows[i]] or Growth(name, float(exponent[i]), float(rate[i]))
+    return found
 
-    @property
-    def equations(self) -> ModuleType:
-        return load_arrays(self.model.structure)
 
-    def states(self, times: np.ndarray, most: int, start: np.ndarray | None = None) -> tuple[np.ndarray, Status, float]:
-        """States at increasing times after the start, the status, and the time reached [s]."""
-        run = self.program.integrate(
-            (self.state if start is None else start)[None],
-            self.parameters[None],
-            self.scales[None],
-            times[-1:],
-            times,
-            rtol=TOLERANCE,
-            max_steps=most,
+def _growth(size: np.ndarray, failed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Relative growth rate at the start [1/s], final power of time, and whether a size grows without end.
+
+    Parameters
+    ----------
+    size : ndarray, shape (runs, times)
+        A volume or an amount at 0 and the times at which it was examined.
+    failed : ndarray of bool, shape (runs,)
+        Whether the run failed at the end.
+    """
+    times = EXAMINED[: size.shape[1] - 1]
+    with np.errstate(all="ignore"):
+        rate = np.log(size[:, 1] / size[:, 0]) / times[0]
+        exponents = np.diff(np.log(size[:, 1:]), axis=1) / np.diff(np.log(times))
+        last = exponents[:, -DECADES * PER_DECADE :].reshape(-1, DECADES, PER_DECADE)
+        by_decade = sum(last[:, :, i] for i in range(PER_DECADE)) / PER_DECADE
+        grows = np.all(size > 0.0, axis=1) & np.all(np.diff(size, axis=1) >= -1.0e-7 * size[:, 1:], axis=1)
+        lasts = np.all(by_decade > EXPONENT, axis=1) & np.all(by_decade[:, 1:] > KEPT * by_decade[:, :-1], axis=1)
+        exploded = size[:, -1] > EXPLOSION * size[:, 0]
+    return rate, np.where(failed, np.inf, by_decade[:, -1]), grows & np.where(failed, exploded, lasts)
+
+
+def _sizes(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """Volumes and amounts by name, shape (runs, times)."""
+    derived = load_arrays(structure).quantities(states, parameters[:, None])
+    found = {name: np.broadcast_to(derived[name], states.shape[:2]) for name in structure.osmotic_volumes}
+    places = {name: i for i, name in enumerate(structure.states)}
+    own = (name for kind in ("volume", "amount") for name in structure.states_of[kind])
+    return found | {name: states[:, :, places[name]] for name in own}
+
+
+def _cycling(ends: Ends, run: int, passed: float) -> Search[Cycle | None]:
+    """The search for the cycle of a run that needed :data:`PATIENCE` steps for a time `passed` [s]."""
+    return _on_orbit(
+        find_cycle([passed * factor for factor in HORIZONS]), ends.states[run], ends.scales[run], ends.parameters[run]
+    )
+
+
+def _on_orbit(
+    search: Watching[Cycle | None], state: np.ndarray, scale: np.ndarray, parameters: np.ndarray
+) -> Search[Cycle | None]:
+    """Let a search look at the orbit of a state: from its start, or from a state that an accurate look has passed."""
+    size = np.maximum(np.abs(state), scale)
+    look = next(search)
+    while True:
+        if look.stage >= 0:
+            kept, states = np.zeros(1), state[None]
+        start = int(np.searchsorted(kept, look.times[0], side="right")) - 1
+        most = PATIENCE if look.stage < 0 else int(PATIENCE * HORIZONS[look.stage]) * (1 if look.rough else 2)
+        passed = yield Course(
+            states[start],
+            scale,
+            parameters,
+            look.times - kept[start],
+            look.end - kept[start],
+            ROUGH if look.rough else TOLERANCE,
+            most,
         )
-        return run.saved[0], Status(int(run.status[0])), float(run.time[0])
-
-    def distance(self, state: np.ndarray) -> tuple[float, np.ndarray]:
-        """Scaled distance of a state to the nearest rest point, and that point."""
-        found = approach(self.equations, state, self.parameters, np.maximum(np.abs(state), self.scales))
-        return found[0], found[1]
-
-    def sizes(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        """Volumes and amounts by name, shape (times,)."""
-        derived = self.equations.quantities(states, self.parameters)
-        structure = self.model.structure
-        own = dict(zip(structure.states, states.T, strict=True))
-        found = {name: np.asarray(derived[name]) for name in structure.osmotic_volumes}
-        return found | {name: own[name] for kind in ("volume", "amount") for name in structure.states_of[kind]}
-
-
-def _arrival(orbit: _Orbit, times: np.ndarray, states: np.ndarray) -> Future | None:
-    """The rest point an orbit reaches, and when; None if its last state is not at rest."""
-    distance, rest = orbit.distance(states[-1])
-    if not distance < REST:
-        return None
-    reached, before = times[-1], distance
-    for i in range(len(times) - 2, -1, -1):
-        before, _ = orbit.distance(states[i])
-        if not before < REST:
-            # Interpolate: the distance shrinks exponentially.
-            if np.isfinite(before) and distance > 0.0:
-                share = np.log(before / REST) / np.log(before / distance)
-                reached = times[i] + share * (times[i + 1] - times[i])
-            break
-        reached, distance = times[i], before
-    return Future(rest=rest, time=float(reached))
-
-
-def _growth(orbit: _Orbit, times: np.ndarray, states: np.ndarray, failed: bool) -> Growth | None:
-    """A quantity that grows from the first state on without slowing down; None if there is none."""
-    steps = DECADES * PER_DECADE
-    if len(times) < 2 * steps:
-        return None
-    sizes = orbit.sizes(states)
-    for name, size in sizes.items():
-        if not (np.all(size > 0.0) and np.all(np.diff(size) >= -1.0e-7 * size[1:])):
-            continue
-        rate = float(np.log(size[1] / size[0]) / times[1])
-        exponents = np.diff(np.log(size[1:])) / np.diff(np.log(times[1:]))
-        by_decade = exponents[-steps:].reshape(DECADES, PER_DECADE).mean(axis=1)
-        if failed:
-            if size[-1] > EXPLOSION * size[0]:
-                return Growth(name, np.inf, rate)
-        elif np.all(by_decade > EXPONENT) and np.all(by_decade[1:] > KEPT * by_decade[:-1]):
-            return Growth(name, float(by_decade[-1]), rate)
-    return None
-
-
-def _cycle(orbit: _Orbit) -> Cycle | None:
-    """The cycle that an orbit is on; None if there is none."""
-    size = np.maximum(np.abs(orbit.state), orbit.scales)
-    for most in ROUNDS:
-        _, status, horizon = orbit.states(np.array([FARTHEST]), most)
-        if status is not Status.MAX_STEPS:
-            return None
-        found = find_cycle(_Checkpoints(orbit, horizon, most, size), horizon)
-        if found is not None:
-            return found
-    return None
-
-
-class _Checkpoints:
-    """Scaled states of an orbit at given times, computed from the nearest earlier checkpoint."""
-
-    def __init__(self, orbit: _Orbit, horizon: float, most: int, size: np.ndarray):
-        self.orbit, self.most, self.size = orbit, most, size
-        self.times = np.linspace(0.0, 0.99 * horizon, CHECKPOINTS)
-        self.states = orbit.states(self.times, most)[0]
-
-    def __call__(self, times: np.ndarray) -> np.ndarray:
-        start = int(np.searchsorted(self.times, times[0], side="right")) - 1
-        later = np.maximum(times - self.times[start], 0.0)
-        return self.orbit.states(later, 2 * self.most, self.states[start])[0] / self.size
+        if look.stage >= 0 and not look.rough:
+            seen = np.all(np.isfinite(passed), axis=1)
+            kept, states = look.times[seen], passed[seen]
+        try:
+            look = search.send(passed / size)
+        except StopIteration as finished:
+            return finished.value

@@ -1,4 +1,4 @@
-"""The verdict on a run that is not at rest: entrained, oscillating, running away or still changing."""
+"""The evidence for a run that is not at rest: entrained, oscillating, running away or still changing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 
 from simulator.model.names import concentration, voltage
+from simulator.model.structure import Structure
 from simulator.physics.notation import duration, format_quantity
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.spikes import most_spikes
-from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.lookahead import look_ahead
-from simulator.verdict.pacing import pacing, repetition
-
-#: Least growth since the last event, as final relative growth rate times elapsed time, that is a run-away.
-BEGUN = 0.1
-
-#: Largest scaled change of any state during a period that is still no answer to the stimulus.
-SMALLEST_SWING = 1.0e-6
+from simulator.verdict.cycle import Cycle
+from simulator.verdict.ends import Ends
+from simulator.verdict.judged import Judged, grown
+from simulator.verdict.lanes import Course, Lanes
+from simulator.verdict.lookahead import PATIENCE, TOLERANCE, time_to_rest
+from simulator.verdict.pacing import Repetition
+from simulator.verdict.words import WORDS
 
 #: Relative drift per hour that is worth a word.
 WORTH_SAYING = 1.0e-3
+
+#: Samples of a cycle, and attempted steps of one turn.
+SAMPLES, LONGEST_TURN = 200_001, 500 * PATIENCE
 
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
@@ -109,9 +111,8 @@ class RunAway:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The word for a run that is not at rest, and what follows."""
+    """What follows the end of a run: a clause, the time until rest [s], and the evidence for the word."""
 
-    word: str
     ahead: str = ""
     time_to_rest: float = np.nan
     oscillation: Oscillation | None = None
@@ -119,31 +120,33 @@ class Judgement:
     entrainment: Entrainment | None = None
 
 
-def follows_its_stimulus(trajectory: Trajectory) -> Judgement | None:
-    """The word for a run whose pulses would go on at its end; None for one without, or where they change nothing."""
-    model, state, parameters = trajectory.model, trajectory.states[-1], trajectory.parameters[-1]
-    paced = pacing(model)
-    if paced is None:
-        return None
-    found = repetition(model, paced, state, parameters)
-    if found is None:
-        return Judgement("not_converged", "not the same from pulse to pulse")
-    sizes = np.maximum(np.abs(found.states[0]), model.scales())
-    if np.max(np.ptp(found.states, axis=0) / sizes) < SMALLEST_SWING:
-        return None
-    swing = _swing(trajectory, found.states, found.parameters)
-    kept = np.where(model.structure.places("amount", "volume"), np.abs(found.drift), 0.0)
+def what_follows(ends: Ends, found: Judged) -> Judgement:
+    """What follows the end of a single run, from what its word was found from."""
+    if WORDS[found.words[0]] == "entrained":
+        return _entrained(ends, found.repetitions[0])
+    if 0 in found.futures:
+        return _moving(ends, found)
+    return Judgement("not the same from pulse to pulse" if found.repetitions else "")
+
+
+def _entrained(ends: Ends, found: Repetition | None) -> Judgement:
+    assert found is not None
+    structure, course = ends.model.structure, found.course
+    assert course.events is not None
+    states = Lanes(structure).followed(course)
+    in_force = course.events.at(course.times, course.parameters[None])[0]
+    kept = np.where(structure.places("amount", "volume"), np.abs(found.drift), 0.0)
     fastest = int(np.argmax(kept))
     entrained = Entrainment(
         stimulus=found.stimulus,
         period=found.stimulus * found.beats,
         beats=found.beats,
-        **swing,
+        **_swing(structure, states, in_force),
         distance=found.miss,
-        drifting=model.structure.in_words(model.structure.states[fastest]),
+        drifting=structure.in_words(structure.states[fastest]),
         drift=float(found.drift[fastest]),
     )
-    return Judgement("entrained", _paced_clause(entrained), entrainment=entrained)
+    return Judgement(_paced_clause(entrained), entrainment=entrained)
 
 
 def _paced_clause(found: Entrainment) -> str:
@@ -163,37 +166,38 @@ def _amplitudes(potential: Mapping[str, float]) -> list[str]:
     return [f"{' and '.join(swings)} from peak to peak"] if swings else []
 
 
-def oscillating_growing_or_changing(trajectory: Trajectory) -> Judgement:
-    """The word for a run that is not at rest and has no pulses to follow, by what follows its last state."""
-    state, parameters = trajectory.states[-1], trajectory.parameters[-1]
-    future = look_ahead(trajectory.model, state, parameters)
-    if future.rest is not None:
-        return Judgement("not_converged", f"rest is {duration(future.time)} away", time_to_rest=future.time)
+def _moving(ends: Ends, found: Judged) -> Judgement:
+    """What follows a run that is not at rest and has no pulses to follow."""
+    structure, future = ends.model.structure, found.futures[0]
+    if future.rests:
+        time = time_to_rest(structure, future, ends.parameters[0], ends.scales[0])
+        return Judgement(f"rest is {duration(time)} away", time_to_rest=time)
     if future.cycle is not None:
-        states = future.cycle.states * np.maximum(np.abs(state), trajectory.model.scales())
-        swing = _swing(trajectory, states, parameters)
-        found = Oscillation(period=float(future.cycle.period), **swing, distance=future.cycle.distance)
-        spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
-        clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
-        return Judgement("oscillation", clause, oscillation=found)
+        return _oscillating(ends, future.cycle)
     if future.growth is not None:
-        growth = RunAway(
-            trajectory.structure.in_words(future.growth.quantity), future.growth.rate, future.growth.exponent
-        )
+        growth = RunAway(structure.in_words(future.growth.quantity), future.growth.rate, future.growth.exponent)
         ahead = f"the {growth.quantity} grows without end"
-        since = float(trajectory.time[-1]) - max((e.time for e in trajectory.model.events()), default=0.0)
-        if growth.rate * since < BEGUN:
-            return Judgement("not_converged", f"{ahead} from here")
-        ahead += f", now by {100 * growth.rate * 3600.0:.3g} % per hour"
-        return Judgement("run_away", ahead, run_away=growth)
+        if not grown(future, float(ends.since[0])):
+            return Judgement(f"{ahead} from here")
+        return Judgement(f"{ahead}, now by {100 * growth.rate * 3600.0:.3g} % per hour", run_away=growth)
     if future.failure:
-        return Judgement("not_converged", f"and it fails in {duration(future.time)} ({future.failure})")
-    return Judgement("not_converged", "no rest point or cycle found ahead")
+        return Judgement(f"and it fails in {duration(future.time)} ({future.failure})")
+    return Judgement("no rest point or cycle found ahead")
 
 
-def _swing(trajectory: Trajectory, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
+def _oscillating(ends: Ends, cycle: Cycle) -> Judgement:
+    structure, parameters, size = ends.model.structure, ends.parameters[0], ends.sizes[0]
+    times = np.linspace(0.0, cycle.period, SAMPLES)
+    turn = Course(cycle.state * size, ends.scales[0], parameters, times, cycle.period, TOLERANCE, LONGEST_TURN)
+    swing = _swing(structure, Lanes(structure).followed(turn), parameters)
+    found = Oscillation(period=cycle.period, **swing, distance=cycle.distance)
+    spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
+    clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
+    return Judgement(clause, oscillation=found)
+
+
+def _swing(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
     """Spikes, and peak-to-peak amplitudes of potentials and concentrations, over one period."""
-    structure = trajectory.structure
     numbers = named(structure, states, parameters)
     voltages = np.array([np.broadcast_to(numbers[voltage(m.name)], len(states)) for m in structure.membranes]).T
     return {

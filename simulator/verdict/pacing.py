@@ -8,22 +8,25 @@ result.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from math import lcm
 
 import numpy as np
 
-from simulator.kernel import load_program
-from simulator.kernel.status import Status
-from simulator.model.model import Model
 from simulator.model.protocol import Schedule, schedule
 from simulator.scenario.parts import SetEvent
+from simulator.verdict.ends import Ends
+from simulator.verdict.lanes import Course, Search
 from simulator.verdict.lookahead import TOLERANCE
 
-__all__ = ["Pacing", "Repetition", "pacing", "repetition"]
+__all__ = ["SMALLEST_SWING", "Pacing", "Repetition", "paced_course", "pacings", "repetition"]
 
 #: Largest scaled difference between the states before two pulses that counts as a repetition.
 REPEATS = 1.0e-3
+
+#: Largest scaled change of any state during a period that is still no answer to the stimulus.
+SMALLEST_SWING = 1.0e-6
 
 #: Most periods of the stimulus after which the state may repeat, and periods that are followed.
 LONGEST, FOLLOWED = 4, 12
@@ -71,66 +74,117 @@ class Repetition:
         Largest scaled difference from one repetition to the next.
     drift : ndarray, shape (states,)
         Rate at which each state drifts, relative to its size [1/s].
-    states : ndarray, shape (samples, states)
-        States of one repetition.
-    parameters : ndarray, shape (samples, parameters)
-        Parameters in force.
+    swing : float
+        Largest scaled change of a state during the repetition.
+    course : Course
+        The repetition, with times that resolve it.
     """
 
     stimulus: float
     beats: int
     miss: float
     drift: np.ndarray
-    states: np.ndarray
-    parameters: np.ndarray
+    swing: float
+    course: Course
 
 
-def pacing(model: Model) -> Pacing | None:
-    """The pulse trains that go on at the end of a run; None if there are none, or if together they never repeat."""
-    values, end, protocol = model.values, model.scenario.run.duration, model.scenario.protocol
-    interval: dict[int, float] = {}
-    onset: dict[int, float] = {}  # of the last pulse that has begun
-    for i, event in enumerate(protocol):
-        if isinstance(event, SetEvent) and event.times is not None:
-            at, every = values[f"protocol.{i}.at"], values[f"protocol.{i}.every"]
-            if at <= end < at + event.times * every:
-                interval[i] = every
-                onset[i] = at + np.floor((end - at) / every * (1.0 + 1.0e-12)) * every
-    if not interval:
-        return None
-    shortest = min(interval.values())
-    ratio = {i: round(every / shortest) for i, every in interval.items()}
-    together = lcm(*ratio.values())
-    if together > MOST_INTERVALS or any(abs(ratio[i] * shortest / t - 1.0) > 1.0e-9 for i, t in interval.items()):
-        return None
-    coming = {i: (FOLLOWED + LONGEST) * together // n + 2 for i, n in ratio.items()}
-    endless = (e.model_copy(update={"times": coming[i]}) if i in coming else e for i, e in enumerate(protocol))
-    scenario = model.scenario.model_copy(update={"protocol": tuple(endless)})
-    numbers = values | {f"protocol.{i}.at": time for i, time in onset.items()}
-    whole = schedule(scenario, model.structure, numbers, 1)
-    later = whole.time[0] >= end
-    slowest = max(interval, key=lambda i: interval[i])
-    pulses = Schedule(whole.time[:, later] - end, whole.parameters[:, later])
-    return Pacing(shortest * together, float(onset[slowest] + interval[slowest] - end), pulses)
-
-
-def repetition(model: Model, paced: Pacing, state: np.ndarray, parameters: np.ndarray) -> Repetition | None:
-    """One repetition of what follows a state; None where it does not repeat with its stimulus.
+@dataclass(frozen=True)
+class _Trains:
+    """The pulse trains that have begun and not ended at the end of a run.
 
     Parameters
     ----------
-    model : Model
-        The model.
+    ratios : tuple of tuple of int
+        Number of each train's event, and its interval in shortest intervals.
+    shortest : float
+        The shortest interval [s].
+    onsets : tuple of float
+        Time [s] of the last pulse of each train that has begun.
+    next_pulse : float
+        Time [s] of the next pulse of the slowest train.
+    """
+
+    ratios: tuple[tuple[int, int], ...]
+    shortest: float
+    onsets: tuple[float, ...]
+    next_pulse: float
+
+    @property
+    def together(self) -> int:
+        """Shortest intervals after which all trains start together again."""
+        return lcm(*(n for _, n in self.ratios))
+
+
+def pacings(ends: Ends) -> dict[int, Pacing]:
+    """The pulse trains that go on at the ends of runs, by run; without those that together never repeat."""
+    alike: defaultdict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
+    trains: dict[int, _Trains] = {}
+    for run in range(len(ends)):
+        going = _trains(ends, run)
+        if going is not None:
+            trains[run] = going
+            alike[going.ratios].append(run)
+    found: dict[int, Pacing] = {}
+    for runs in alike.values():
+        found |= _pacings(ends.part(np.array(runs)), {i: trains[run] for i, run in enumerate(runs)}, runs)
+    return found
+
+
+def _trains(ends: Ends, run: int) -> _Trains | None:
+    """The trains that go on at the end of a run; None without one, or if together they never repeat."""
+    end, interval, onset = ends.model.scenario.run.duration, {}, {}
+    for i, event in enumerate(ends.model.scenario.protocol):
+        if isinstance(event, SetEvent) and event.times is not None:
+            at, every = ends.value(f"protocol.{i}.at", run), ends.value(f"protocol.{i}.every", run)
+            if at <= end < at + event.times * every:
+                interval[i] = every
+                onset[i] = float(at + np.floor((end - at) / every * (1.0 + 1.0e-12)) * every)
+    if not interval:
+        return None
+    shortest = min(interval.values())
+    ratios = tuple((i, round(every / shortest)) for i, every in interval.items())
+    slowest = max(interval, key=lambda i: interval[i])
+    found = _Trains(ratios, shortest, tuple(onset.values()), onset[slowest] + interval[slowest])
+    uneven = any(abs(n * shortest / interval[i] - 1.0) > 1.0e-9 for i, n in ratios)
+    return None if uneven or found.together > MOST_INTERVALS else found
+
+
+def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict[int, Pacing]:
+    """Pacing of runs whose trains have the same ratios; the result is by their numbers."""
+    scenario, together = ends.model.scenario, trains[0].together
+    coming = {i: (FOLLOWED + LONGEST) * together // n + 2 for i, n in trains[0].ratios}
+    endless = (e.model_copy(update={"times": coming[i]}) if i in coming else e for i, e in enumerate(scenario.protocol))
+    starts = {
+        f"protocol.{i}.at": np.array([trains[run].onsets[place] for run in range(len(ends))])
+        for place, (i, _) in enumerate(trains[0].ratios)
+    }
+    continued = scenario.model_copy(update={"protocol": tuple(endless)})
+    whole = schedule(continued, ends.model.structure, {**ends.values, **starts}, len(ends))
+    end, found = scenario.run.duration, {}
+    for run, number in enumerate(numbers):
+        later = (whole.time[run] >= end) & np.isfinite(whole.time[run])
+        pulses = Schedule(whole.time[run, later][None] - end, whole.parameters[run, later][None])
+        found[number] = Pacing(trains[run].shortest * together, trains[run].next_pulse - end, pulses)
+    return found
+
+
+def repetition(ends: Ends, run: int, paced: Pacing) -> Search[Repetition | None]:
+    """Search for one repetition of what follows the end of a run; None where it does not repeat with its stimulus.
+
+    Parameters
+    ----------
+    ends : Ends
+        The ends of runs.
+    run : int
+        Index of the run among them.
     paced : Pacing
         The pulses to come.
-    state, parameters : ndarray
-        Last state of the run, and the parameters in force there.
     """
-    counted = ~model.structure.places("clock")
-    before = _followed(model, paced, state, parameters, paced.next_pulse + paced.period * np.arange(FOLLOWED + 1))
-    if before is None:
+    counted = ~ends.model.structure.places("clock")
+    before = yield paced_course(ends, run, paced, paced.next_pulse + paced.period * np.arange(FOLLOWED + 1))
+    if not np.all(np.isfinite(before)):
         return None
-    sizes = np.maximum(np.abs(before[0]), model.scales())
+    sizes = np.maximum(np.abs(before[0]), ends.scales[run])
     change = np.where(counted, (before - before[0]) / sizes, 0.0)
 
     def miss(first: int, second: int) -> float:
@@ -138,18 +192,19 @@ def repetition(model: Model, paced: Pacing, state: np.ndarray, parameters: np.nd
 
     for beats in range(1, LONGEST + 1):
         if max(miss(0, beats), miss(FOLLOWED - beats, FOLLOWED)) < REPEATS:
-            times = _samples(paced, beats)
-            states = _followed(model, paced, state, parameters, times)
-            if states is None:
+            course = paced_course(ends, run, paced, _samples(paced, beats))
+            states = yield course
+            if not np.all(np.isfinite(states)):
                 return None
+            sizes = np.maximum(np.abs(states[0]), ends.scales[run])
             whole = FOLLOWED - FOLLOWED % beats
             return Repetition(
                 stimulus=paced.period,
                 beats=beats,
                 miss=miss(FOLLOWED - beats, FOLLOWED),
                 drift=change[whole] / (whole * paced.period),
-                states=states,
-                parameters=paced.pulses.at(times, parameters[None])[0],
+                swing=float(np.max(np.ptp(states, axis=0) / sizes, initial=0.0)),
+                course=course,
             )
     return None
 
@@ -164,20 +219,9 @@ def _samples(paced: Pacing, beats: int) -> np.ndarray:
     return times[times <= start + length]
 
 
-def _followed(
-    model: Model, paced: Pacing, state: np.ndarray, parameters: np.ndarray, times: np.ndarray
-) -> np.ndarray | None:
-    """States at times after the end of the run, shape (times, states); None where the kernel does not get there."""
-    start, pulses = paced.pulses.after_start(parameters[None])
-    found = load_program(model.structure).integrate(
-        state[None],
-        start,
-        model.scales()[None],
-        times[-1:],
-        times,
-        event_time=pulses.time,
-        event_parameters=pulses.parameters,
-        rtol=TOLERANCE,
-        max_steps=PATIENCE,
+def paced_course(ends: Ends, run: int, paced: Pacing, times: np.ndarray) -> Course:
+    """What follows the end of a run under its pulses, at times [s] after that end."""
+    parameters, pulses = paced.pulses.after_start(ends.parameters[[run]])
+    return Course(
+        ends.states[run], ends.scales[run], parameters[0], times, float(times[-1]), TOLERANCE, PATIENCE, pulses
     )
-    return found.saved[0] if found.status[0] == Status.OK else None

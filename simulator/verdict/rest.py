@@ -22,9 +22,6 @@ REST = 1.0e-6
 POLISHING = 12
 POLISHED = 1.0e-11
 
-#: Rounding could decide about values within this factor of a limit, either way.
-DOUBT = 10.0
-
 #: Pivots below this may indicate a neutral direction.
 HARDLY_RESTORING = 1.0e-10
 
@@ -33,32 +30,54 @@ ROUNDING = 1.0e-15
 
 
 def approach(
-    equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray, polish: bool = True
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Distance to the nearest rest point, that point, and the Jacobian there (independent states)."""
-    point = state.copy()
-    distance = np.inf
-    jacobian = np.empty((0, 0))
-    for attempt in range(POLISHING if polish else 1):
-        step, jacobian = newton_step(equations, point, parameters, size)
-        length = float(np.max(np.abs(step) / size, initial=0.0))
-        if attempt == 0:
-            distance = length if np.isfinite(length) else np.inf
-        if not distance < REST or not np.isfinite(length):
-            return distance, state, jacobian
-        point = point + step
-        if length < POLISHED:
+    equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance of many states to the nearest rest point, that point, and the Jacobian there (independent states).
+
+    A state farther than :data:`REST` from rest is returned as it is.
+
+    Parameters
+    ----------
+    equations : module
+        The model's equations as array functions.
+    states, sizes : ndarray, shape (n, states)
+        States, and the sizes that distances are relative to.
+    parameters : ndarray, shape (n, parameters)
+        Parameters in force.
+
+    Returns
+    -------
+    tuple of ndarray
+        Shapes (n,), (n, states), (n, independent states, independent states); a distance is infinite where there
+        is no step to rest.
+    """
+    steps, jacobians = newton_steps(equations, states, parameters, sizes)
+    distance, points = scaled_lengths(steps, sizes), states.copy()
+    rows = np.flatnonzero(distance < REST)
+    points[rows] += steps[rows]
+    rows = rows[distance[rows] >= POLISHED]
+    for _ in range(POLISHING - 1):
+        if not len(rows):
             break
-    return distance, point, jacobian
+        steps, jacobians[rows] = newton_steps(equations, points[rows], parameters[rows], sizes[rows])
+        length = scaled_lengths(steps, sizes[rows])
+        lost = ~np.isfinite(length)[:, None]
+        points[rows] = np.where(lost, states[rows], points[rows] + steps)
+        rows = rows[(length >= POLISHED) & ~lost[:, 0]]
+    return distance, points, jacobians
 
 
 def at_rest(equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Whether each of many states is at rest; arrays of shape (n, states), (n, parameters), (n, states)."""
-    distance, _ = newton_distances(equations, states, parameters, sizes)
-    found = distance < REST
-    for i in np.flatnonzero(~clear(distance, REST)):
-        found[i] = approach(equations, states[i], parameters[i], sizes[i], polish=False)[0] < REST
-    return found
+    steps, _ = newton_steps(equations, states, parameters, sizes)
+    return scaled_lengths(steps, sizes) < REST
+
+
+def scaled_lengths(steps: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Largest step of any state relative to its size, shape (n,); infinite where one is not finite."""
+    with np.errstate(invalid="ignore"):
+        length = np.max(np.abs(steps) / sizes, axis=1, initial=0.0)
+    return np.where(np.isfinite(length), length, np.inf)
 
 
 def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -> np.ndarray:
@@ -80,102 +99,100 @@ def rest_begins(resting: np.ndarray, time: np.ndarray, last_event: np.ndarray) -
     return np.where(length > 0, resting.shape[1] - length, -1)
 
 
-def clear(values: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
-    """Which values are so far from a limit that rounding cannot decide."""
-    return (values < limit / DOUBT) | (values > limit * DOUBT)
-
-
-def newton_distances(
+def newton_steps(
     equations: ModuleType, states: np.ndarray, parameters: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scaled Newton distance to rest of many states, shape (n,), and the Newton steps, shape (n, states).
+    """Newton steps of all states towards rest at constant totals, and the Jacobians of the independent ones.
 
-    NaN where elimination is not reliable: a value is not finite, or a direction is nearly neutral.
+    Every number is found by operations on arrays over the states, so it is the same to the last bit for one state
+    and among many.
+
+    Parameters
+    ----------
+    equations : module
+        The model's equations as array functions.
+    states, sizes : ndarray, shape (n, states)
+        States, and the sizes by which the unknowns are scaled.
+    parameters : ndarray, shape (n, parameters)
+        Parameters in force.
+
+    Returns
+    -------
+    tuple of ndarray
+        Shapes (n, states) and (n, independent states, independent states). A step is infinite if there is none to
+        rest, and NaN if a rate or a slope is not finite.
     """
     rate, conditions, jacobian = _conditions(equations, states, parameters)
-    basis = list(equations.BASIS)
+    basis = np.array(equations.BASIS, dtype=int)
     moving = (rate != 0.0) | np.any(jacobian != 0.0, axis=2)
     steps = np.zeros_like(states)
-    solvable = np.ones(len(states), dtype=bool)
     # States that cannot change are left out. They differ between the runs of a batch only if a path is closed.
     for pattern in moving[:1] if np.all(moving == moving[:1]) else np.unique(moving, axis=0):
         members = np.flatnonzero(np.all(moving == pattern, axis=1))
         places = np.flatnonzero(pattern)
-        scale = sizes[np.ix_(members, np.array(basis)[places])] if len(places) else np.empty((len(members), 0))
-        scaled = conditions[np.ix_(members, places, places)] * scale[:, None, :]
-        solution, fine = eliminated(scaled, -rate[np.ix_(members, places)])
-        steps[np.ix_(members, np.array(basis, dtype=int)[places])] = solution * scale
-        solvable[members] = fine
+        if len(places):
+            scale = sizes[np.ix_(members, basis[places])]
+            scaled = conditions[np.ix_(members, places, places)] * scale[:, None, :]
+            steps[np.ix_(members, basis[places])] = _solutions(scaled, -rate[np.ix_(members, places)]) * scale
     let_follow(equations, steps)
-    with np.errstate(invalid="ignore"):
-        distance = np.max(np.abs(steps) / sizes, axis=1, initial=0.0)
-    return np.where(solvable, distance, np.nan), steps
-
-
-def eliminated(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solve many small linear systems; return the solutions and which of them are reliable.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, k, k)
-        The matrices.
-    right : ndarray, shape (n, k)
-        Their right-hand sides.
-    """
-    with np.errstate(all="ignore"):
-        rows = np.maximum(np.abs(matrix).max(axis=2, initial=0.0), 1e-300)
-        work = np.concatenate([matrix, right[:, :, None]], axis=2) / rows[:, :, None]
-        everyone, k = np.arange(len(work)), matrix.shape[1]
-        smallest = np.ones(len(work))
-        for i in range(k):
-            best = i + np.argmax(np.abs(work[:, i:, i]), axis=1)
-            work[everyone, i], work[everyone, best] = work[everyone, best], work[everyone, i].copy()
-            pivot = work[:, i, i]
-            smallest = np.minimum(smallest, np.abs(pivot))
-            for j in range(i + 1, k):
-                work[:, j, i:] -= (work[:, j, i] / pivot)[:, None] * work[:, i, i:]
-        for i in reversed(range(k)):
-            known = np.sum(work[:, i, i + 1 : k] * work[:, i + 1 :, k], axis=1)
-            work[:, i, k] = (work[:, i, k] - known) / work[:, i, i]
-        solution = work[:, :, k]
-        return solution, (smallest > HARDLY_RESTORING) & np.all(np.isfinite(solution), axis=1)
+    return steps, jacobian
 
 
 def newton_step(
     equations: ModuleType, state: np.ndarray, parameters: np.ndarray, size: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Newton step of all states towards rest at constant totals, and the Jacobian of the independent ones.
+    """:func:`newton_steps` of one state: shapes (states,) and (independent states, independent states)."""
+    steps, jacobians = newton_steps(equations, state[None], parameters[None], size[None])
+    return steps[0], jacobians[0]
 
-    Infinite if there is no step to rest, NaN if a rate or a slope is not finite.
+
+def _solutions(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solutions of many small linear systems, shape (n, k): infinite if there is none, NaN if a number is not finite.
+
+    Parameters
+    ----------
+    matrices : ndarray, shape (n, k, k)
+        The matrices.
+    right : ndarray, shape (n, k)
+        Their right-hand sides.
     """
-    rate, conditions, jacobian = _conditions(equations, state, parameters)
-    basis = list(equations.BASIS)
-    moving = (rate != 0.0) | (jacobian != 0.0).any(axis=1)
-    scale = size[basis][moving]
-    scaled = conditions[moving][:, moving] * scale
-    step = np.zeros(len(basis))
-    if not (np.isfinite(scaled).all() and np.isfinite(rate).all()):
-        step[:] = np.nan
-    elif len(scaled):
+    with np.errstate(all="ignore"):
         # Time scales range from milliseconds to hours, so each row is scaled to size one before solving.
-        rows = np.maximum(np.abs(scaled).max(axis=1), 1e-300)
-        solution = _solved(scaled / rows[:, None], -rate[moving] / rows)
-        step[moving] = np.inf if solution is None else solution * scale
-    full = np.zeros(len(state))
-    full[basis] = step
-    let_follow(equations, full)
-    return full, jacobian
+        rows = np.maximum(np.abs(matrices).max(axis=2), 1e-300)
+        matrices, right = matrices / rows[:, :, None], right / rows
+        found, reliable = _eliminated(matrices, right)
+    finite = np.all(np.isfinite(matrices), axis=(1, 2)) & np.all(np.isfinite(right), axis=1)
+    found[~finite] = np.nan
+    for i in np.flatnonzero(finite & ~reliable):
+        solution = _solved(matrices[i], right[i])
+        found[i] = np.inf if solution is None else solution
+    return found
+
+
+def _eliminated(matrices: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian elimination of systems whose rows have size one: solutions, and which of them are reliable."""
+    n, k = right.shape
+    # The runs come last: every operation then goes along contiguous numbers.
+    work = np.concatenate([matrices.transpose(1, 2, 0), right.T[:, None]], axis=1)
+    everyone, smallest = np.arange(n), np.ones(n)
+    for i in range(k):
+        best = i + np.argmax(np.abs(work[i:, i]), axis=0)
+        if np.any(best != i):
+            chosen = work[best, :, everyone]
+            work[best, :, everyone] = work[i].T
+            work[i] = chosen.T
+        smallest = np.minimum(smallest, np.abs(work[i, i]))
+        work[i + 1 :, i:] -= (work[i + 1 :, i] / work[i, i])[:, None] * work[i, None, i:]
+    for i in reversed(range(k)):
+        for j in range(i + 1, k):
+            work[i, k] -= work[i, j] * work[j, k]
+        work[i, k] /= work[i, i]
+    solution = work[:, k].T.copy()
+    return solution, (smallest > HARDLY_RESTORING) & np.all(np.isfinite(solution), axis=1)
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
-    """Solution of a linear system whose rows have size one; None if there is none."""
-    try:
-        inverse = np.linalg.inv(matrix)
-    except np.linalg.LinAlgError:
-        pass
-    else:
-        if np.abs(inverse).max() < 1.0 / HARDLY_RESTORING:
-            return np.asarray(inverse @ right)
+    """Solution of a linear system whose rows have size one and whose pivots are small; None if there is none."""
     solution, _, rank, _ = np.linalg.lstsq(matrix, right, rcond=ROUNDING)
     missing = np.abs(matrix @ solution - right)
     # No Newton step exists along a neutral direction with a nonzero rate: the state drifts.
@@ -199,10 +216,11 @@ def _conditions(
 
 def let_follow(equations: ModuleType, steps: np.ndarray) -> None:
     """Set the steps of the dependent states from those of the independent ones, in place; shape (..., states)."""
-    for name, combination in equations.DEPENDENT.items():
-        steps[..., equations.STATES.index(name)] = sum(
-            weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
-        )
+    with np.errstate(invalid="ignore"):  # a step without end in two directions may have none in their difference
+        for name, combination in equations.DEPENDENT.items():
+            steps[..., equations.STATES.index(name)] = sum(
+                weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
+            )
 
 
 def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,4 @@
-"""Which kind of rest a run has reached: dynamic equilibrium, steady state, a cycle, or none.
-
-A state is *at rest* when its scaled Newton distance to a rest point is below :data:`simulator.verdict.rest.REST`; the
-Newton step is taken among states with the same conserved totals, so a conserved total cannot hide a
-drift. At rest it is an *equilibrium* when every mechanism that has something to carry has an affinity below
-:data:`simulator.verdict.balance.EQUILIBRIUM` RT at that rest point, and a *steady state* otherwise: something
-flows, and free energy is dissipated to keep it flowing. From a state that is not at rest the kernel continues
-(:mod:`simulator.verdict.lookahead`): the state is an *oscillation* if it is already on a cycle, a *run-away* if
-a volume or an amount has begun to grow without end, and otherwise *not converged*, with the time until rest. The
-word depends only on the last state and its parameters, so it concerns the time after the last event.
-"""
+"""The verdict on a run: a word, found as in :mod:`simulator.verdict.judged`, with its evidence."""
 
 from __future__ import annotations
 
@@ -26,17 +16,12 @@ from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.flows import EMPTY, Flows
 from simulator.trajectory.trajectory import Trajectory
-from simulator.verdict.balance import EQUILIBRIUM, unbalanced
-from simulator.verdict.not_at_rest import (
-    Entrainment,
-    Judgement,
-    Oscillation,
-    RunAway,
-    follows_its_stimulus,
-    oscillating_growing_or_changing,
-)
-from simulator.verdict.rest import REST, approach, eigenvalues
-from simulator.verdict.words import AT_REST, HEADLINES
+from simulator.verdict.balance import EQUILIBRIUM
+from simulator.verdict.ends import Ends
+from simulator.verdict.judged import judged
+from simulator.verdict.not_at_rest import Entrainment, Oscillation, RunAway, what_follows
+from simulator.verdict.rest import eigenvalues
+from simulator.verdict.words import AT_REST, HEADLINES, WORDS
 
 #: Part of all powers that is more than rounding.
 NOTICED = 1.0e-9
@@ -153,24 +138,6 @@ def _listed(names: list[str]) -> str:
     return (names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]) + verb
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """The word for the end of a run, and what it was found from; `state` is the rest point of a run at rest."""
-
-    word: str
-    species: dict[str, dict[str, str]]
-    distance: float
-    state: np.ndarray
-    jacobian: np.ndarray
-    flows: Flows
-    coming: Judgement
-
-
-def word_of(trajectory: Trajectory) -> str:
-    """The word of :func:`classify` alone, without the numbers that go with it; batches need no more."""
-    return _judged(trajectory).word
-
-
 def classify(trajectory: Trajectory) -> Verdict:
     """Judge the end of a run.
 
@@ -179,14 +146,18 @@ def classify(trajectory: Trajectory) -> Verdict:
     trajectory : Trajectory
         A finished or failed run; its last saved state is judged.
     """
-    structure, found = trajectory.structure, _judged(trajectory)
-    flows, coming = found.flows, found.coming
+    structure, ends = trajectory.structure, Ends.of(trajectory)
+    found = judged(ends)
+    word, coming = WORDS[found.words[0]], what_follows(ends, found)
+    point, parameters = found.points[0], ends.parameters[0]
+    flows = Flows.of(structure, point, parameters, ends.scales[0])
+    species = _species_words(structure, flows, point, parameters, word)
     end = Analysis(trajectory.moment())
     return Verdict(
-        word=found.word,
-        species=found.species,
-        distance=found.distance,
-        eigenvalues=eigenvalues(structure, found.jacobian, found.state, trajectory.parameters[-1]),
+        word=word,
+        species=species,
+        distance=float(found.distance[0]),
+        eigenvalues=eigenvalues(structure, found.jacobians[0], point, parameters),
         affinity={
             label: float(affinity)
             for label, affinity in flows.affinity.items()
@@ -194,35 +165,14 @@ def classify(trajectory: Trajectory) -> Verdict:
         },
         dissipation=float(end.total_dissipation[0]),
         atp_rate=float(end.total_atp_rate[0]),
-        isolated=tuple(f"{m}.{s}" for m, words in found.species.items() for s, w in words.items() if w == "isolated"),
+        isolated=tuple(f"{m}.{s}" for m, words in species.items() for s, w in words.items() if w == "isolated"),
         left_out=_left_out(structure, flows),
-        time_to_rest=0.0 if found.word in AT_REST else coming.time_to_rest,
+        time_to_rest=0.0 if word in AT_REST else coming.time_to_rest,
         ahead=coming.ahead,
         oscillation=coming.oscillation,
         run_away=coming.run_away,
         entrainment=coming.entrainment,
     )
-
-
-def _judged(trajectory: Trajectory) -> _Judged:
-    structure, equations, scales = trajectory.structure, trajectory.equations, trajectory.model.scales()
-    state, parameters = trajectory.states[-1], trajectory.parameters[-1]
-    distance, rest, jacobian = approach(equations, state, parameters, np.maximum(np.abs(state), scales))
-    at_rest = distance < REST and trajectory.status == "ok"
-    judged = rest if at_rest else state
-    flows = Flows.of(structure, judged, parameters, scales)
-    species = _species_words(structure, flows, judged, parameters, at_rest)
-    word, coming = "steady_state" if structure.open or unbalanced(flows) else "equilibrium", Judgement("inert")
-    if flows.open_paths and trajectory.status == "ok":
-        coming = follows_its_stimulus(trajectory) or (
-            Judgement(word) if at_rest else oscillating_growing_or_changing(trajectory)
-        )
-    elif trajectory.status != "ok":
-        coming = Judgement("not_converged")
-    if coming.word != word:
-        word = coming.word
-        species = {m: {s: w if w == "isolated" else word for s, w in words.items()} for m, words in species.items()}
-    return _Judged(word, species, distance, judged, jacobian, flows, coming)
 
 
 def uphill(trajectory: Trajectory) -> dict[str, float]:
@@ -242,9 +192,9 @@ def beyond_stall(trajectory: Trajectory, verdict: Verdict) -> list[str]:
 
 
 def _species_words(
-    structure: Structure, flows: Flows, state: np.ndarray, parameters: np.ndarray, at_rest: bool
+    structure: Structure, flows: Flows, state: np.ndarray, parameters: np.ndarray, word: str
 ) -> dict[str, dict[str, str]]:
-    """Word of each species at each membrane that has it on both sides."""
+    """Word of each species at each membrane that has it on both sides; at rest its own, otherwise the run's."""
     numbers = named(structure, state, parameters)
     found: dict[str, dict[str, str]] = {}
     for m in structure.membranes:
@@ -254,8 +204,8 @@ def _species_words(
                 continue
             if not _moves(structure, flows, m, s):
                 words[s] = "isolated"
-            elif not at_rest:
-                words[s] = "not_converged"
+            elif word not in AT_REST:
+                words[s] = word
             else:
                 inside, outside = (numbers[concentration(c, s)] for c in (m.inside, m.outside))
                 v = numbers[voltage(m.name)] / numbers[THERMAL_VOLTAGE]

@@ -97,16 +97,6 @@ def test_sealed_cells_are_at_equilibrium_and_leaky_ones_are_not(configs):
     assert set(alone) == {"equilibrium"}
 
 
-def test_the_verdict_of_a_batch_is_mostly_its_own(cell, monkeypatch):
-    import simulator.runs.piece
-
-    asked = []
-    monkeypatch.setattr(simulator.runs.piece, "word_of", asked.append)
-    batch = simulator.run_batch(cell, drawn(cell, 200), save="final")
-    assert not asked
-    assert set(batch.verdict) == {"steady_state"}
-
-
 def test_one_failing_run_changes_no_bit_of_the_others(configs):
     cell = simulator.load_scenario(configs / "published" / "kay_2017.yaml", {"membranes.plasma.water": "fixed"})
     rate, given = "membranes.plasma.mechanisms.pump.rate", cell.quantities()

@@ -153,12 +153,25 @@ def test_a_neuron_in_much_potassium_goes_round_for_ever_and_stopped_early_does_n
 
 
 def orbit(rates, start, horizon):
-    """An orbit of a system of equations, as the search for cycles asks for it."""
+    """An orbit of a system of equations, long enough for two periods as long as a horizon."""
     from scipy.integrate import solve_ivp
 
     options = {"method": "LSODA", "rtol": 1e-10, "atol": 1e-12}
-    solution = solve_ivp(rates, (0.0, 1.4 * horizon), start, dense_output=True, **options).sol
+    solution = solve_ivp(rates, (0.0, 2.5 * horizon), start, dense_output=True, **options).sol
     return lambda times: solution(times).T
+
+
+def cycle_of(follow, horizon):
+    """The cycle found in an orbit, and its states over one period."""
+    search = find_cycle([horizon])
+    look = next(search)
+    while True:
+        try:
+            look = search.send(follow(look.times))
+        except StopIteration as finished:
+            found = finished.value
+            break
+    return found and (found, follow(found.start + np.linspace(0.0, found.period, 20_001)))
 
 
 def van_der_pol(t, x):
@@ -170,14 +183,14 @@ ON_CYCLE = orbit(van_der_pol, [1.0, 0.0], 200.0)(np.array([200.0]))[0].tolist()
 
 
 def test_a_limit_cycle_is_found_with_its_period():
-    found = find_cycle(orbit(van_der_pol, ON_CYCLE, 300.0), 300.0)
+    found, states = cycle_of(orbit(van_der_pol, ON_CYCLE, 300.0), 300.0)
     assert found.period == pytest.approx(11.6122306, rel=1e-6)  # of the van der Pol oscillator at mu = 5
     assert found.distance < 1e-6
-    assert np.ptp(found.states, axis=0)[0] == pytest.approx(2 * 2.0215, rel=1e-3)
+    assert np.ptp(states, axis=0)[0] == pytest.approx(2 * 2.0215, rel=1e-3)
 
 
 def test_an_orbit_that_still_winds_onto_its_cycle_is_not_on_it():
-    assert find_cycle(orbit(van_der_pol, [0.01, 0.0], 300.0), 300.0) is None
+    assert cycle_of(orbit(van_der_pol, [0.01, 0.0], 300.0), 300.0) is None
 
 
 @pytest.mark.parametrize("damping", [1e-1, 1e-2, 1e-4])
@@ -185,7 +198,7 @@ def test_a_damped_spiral_is_no_cycle_however_slowly_it_winds_in(damping):
     def spiral(t, x):
         return [x[1], -x[0] - damping * x[1]]
 
-    assert find_cycle(orbit(spiral, [1.0, 0.0], 600.0), 600.0) is None
+    assert cycle_of(orbit(spiral, [1.0, 0.0], 600.0), 600.0) is None
 
 
 @pytest.mark.parametrize("pace", [1e-3, 1e-5])
@@ -193,8 +206,9 @@ def test_fast_spikes_on_a_slow_drift_are_no_cycle_until_the_drift_is_over(pace):
     def drifting(t, x):
         return [*van_der_pol(t, x), pace * (1.0 - x[2])]
 
-    assert find_cycle(orbit(drifting, [*ON_CYCLE, 0.0], 600.0), 600.0) is None
-    assert find_cycle(orbit(drifting, [*ON_CYCLE, 1.0], 600.0), 600.0).period == pytest.approx(11.6122306, rel=1e-6)
+    assert cycle_of(orbit(drifting, [*ON_CYCLE, 0.0], 600.0), 600.0) is None
+    found, _ = cycle_of(orbit(drifting, [*ON_CYCLE, 1.0], 600.0), 600.0)
+    assert found.period == pytest.approx(11.6122306, rel=1e-6)
 
 
 def test_a_burst_is_one_period_of_several_spikes():
@@ -203,8 +217,8 @@ def test_a_burst_is_one_period_of_several_spikes():
         slow = np.sin(times), np.cos(times)
         return np.column_stack([np.sin(3 * times) + 0.2 * slow[0], np.cos(3 * times), *slow])
 
-    found = find_cycle(follow, 300.0)
-    assert len(spikes(found.states[:, 0])) == 3
+    found, states = cycle_of(follow, 300.0)
+    assert len(spikes(states[:, 0])) == 3
     assert found.period == pytest.approx(2 * np.pi, rel=1e-6)
 
 
@@ -212,4 +226,4 @@ def test_clocks_without_a_common_measure_never_close():
     def follow(times):
         return np.column_stack([np.sin(3 * times), np.sin(np.sqrt(2.0) * times), np.cos(np.sqrt(2.0) * times)])
 
-    assert find_cycle(follow, 300.0) is None
+    assert cycle_of(follow, 300.0) is None

@@ -1,0 +1,84 @@
+"""The ends of runs, from which verdicts are found: one run or many, in the same arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.model.model import Model
+from simulator.model.protocol import schedule
+from simulator.trajectory.trajectory import Trajectory
+
+__all__ = ["Ends", "last_events"]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The last states of runs of one model that differ only in their values.
+
+    Numbers are arrays even for a single run, because array and scalar functions may differ in the last bit.
+
+    Parameters
+    ----------
+    model : Model
+        The model of the runs.
+    values : mapping of str to ndarray
+        Values by dotted path, of shape (runs,) where they differ, otherwise (1,).
+    states : ndarray, shape (runs, states)
+        Last saved states.
+    parameters : ndarray, shape (runs, parameters)
+        Parameters in force there.
+    scales : ndarray, shape (runs, states)
+        Sizes below which only absolute accuracy counts.
+    since : ndarray, shape (runs,)
+        Time from the last event of the protocol to the last saved state [s].
+    finished : ndarray of bool, shape (runs,)
+        Whether the run was not given up.
+    """
+
+    model: Model
+    values: Mapping[str, np.ndarray]
+    states: np.ndarray
+    parameters: np.ndarray
+    scales: np.ndarray
+    since: np.ndarray
+    finished: np.ndarray
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> Ends:
+        """The end of one run."""
+        model, time = trajectory.model, trajectory.time[-1:]
+        values = {key: np.array([value]) for key, value in model.values.items()}
+        events = schedule(model.scenario, model.structure, values, 1)
+        parameters = events.at(time, np.atleast_2d(model.parameters(values)))[:, -1]
+        finished = np.array([trajectory.status == "ok"])
+        since = time - last_events(events.time)
+        return cls(
+            model, values, trajectory.states[-1:], parameters, np.atleast_2d(model.scales(values)), since, finished
+        )
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Sizes that distances between states are relative to, shape (runs, states)."""
+        return np.maximum(np.abs(self.states), self.scales)
+
+    def value(self, key: str, run: int) -> float:
+        """One of the values of a run."""
+        column = self.values[key]
+        return float(column[run if len(column) == len(self) else 0])
+
+    def part(self, rows: np.ndarray) -> Ends:
+        """The runs with these indices."""
+        values = {key: value[rows] if len(value) == len(self) else value for key, value in self.values.items()}
+        arrays = (self.states, self.parameters, self.scales, self.since, self.finished)
+        return Ends(self.model, values, *(array[rows] for array in arrays))
+
+
+def last_events(times: np.ndarray) -> np.ndarray:
+    """Time of the last event of each run [s], 0 without one; from times of shape (runs, events), padded with inf."""
+    return np.max(np.where(np.isfinite(times), times, 0.0), axis=1, initial=0.0)
