@@ -33,7 +33,7 @@ import numba as nb
 from simulator.physics.special import bern_slope, bern_value
 from simulator.kernel import cache
 from simulator.kernel.step_control import count_and_accept, misfit
-from simulator.kernel.vectormath import OPTIONS, choose, exp, fma, log, smaller
+from simulator.kernel.vectormath import INNER, OPTIONS, choose, exp, fma, log, smaller
 from simulator.kernel.vectors import over_rows
 from simulator.kernel.workspace import COLLAPSED, Counts, Rows, lanes_of
 
@@ -50,7 +50,7 @@ COUNTS = Counts({counts}, lanes=LANES)'''
 
 ADVANCE = '''
 
-@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)
+@nb.njit(**OPTIONS, **INNER)
 def advance(work, task, calls):
     """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""
     busy = 1
