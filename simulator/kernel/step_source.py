@@ -14,7 +14,7 @@ from simulator.model.structure import Structure
 
 ADVANCE = '''
 
-@nb.njit(**OPTIONS, nogil=True, cache=True, no_cfunc_wrapper=True)
+@nb.njit(**OPTIONS, **INNER)
 def advance(work, task, calls):
     """Attempt `calls` steps in all lanes, fewer if all runs end; return the number of busy lanes."""
     busy = 1

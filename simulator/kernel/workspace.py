@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from simulator.kernel.vectormath import WIDTH
+from simulator.kernel.machine import WIDTH
 
 #: Vectors of lanes of a small and of a large model, how many of them are worked on side by side, and the largest
 #: workspace [bytes] of a small one. Four side by side hide that each operation of a step waits for the one before;

@@ -26,6 +26,13 @@ EAGER = {
         "simulator/kernel/linearisation.py",
         "simulator/kernel/statements.py",
     ],
+    "numba": [
+        "simulator/kernel/chunk_filter.py",
+        "simulator/kernel/compiler.py",
+        "simulator/kernel/driver.py",
+        "simulator/kernel/vectormath.py",
+        "simulator/kernel/vectors.py",
+    ],
     "matplotlib": ["simulator/report/figures/*"],
     "scipy": [],
     "pint": [],
