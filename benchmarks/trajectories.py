@@ -8,6 +8,7 @@ all saved points and states against SciPy's Radau at rtol 1e-11, scaled by 50 mV
 
 from __future__ import annotations
 
+import inspect
 import statistics
 import sys
 import time
@@ -73,15 +74,18 @@ class Cell:
         return nb.njit(right_hand_side if self.by_hand else self._derivative())
 
     def _derivative(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        import numba as nb
+
         arrays = load_arrays(self.model.structure)
         names = list(arrays.STATES)
-        inputs = [f"y[{i}]" for i in range(len(names))] + [f"p[{i}]" for i in range(len(self.parameters))]
-        basis = [names[i] for i in arrays.BASIS]
-        lines = [f"def rates(y, p):\n    {', '.join(basis)}, = derivative({', '.join(inputs)})"]
+        body = inspect.getsource(arrays.derivative).replace("[..., ", "[").splitlines()[2:-1]
+        body = [line for line in body if "given.get" not in line]
+        rates = [f"d_{s}" for s in names]
         for name, row in arrays.DEPENDENT.items():
-            lines.append(f"    {name} = " + " + ".join(f"{weight!r} * {s}" for s, weight in row.items()))
-        space = {"derivative": self.program.module.derivative, "np": np}
-        exec("\n".join([*lines, f"    return np.array([{', '.join(names)}])"]), space)
+            body.append(f"    d_{name} = " + " + ".join(f"{weight!r} * d_{s}" for s, weight in row.items()))
+        space = {name: nb.njit(v) if inspect.isfunction(v) else v for name, v in vars(arrays).items()}
+        space["np"] = np
+        exec("\n".join(["def rates(state, parameters):", *body, f"    return np.array([{', '.join(rates)}])"]), space)
         return space["rates"]
 
     def error(self, states: np.ndarray) -> float:

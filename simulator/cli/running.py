@@ -13,7 +13,7 @@ import typer
 from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE, after_runs
 from simulator.cli.source import Configs, Overrides, read_source
-from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_plan, sweep_target
+from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_target, sweep_tried
 from simulator.errors import IonfluxError, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(
         if loaded.scenario.sweep is not None:
             target = sweep_target(config, output, several=len(configs) > 1)
             if dry_run:
-                plans.append(sweep_plan(loaded, target))
+                plans.append(sweep_tried(loaded, target, threads))
                 continue
             warn(loaded)
             record, was_compiled = run_one_sweep(loaded, target, threads, overwrite, as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,9 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
     return output / config.stem
 
 
-def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
-    """Describe what running a sweep would do."""
-    from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
+def sweep_plan(loaded: Loaded, target: Path, seconds: float) -> dict[str, Any]:
+    """Describe what running a sweep would do, and how long [s] that takes."""
+    from simulator.scenario.sweep_cost import estimated_bytes
 
     sweep = loaded.scenario.sweep
     assert sweep is not None
@@ -42,9 +43,17 @@ def sweep_plan(loaded: Loaded, target: Path) -> dict[str, Any]:
         "runs": total,
         "counts": dict(sweep.counts()),
         "bytes": total * estimated_bytes(loaded.scenario),
-        "seconds": total * estimated_seconds(loaded.scenario),
+        "seconds": seconds,
         "file": str(target),
     }
+
+
+def sweep_tried(loaded: Loaded, target: Path, threads: int | None) -> dict[str, Any]:
+    """Describe what running a sweep would do; a few of its runs are computed to tell how long it takes."""
+    from simulator.storage.sweeping import expected_seconds, job_of, planned
+
+    folder, job = planned(loaded.scenario, target, loaded.text), job_of(loaded.scenario, Announcer())
+    return sweep_plan(loaded, target, expected_seconds(folder, job, job.design.runs, threads))
 
 
 def plan_text(plan: dict[str, Any]) -> str:
@@ -70,8 +79,7 @@ def run_one_sweep(
         raise UsageError(f"a sweep is saved in a directory, but {target} is a file name", "leave out the suffix")
     folder = planned(loaded.scenario, target, loaded.text)
     announce = Announcer()
-    print(plan_text(sweep_plan(loaded, target)), file=sys.stderr)
-    progress = _Progress(folder)
+    progress = _Progress(folder, lambda seconds: plan_text(sweep_plan(loaded, target, seconds)))
     try:
         run_sweep(folder, threads=threads, overwrite=overwrite, announce=announce, report=progress)
     except Stopped as stop:
@@ -88,8 +96,8 @@ def run_one_sweep(
 class _Progress:
     """Reports the progress of a sweep: regularly at a terminal, and when it is stopped."""
 
-    def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+    def __init__(self, folder: Folder, plan: Callable[[float], str]) -> None:
+        self.folder, self.plan = folder, plan
         self.last: Progress | None = None
         self.was_complete = False
         self.begun = self.told = time.monotonic()
@@ -101,6 +109,9 @@ class _Progress:
             self.before = progress.done
         self.last = progress
         now = time.monotonic()
+        if progress.expected is not None:
+            print(self.plan(progress.expected), file=sys.stderr)
+            self.begun = self.told = now
         if sys.stderr.isatty() and now - self.told > PROGRESS_EVERY:
             self.told = now
             new, left = progress.done - self.before, progress.runs - progress.done

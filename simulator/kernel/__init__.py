@@ -1,4 +1,4 @@
-"""Generated code and the code that compiles, caches and runs it; the only package that imports numba."""
+"""Generated code and the code that compiles, caches and runs it; the only package that imports numba and llvmlite."""
 
 from __future__ import annotations
 
@@ -48,19 +48,16 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
 
 
 @lru_cache
-def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
-    """Return the compiled :func:`simulator.kernel.chunk_filter.filtered`; rebuild it if the cache is damaged."""
-    try:
-        return _tried_chunk_filter()
-    except Exception:
-        cache.forget_module(cache.shared_path("chunk_filter"))
-        return _tried_chunk_filter()
+def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], object]:
+    """Return the compiled :func:`simulator.kernel.chunk_filter.filtered`, from the cache if it is there."""
+    from simulator.kernel.native import MachineCode, obtained
 
+    def compiled() -> MachineCode:
+        from simulator.kernel import compiler
 
-def _tried_chunk_filter() -> Callable[[np.ndarray, np.ndarray], None]:
-    compiled: Callable[[np.ndarray, np.ndarray], None] = cache.shared("chunk_filter").filtered
-    compiled(np.zeros(1, np.uint64), np.empty(12, np.uint8))
-    return compiled
+        return compiler.compiled(cache.shared("chunk_filter").filtered, (np.empty(0, np.uint64), np.empty(0, np.uint8)))
+
+    return obtained(cache.shared_path("chunk_filter").parent, "filtered", compiled)
 
 
 def source_text(structure: Structure) -> str:

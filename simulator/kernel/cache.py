@@ -2,7 +2,7 @@
 
 The hash covers the structure, every source file the code depends on, and the versions of the compiling libraries, so
 a changed law or constant never uses a stale kernel, whatever the modification times. The source files are those of
-certain subpackages. The directory must be writable by the user only, because numba's cache index is a pickle.
+certain subpackages. The directory must be writable by the user only, because code in it is executed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ LAWS = "mechanisms/laws"
 #: Source files of the code shared by all kernels, which is compiled once.
 COMMON = (
     "kernel/driver.py",
-    "kernel/rodas4.py",
+    "kernel/machine.py",
+    "kernel/rodas5p.py",
     "kernel/status.py",
     "kernel/step_control.py",
     "kernel/vectormath.py",
@@ -52,7 +53,16 @@ COMMON = (
 )
 
 #: Modules shared by all models and compiled once, with the source files they depend on.
-SHARED = {"driver": COMMON, "chunk_filter": ("kernel/chunk_filter.py", "kernel/vectormath.py")}
+SHARED = {
+    "driver": COMMON,
+    "chunk_filter": (
+        "kernel/chunk_filter.py",
+        "kernel/compiler.py",
+        "kernel/machine.py",
+        "kernel/native.py",
+        "kernel/vectormath.py",
+    ),
+}
 
 _LOADING = threading.RLock()  # reentrant: loading a kernel loads the driver
 

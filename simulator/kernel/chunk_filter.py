@@ -8,13 +8,13 @@ checksum and undoes the shuffle when it reads the chunk.
 import numba as nb
 import numpy as np
 
-from simulator.kernel.vectormath import OPTIONS
+from simulator.kernel.vectormath import INNER, OPTIONS
 
 #: Words per block, so few that their weighted sum fits in 32 bits.
 BLOCK = 256
 
 
-@nb.njit(**OPTIONS, nogil=True, cache=True)
+@nb.njit(**OPTIONS, **INNER)
 def filtered(numbers, out):
     """Shuffle the bytes of a chunk and append their checksum.
 
@@ -50,7 +50,7 @@ def filtered(numbers, out):
         out[8 * n + i] = np.uint8(checksum >> np.uint64(8 * i))
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**OPTIONS, **INNER)
 def _folded(total):
     """Reduce a sum modulo 2^16 - 1; only 0 gives 0, other multiples give 2^16 - 1."""
     while total > np.uint64(0xFFFF):

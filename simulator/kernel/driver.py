@@ -13,7 +13,7 @@ import numpy as np
 from simulator.kernel.status import Status
 from simulator.kernel.step_control import aim, plan
 from simulator.kernel.vectormath import INNER, OPTIONS, inlined, larger, smaller
-from simulator.kernel.workspace import IDLE, LANES, PROJECTING, STARTING, STEPPING
+from simulator.kernel.workspace import IDLE, PROJECTING, STARTING, STEPPING
 
 #: First attempted step [s] of a run and after each event.
 FIRST_STEP = 1.0e-6
@@ -59,7 +59,7 @@ def settle(work, at, counts, task):
     int
         Number of busy lanes.
     """
-    for lane in range(LANES):
+    for lane in range(counts.lanes):
         cell = work[lane:]
         if cell[at.accepted] > 0.0:
             continue
@@ -92,31 +92,32 @@ def _arrive(cell, at, counts, task):
     time = cell[at.target] if landed else start + step
     _save_passed(cell, at, counts, task, step, start, time)
     cell[at.time] = time
-    exhausted = _exhausted(cell, at, task)
+    exhausted = _exhausted(cell, at)
     if not landed and not exhausted:
         cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
         cell[at.rejected] = 0.0
         cell[at.accepted] = 1.0
         return GOING_ON
     for i in range(counts.states):
-        cell[at.state + i * LANES] = cell[at.new + i * LANES]
+        cell[at.state + i * counts.lanes] = cell[at.new + i * counts.lanes]
     if time >= task.start[run, task.start.shape[1] - 1]:
         return OK
     if exhausted:
         return MAX_STEPS
     event = int(cell[at.events])
     for j in range(counts.parameters):
-        cell[at.parameters + j * LANES] = task.events[run, event, 1 + j]
+        cell[at.parameters + j * counts.lanes] = task.events[run, event, 1 + j]
+    task.queue[2] = 1
     cell[at.events] = event + 1
-    cell[at.attempts] = 0.0  # the limit is one between events, so a long protocol does not use it up
+    cell[at.most] = cell[at.attempts] + task.max_steps  # a limit between events: a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
 
 
 @inlined
-def _exhausted(cell, at, task):
+def _exhausted(cell, at):
     """Whether the steps attempted since the last event have reached the limit."""
-    return cell[at.attempts] >= task.max_steps
+    return cell[at.attempts] >= cell[at.most]
 
 
 @inlined
@@ -129,18 +130,19 @@ def _save_passed(cell, at, counts, task, step, start, time):
         last += 1
     cell[at.saves] = last
     per_step = 1.0 / step
-    for i in range(counts.states if last > first else 0):
-        old = cell[at.state + i * LANES]
-        new = cell[at.new + i * LANES]
-        c = cell[at.dense_c + i * LANES]
-        d = cell[at.dense_d + i * LANES]
-        floor = 0.0 if i < counts.amounts else -np.inf
-        for save in range(first, last):
-            theta = (task.times[save] - start) * per_step
-            theta = 1.0 if task.times[save] == time else theta
-            value = (1.0 - theta) * old + theta * (new + (1.0 - theta) * (c + theta * d))
-            # The cubic interpolant may be negative between two valid states.
-            task.saved[run, save, i] = (1.0 - theta) * old + theta * new if value < floor else value
+    for save in range(first, last):
+        theta = (task.times[save] - start) * per_step
+        theta = 1.0 if task.times[save] == time else theta
+        left = 1.0 - theta
+        for i in range(counts.states):
+            place = at.state + i * counts.lanes
+            straight = left * cell[place] + theta * cell[place + at.new - at.state]
+            b = cell[at.dense + i * counts.lanes]
+            c = cell[at.dense + (counts.states + i) * counts.lanes]
+            d = cell[at.dense + (2 * counts.states + i) * counts.lanes]
+            value = straight + theta * (left * (b + theta * (c + theta * d)))
+            # The interpolant may be negative between two valid states.
+            task.saved[run, save, i] = straight if i < counts.amounts and value < 0.0 else value
 
 
 @inlined
@@ -154,7 +156,7 @@ def _reject(cell, at, counts, task):
     # Relative to the last event: a clamp late in a long run needs steps below the resolution of the total time.
     if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
-    return MAX_STEPS if _exhausted(cell, at, task) else GOING_ON, culprit
+    return MAX_STEPS if _exhausted(cell, at) else GOING_ON, culprit
 
 
 @inlined
@@ -164,16 +166,16 @@ def _fault(cell, at, counts):
     if not (error < np.inf):
         # If an amount has run out, report that rather than the NaN it causes.
         for i in range(counts.amounts):
-            left = cell[at.state + i * LANES] * cell[at.rtol]
-            if 0.0 < left < cell[at.scale + i * LANES]:
+            left = cell[at.state + i * counts.lanes] * cell[at.rtol]
+            if 0.0 < left < cell[at.scale + i * counts.lanes]:
                 return NEGATIVE_AMOUNT, float(i)
         for i in range(counts.states):
-            if not (abs(cell[at.new + i * LANES]) < np.inf):
+            if not (abs(cell[at.new + i * counts.lanes]) < np.inf):
                 return NONFINITE, float(i)
         return NONFINITE, NOBODY
     if error <= 1.0:
         for i in range(counts.amounts):
-            if cell[at.new + i * LANES] < 0.0:
+            if cell[at.new + i * counts.lanes] < 0.0:
                 return NEGATIVE_AMOUNT, float(i)
         if counts.volumes > 0:
             return VOLUME_COLLAPSED, float(counts.states - counts.volumes)
@@ -185,13 +187,13 @@ def _project(cell, at, counts, task):
     """Update the potentials from a projection step; start stepping once they have converged."""
     change = 0.0
     for i in range(counts.first_algebraic, counts.end_algebraic):
-        old = cell[at.state + i * LANES]
-        moved = (cell[at.new + i * LANES] - old) / (cell[at.scale + i * LANES] / task.rtol)
+        old = cell[at.state + i * counts.lanes]
+        moved = (cell[at.new + i * counts.lanes] - old) / (cell[at.scale + i * counts.lanes] / task.rtol)
         if not (abs(moved) < np.inf):
             return NONFINITE, float(i)
         change = larger(change, abs(moved))
-        cell[at.state + i * LANES] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
-            cell[at.scale + i * LANES] / task.rtol
+        cell[at.state + i * counts.lanes] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
+            cell[at.scale + i * counts.lanes] / task.rtol
         )
     tries = cell[at.rejected] + 1.0
     cell[at.rejected] = tries
@@ -211,7 +213,7 @@ def _finish(cell, at, counts, task, status, culprit):
     run = int(cell[at.run])
     n = counts.states
     for i in range(n):
-        task.outcome[run, i] = cell[at.state + i * LANES]
+        task.outcome[run, i] = cell[at.state + i * counts.lanes]
     for save in range(int(cell[at.saves]), task.times.shape[0]):
         for i in range(n):
             task.saved[run, save, i] = np.nan
@@ -229,15 +231,17 @@ def _load(cell, at, counts, task):
     run = task.queue[0]
     task.queue[0] = run + 1
     task.queue[1] += 1
+    task.queue[2] = 1
     n = counts.states
     for i in range(n):
-        cell[at.state + i * LANES] = task.start[run, i]
-        cell[at.scale + i * LANES] = task.start[run, n + i] * task.rtol
+        cell[at.state + i * counts.lanes] = task.start[run, i]
+        cell[at.scale + i * counts.lanes] = task.start[run, n + i] * task.rtol
     for j in range(counts.parameters):
-        cell[at.parameters + j * LANES] = task.start[run, 2 * n + j]
-    for place in range(at.accepted, at.end, LANES):
+        cell[at.parameters + j * counts.lanes] = task.start[run, 2 * n + j]
+    for place in range(at.accepted, at.end, counts.lanes):
         cell[place] = 0.0
     cell[at.rtol] = task.rtol
+    cell[at.most] = task.max_steps
     cell[at.run] = run
     cell[at.phase] = STARTING
 
@@ -267,7 +271,7 @@ def _look_ahead(cell, at, counts, task):
         cell[at.step] = aim(cell[at.planned], target - time)
         if time == 0.0 and save == 0 and task.times.shape[0] > 0 and task.times[0] <= 0.0:
             for i in range(counts.states):
-                task.saved[run, 0, i] = cell[at.state + i * LANES]
+                task.saved[run, 0, i] = cell[at.state + i * counts.lanes]
             save = 1
             cell[at.saves] = 1.0
     if save < task.times.shape[0]:

@@ -68,6 +68,15 @@ class Inputs:
         state, scale = rows(initial_states(model, values)), rows(model.scales(values))
         return cls(state, scale, parameters, end, events, model.scenario.run)
 
+    def part(self, rows: slice) -> Inputs:
+        """The inputs of some of the runs."""
+        state, scale, parameters, end = (a[rows] for a in (self.state, self.scale, self.parameters, self.end))
+        return Inputs(state, scale, parameters, end, self.events.part(rows), self.settings)
+
+    def in_force(self, times: np.ndarray) -> np.ndarray:
+        """Parameters in force up to each time, see :meth:`simulator.model.protocol.Schedule.at`."""
+        return self.events.at(times, self.parameters)
+
     def integrated(
         self, program: Program | NothingMoves, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
     ) -> Integration:

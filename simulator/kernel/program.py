@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from simulator.kernel import cache
+from simulator.kernel.native import Function, MachineCode, obtained
 from simulator.kernel.status import Status
-from simulator.kernel.workspace import LANES, Task
+from simulator.kernel.workspace import Rows, Task, workspace
 
 #: Attempted steps of all lanes between two checks whether to stop.
 ATTEMPTS_PER_CALL = 20_000
+
+#: Nothing to do, in the types of all that a kernel is given: workspace, task, attempts.
+NOTHING = Task(
+    np.empty((0, 0)),
+    np.empty((0, 0, 0)),
+    np.empty(0),
+    np.empty((0, 0, 0)),
+    np.empty((0, 0)),
+    np.array([0, 0, 1]),
+    0.0,
+    0,
+)
+EXAMPLE = (np.empty(0), NOTHING, 0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Integration:
     culprit : ndarray of int, shape (runs,)
         Index of the state that made the run fail, -1 if none did.
     attempts : ndarray of int, shape (runs,)
-        Attempted steps since the last event.
+        Attempted steps.
     """
 
     saved: np.ndarray
@@ -52,34 +62,33 @@ class Integration:
 
 @dataclass(frozen=True)
 class Program:
-    """A generated kernel, ready to integrate."""
+    """A generated kernel, ready to integrate.
 
-    module: ModuleType
+    Parameters
+    ----------
+    advance : Function
+        Attempts steps in all lanes.
+    rows : Rows
+        Rows of its workspace.
+    size, lanes : int
+        How many rows and lanes there are.
+    """
+
+    advance: Function
+    rows: Rows
+    size: int
+    lanes: int
 
     @classmethod
     def load(cls, path: Path, announce: Callable[[str], None]) -> Program:
-        """Load the compiled kernel, or compile it.
+        """Load the compiled kernel, or compile it if there is none or if its file is damaged."""
 
-        A damaged cache (numba's index or data truncated) is deleted and rebuilt.
-        """
-        if not any(path.parent.glob("__pycache__/kernel.advance-*.nbi")):
-            announce(f"compiling the kernel of this model (once; cached in {path.parent})")
-        try:
-            return cls._ready(cache.load_module(path))
-        except Exception:
-            announce("the cached kernel cannot be loaded; compiling it again")
-            cache.forget_module(path)
-            cache.forget_module(cache.shared_path("driver"))
-            return cls._ready(cache.load_module(path))
+        def announced(damaged: bool) -> None:
+            found = "the cached kernel cannot be loaded; compiling it again"
+            announce(found if damaged else f"compiling the kernel of this model (once; cached in {path.parent})")
 
-    @classmethod
-    def _ready(cls, module: ModuleType) -> Program:
-        program = cls(module)
-        n, parameters = module.COUNTS.states, module.COUNTS.parameters
-        nothing = np.empty((0, n))
-        with _linear_algebra_put_off(), _garbage_left():
-            program.integrate(nothing, np.empty((0, parameters)), nothing, np.empty(0), np.empty(0))
-        return program
+        advance = obtained(path.parent, "advance", lambda: _compiled(path), announced)
+        return cls(advance, Rows(*advance.facts["rows"]), advance.facts["size"], advance.facts["lanes"])
 
     def integrate(
         self,
@@ -126,11 +135,12 @@ class Program:
             events = np.concatenate([event_time[:, :, None], event_parameters], axis=2)
         saved = np.empty((runs, len(times), n))
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
-        queue = np.zeros(2, dtype=np.int64)
-        task = Task(start, events, np.ascontiguousarray(times, dtype=float), saved, outcome, queue, rtol, max_steps)
-        work = np.ones(self.module.ROWS.end * LANES)
-        work[self.module.ROWS.accepted * LANES :] = 0.0
-        while self.module.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
+        queue = np.array([0, 0, 1])
+        start, events, times = (np.ascontiguousarray(values, dtype=float) for values in (start, events, times))
+        task = Task(start, events, times, saved, outcome, queue, float(rtol), int(max_steps))
+        work = workspace(self.size, self.lanes)
+        work[self.rows.accepted * self.lanes : self.rows.end * self.lanes] = 0.0
+        while self.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
             pass
         status, time, culprit, attempts = outcome[:, n:].T
         saved[status == Status.CANCELLED] = math.nan
@@ -153,34 +163,20 @@ class NothingMoves:
         return Integration(saved, state.copy(), nothing + Status.OK, end.copy(), nothing - 1, nothing)
 
 
-@contextmanager
-def _garbage_left() -> Iterator[None]:
-    """Disable garbage collection while compiling: the millions of objects created are all live."""
-    wanted = gc.isenabled()
-    gc.disable()
+def _compiled(path: Path) -> MachineCode:
+    """Compile a generated kernel. The driver in it comes from numba's own cache, which is rebuilt if it is damaged."""
     try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
+        return _tried(path)
+    except Exception:
+        cache.forget_module(path)
+        cache.forget_module(cache.shared_path("driver"))
+        return _tried(path)
 
 
-@contextmanager
-def _linear_algebra_put_off() -> Iterator[None]:
-    """Keep numba from importing SciPy's linear algebra when it first loads compiled code.
+def _tried(path: Path) -> MachineCode:
+    # Imported here because a cached kernel starts without numba.
+    from simulator.kernel.compiler import compiled
 
-    Numba only tests whether it exists, which takes longer than a run; SciPy is a dependency, so it always does.
-    """
-    name = "scipy.linalg.cython_blas"
-    modules: dict[str, Any] = sys.modules
-    if name in modules:
-        yield
-        return
-    modules[name] = None
-    try:
-        yield
-    finally:
-        del modules[name]
-        asked = modules.get("numba.np.arraymath")
-        if asked is not None:
-            asked._HAVE_BLAS = True
+    module = cache.load_module(path)
+    facts = {"rows": module.ROWS, "size": module.SIZE, "lanes": module.LANES}
+    return compiled(module.advance, EXAMPLE, facts)

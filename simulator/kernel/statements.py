@@ -6,7 +6,7 @@ generated module imports: compiled ones in the kernel, array functions in the mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
@@ -94,68 +94,112 @@ def _share_exponentials(expressions: list[sp.Expr]) -> list[sp.Expr]:
     return expressions
 
 
-def hoist(expressions: list[sp.Expr], constants: set[str]) -> tuple[dict[str, sp.Expr], list[sp.Expr]]:
-    """Hoist subexpressions of constants only, so that a division by a parameter is done once per step."""
-    names: dict[sp.Expr, sp.Symbol] = {}
+class Statements:
+    """Statements that assign expressions to names.
 
-    def is_constant(e: sp.Expr) -> bool:
-        return all(s.name in constants for s in e.free_symbols)
+    Subexpressions that depend on constants only are taken out, so that they are computed once for many steps; those
+    that occur several times in a group get a temporary name.
 
-    def named(e: sp.Expr) -> sp.Expr:
-        if e.is_Atom or e.could_extract_minus_sign():
-            return -named(-e) if e.could_extract_minus_sign() and not e.is_Atom else e
-        return names.setdefault(e, sp.Symbol(f"p{len(names)}", positive=True))
+    Parameters
+    ----------
+    definitions : mapping of str to Expr
+        What expressions may use, each in terms of earlier ones.
+    constants : set of str
+        Names of constants; if there are none, nothing is taken out.
+    """
 
-    def walk(e: sp.Expr) -> sp.Expr:
+    def __init__(self, definitions: Mapping[str, sp.Expr], constants: set[str]) -> None:
+        self.definitions, self.constants = definitions, constants
+        self._constant: dict[sp.Expr, sp.Symbol] = {}
+        self._temporaries = sp.numbered_symbols("t")
+
+    def of(self, groups: Iterable[Mapping[str, sp.Expr]]) -> list[str]:
+        """Statements for groups of expressions by name, preceded by those for the definitions they use."""
+        groups = [dict(group) for group in groups]
+        needed = self._needed(e for group in groups for e in group.values())
+        return [line for group in ([needed] if needed else []) + groups for line in self._group(group)]
+
+    @property
+    def constant_names(self) -> list[str]:
+        """Names of the subexpressions taken out so far."""
+        return [symbol.name for symbol in self._constant.values()]
+
+    def of_constants(self) -> list[str]:
+        """Statements for the subexpressions taken out so far."""
+        values = {symbol.name: e for e, symbol in self._constant.items()}
+        shared, reduced = sp.cse(list(values.values()), symbols=sp.numbered_symbols("s"), order="canonical")
+        return _ordered(dict(zip(values, reduced, strict=True)), {t.name: value for t, value in shared})
+
+    def _needed(self, expressions: Iterable[sp.Expr]) -> dict[str, sp.Expr]:
+        """Definitions that expressions use, directly or not, in order."""
+        needed: dict[str, sp.Expr] = {}
+        wanted = {s.name for e in expressions for s in e.free_symbols}
+        for name in reversed(list(self.definitions)):
+            if name in wanted:
+                needed[name] = self.definitions[name]
+                wanted |= {s.name for s in needed[name].free_symbols}
+        return dict(reversed(needed.items()))
+
+    def _group(self, group: Mapping[str, sp.Expr]) -> list[str]:
+        rewritten = [self._without_constants(e) for e in numeric_form(list(group.values()))]
+        shared, reduced = sp.cse(rewritten, symbols=self._temporaries, order="canonical")
+        return _ordered(dict(zip(group, reduced, strict=True)), {t.name: value for t, value in shared})
+
+    def _is_constant(self, e: sp.Expr) -> bool:
+        return bool(self.constants) and all(s.name in self.constants for s in e.free_symbols)
+
+    def _named(self, e: sp.Expr) -> sp.Expr:
         if e.is_Atom:
             return e
-        if is_constant(e):
-            return named(e)
+        if e.could_extract_minus_sign():
+            return -self._named(-e)
+        return self._constant.setdefault(e, sp.Symbol(f"p{len(self._constant)}", positive=True))
+
+    def _without_constants(self, e: sp.Expr) -> sp.Expr:
+        if e.is_Atom:
+            return e
+        if self._is_constant(e):
+            return self._named(e)
         if e.is_Mul:
             number, factors = e.as_coeff_mul()
-            fixed = [f for f in factors if is_constant(f)]
-            return sp.Mul(number, named(sp.Mul(*fixed)), *(walk(f) for f in factors if f not in fixed))
-        return e.func(*map(walk, e.args))
-
-    rewritten = [walk(e) for e in expressions]
-    return {symbol.name: e for e, symbol in names.items()}, rewritten
+            fixed = [f for f in factors if self._is_constant(f)]
+            others = (self._without_constants(f) for f in factors if f not in fixed)
+            return sp.Mul(number, self._named(sp.Mul(*fixed)), *others)
+        return e.func(*map(self._without_constants, e.args))
 
 
-def statements(
-    definitions: dict[str, sp.Expr], expressions: Sequence[sp.Expr], names: Sequence[str], constants: set[str]
-) -> list[str]:
-    """Return statements that assign `expressions` to `names`, preceded by the definitions they use.
-
-    Subexpressions that occur several times, or that depend only on `constants`, get a temporary name.
-    """
-    needed: dict[str, sp.Expr] = {}
-    wanted = {s.name for e in expressions for s in e.free_symbols}
-    for name in reversed(definitions):
-        if name in wanted:
-            needed[name] = definitions[name]
-            wanted |= {s.name for s in definitions[name].free_symbols}
-    needed = dict(reversed(needed.items()))
-    hoisted, rewritten = hoist(numeric_form([*needed.values(), *expressions]), constants)
-    temporaries, reduced = sp.cse([*hoisted.values(), *rewritten], symbols=sp.numbered_symbols("t"), order="canonical")
-    needed = dict.fromkeys([*hoisted, *needed], sp.Integer(0))
-    values = dict(zip([*needed, *names], reduced, strict=True))
+def _ordered(values: Mapping[str, sp.Expr], temporaries: dict[str, sp.Expr]) -> list[str]:
+    """Statements for values by name; each temporary just before its first use."""
     lines: list[str] = []
-    # A temporary is written just before its first use, so that definitions come as early as possible.
-    pending = {t.name: value for t, value in temporaries}
+    unwritten = dict(values)
 
     def write(name: str, value: sp.Expr) -> None:
         for used in sorted(s.name for s in value.free_symbols):
-            if used in pending:
-                write(used, pending.pop(used))
+            if used in temporaries:
+                write(used, temporaries.pop(used))
             elif used in unwritten:
-                unwritten.remove(used)
-                write(used, values[used])
-        lines.append(f"    {name} = {PRINTER.doprint(value)}")
+                write(used, unwritten.pop(used))
+        lines.append(f"{name} = {PRINTER.doprint(value)}")
 
-    unwritten = list(needed)
     while unwritten:
-        name = unwritten.pop(0)
-        write(name, values[name])
-    for name in names:
-        write(name, values[name])
+        name = next(iter(unwritten))
+        write(name, unwritten.pop(name))
     return lines
+
+
+def weighted(terms: Iterable[tuple[int, str]]) -> str:
+    """Text of a sum of names with whole weights."""
+    text = ""
+    for number, name in terms:
+        sign = "-" if number < 0 else "+" if text else ""
+        factor = "" if abs(number) == 1 else f"{abs(number)}.0*"
+        text += f" {sign} {factor}{name}" if text else f"{sign}{factor}{name}"
+    return text or "0.0"
+
+
+def fused(terms: Iterable[tuple[str, str]]) -> str:
+    """Text of a sum of products, as fused multiply-adds."""
+    text = ""
+    for a, b in terms:
+        text = f"fma({a}, {b}, {text})" if text else f"{a} * {b}"
+    return text or "0.0"

@@ -3,12 +3,12 @@
 Written without branches for all lanes at once; the driver calls the same functions for a single lane.
 """
 
-from simulator.kernel.rodas4 import ERROR_ORDER
+from simulator.kernel.rodas5p import ERROR_ORDER
 from simulator.kernel.vectormath import choose, exp, inlined, larger, log, smaller
 from simulator.kernel.workspace import STEPPING
 
 #: Largest factor between successive steps.
-LARGEST_GROWTH = 8.0
+LARGEST_GROWTH = 20.0
 
 #: Safety factor on the step at which the error would just be accepted.
 SAFETY = 0.9
@@ -47,7 +47,7 @@ def aim(planned, left):
 
 
 @inlined
-def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, max_steps):
+def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, most):
     """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns
@@ -68,7 +68,7 @@ def count_and_accept(step, error, lowest, phase, time, due, target, planned, rej
     attempts = attempts + stepping
     reached = time + step
     plain = stepping * good if reached < due else 0.0
-    accepted = plain if attempts < max_steps else 0.0
+    accepted = plain if attempts < most else 0.0
     longer = plan(step, suggested, planned, rejected)
     return (
         good,

@@ -12,8 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-#: Number of vectors interleaved in a loop.
-INTERLEAVED = 2
+from simulator.kernel.machine import WIDTH
 
 #: Without "reassoc", which would undo the rounding tricks below, and "nnan" and "ninf", which would break NaN checks.
 FASTMATH = {"nsz", "arcp", "contract", "afn"}
@@ -23,12 +22,6 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "_nrt":
 
 #: Options for functions called only from compiled code: no Python or C wrappers, whose compilation dominates.
 INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-# A step is one long chain of dependent operations; interleaving a second one hides their latency.
-llvm.set_option("ionflux", f"-force-vector-interleave={INTERLEAVED}")
-
-#: Doubles per vector: 8 with AVX-512, otherwise 4 (AVX2, or two NEON vectors).
-WIDTH = 8 if llvm.get_host_cpu_features().get("avx512f") else 4
 
 CONFIG: Any = nb.config
 if CONFIG.CPU_FEATURES is None and WIDTH == 8:

@@ -2,10 +2,17 @@
 
 from collections import namedtuple
 
-from simulator.kernel.vectormath import INTERLEAVED, WIDTH
+import numpy as np
 
-#: Number of lanes of a kernel, each with one run at a time; the same for a single run and a batch.
-LANES = INTERLEAVED * WIDTH
+from simulator.kernel.machine import WIDTH
+
+#: Vectors of lanes of a small and of a large model, how many of them are worked on side by side, and the largest
+#: workspace [bytes] of a small one. Four side by side hide that each operation of a step waits for the one before;
+#: where they do not fit into the processor's first cache and its registers, one at a time is faster.
+SMALL, LARGE, FITTING = (4, 4), (1, 1), 32 << 10
+
+#: Bytes of a line of the processor's cache.
+CACHE_LINE = 64
 
 #: Volume below which a compartment counts as collapsed, relative to its initial volume.
 COLLAPSED = 1.0e-6
@@ -14,23 +21,43 @@ COLLAPSED = 1.0e-6
 IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 
 #: Indices of the rows of the workspace, of the first one for a quantity with several. The entry of a lane is at
-#: ``row * LANES + lane`` of one array, which lets the compiler vectorise the step. State, new state, the two arrays of
-#: dense output, and the scale have a row per state. ``good``: whether the step just attempted is valid;
+#: ``row * lanes + lane`` of one array, which lets the compiler vectorise the step. State, new state and scale have
+#: a row per state, the dense output three. ``good``: whether the step just attempted is valid;
 #: ``accepted``: whether the next attempt starts from the new state. From ``run`` on: index of the lane's run, phase,
 #: saves, events and attempts so far, whether the last step was rejected, time reached, time of the last event or the
-#: start, planned step, time of the next event or end, and the next time at which anything is due.
+#: start, planned step, time of the next event or end, the next time at which anything is due, most attempts.
 Rows = namedtuple(
     "Rows",
-    "state new dense_c dense_d scale parameters step error good suggested accepted rtol "
-    "run phase saves events attempts rejected time begun planned target due end",
+    "state new dense scale parameters step error good suggested accepted rtol "
+    "run phase saves events attempts rejected time begun planned target due most end",
 )
 
 #: Numbers of states, of amounts (the first states) and volumes (the last ones), which must stay positive, and of
-#: parameters; first and past-the-end index of the potentials that solve an algebraic equation.
-Counts = namedtuple("Counts", "states amounts volumes parameters first_algebraic end_algebraic")
+#: parameters; first and past-the-end index of the potentials that solve an algebraic equation; number of lanes.
+Counts = namedtuple("Counts", "states amounts volumes parameters first_algebraic end_algebraic lanes")
 
 #: Inputs and results of an integration, in few arrays to keep compilation fast:
 #: ``start[run]`` is state, scale, parameters, end time; ``events[run, event]`` is a time and the parameters from then
 #: on; ``times`` are the save times; ``saved[run, time]`` and ``outcome[run]`` (final state, then status,
-#: time, culprit, attempts) are filled in. ``queue`` holds the next run to load and the number of busy lanes.
+#: time, culprit, attempts) are filled in. ``queue`` holds the next run to load, the number of busy
+#: lanes, and whether parameters of a lane have changed.
 Task = namedtuple("Task", "start events times saved outcome queue rtol max_steps")
+
+
+def lanes_of(rows: int) -> tuple[int, int]:
+    """Number of lanes of a kernel with a workspace of so many rows, and how many of them are worked on together.
+
+    The same for a single run and a batch.
+    """
+    vectors, together = SMALL if 8 * rows * SMALL[0] * WIDTH <= FITTING else LARGE
+    return vectors * WIDTH, together * WIDTH
+
+
+def workspace(rows: int, lanes: int) -> np.ndarray:
+    """Rows of ones, flat, in memory that begins with a line of the processor's cache.
+
+    Compiled code relies on that; a vector across two lines would take twice as long to load.
+    """
+    found = np.ones(rows * lanes + CACHE_LINE // 8)
+    start = -found.ctypes.data % CACHE_LINE // 8
+    return found[start : start + rows * lanes]

@@ -12,10 +12,12 @@ Reversible laws state the forward rate; the backward rate is ``forward exp(-affi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
+from sympy.polys.matrices import DomainMatrix
 
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
@@ -38,7 +40,7 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
-from simulator.model.structure import MembraneStructure, Structure, capacitance_matrix
+from simulator.model.structure import MembraneStructure, Structure, capacitance_matrix, connected
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.geometry import AREA_POWERS
 from simulator.physics.special import bern_symbol
@@ -154,38 +156,54 @@ class Equations:
         found |= {c.name: self.symbol(potential(c.name)) for c in self.structure.compartments if c.potential == "held"}
         if self.structure.formulation == "electroneutral":
             return found | {name: self.symbol(potential(name)) for name in free}
-        if free:
-            size = {
-                m.name: self.symbol(capacitance(m.name)) * self.symbol(area(m.name)) for m in self.structure.membranes
-            }
-            solution = sp.Matrix(capacitance_matrix(self.structure, size)).LUsolve(
-                sp.Matrix([self.symbol(charge(name)) for name in free])
-            )
-            found |= dict(zip(free, map(sp.factor_terms, solution), strict=True))
+        for name, drop in self._drops(free).items():
+            for c in self.structure.behind[name]:
+                found[c] += drop
         return found
 
-    def slope(self, expression: sp.Expr, state: str) -> sp.Expr:
-        """Total derivative of an expression with respect to a state, including the definitions it uses."""
-        total = sp.diff(expression, self.symbol(state))
-        for name in self._used(expression):
-            inner = self._definition_slope(name, state)
-            if inner != 0:
-                total += sp.diff(expression, self.symbol(name)) * inner
-        return total
+    def _drops(self, free: list[str]) -> dict[str, sp.Expr]:
+        """Potential of each free compartment against the next one on its way to a ground.
 
-    def _definition_slope(self, name: str, state: str) -> sp.Expr:
-        key = (name, state)
-        if key not in self._slopes:
-            self._slopes[key] = self.slope(self.definitions[name], state)
-        return self._slopes[key]
+        The charge of a group of compartments is that of the membranes around it, so a drop depends on the charges of
+        those groups alone that share a membrane, directly or not.
+        """
+        if not free:
+            return {}
+        size = {m.name: self.symbol(capacitance(m.name)) * self.symbol(area(m.name)) for m in self.structure.membranes}
+        behind = sp.Matrix([[int(c in self.structure.behind[name]) for c in free] for name in free])
+        matrix = behind * sp.Matrix(capacitance_matrix(self.structure, size)) * behind.T
+        links = [(free[i], free[j]) for i in range(len(free)) for j in range(i) if matrix[i, j] != 0]
+        found: dict[str, sp.Expr] = {}
+        for group in connected(free, links):
+            places = [free.index(name) for name in group]
+            charges = sp.Matrix([self.symbol(charge(name)) for name in group])
+            solution = matrix[places, places].LUsolve(charges)
+            found |= dict(zip(group, map(sp.factor_terms, solution), strict=True))
+        return {name: found[name] for name in free}
+
+    def in_order(self, symbols: Iterable[sp.Symbol]) -> list[sp.Symbol]:
+        """Symbols in the order of the structure, so that labels have no part in how sums are rounded."""
+        return sorted(symbols, key=lambda symbol: self._order.get(symbol.name, -1))
 
     @cached_property
-    def _slopes(self) -> dict[tuple[str, str], sp.Expr]:
-        return {}
+    def _order(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate([*self.structure.states, *self.definitions])}
 
-    def _used(self, expression: sp.Expr) -> list[str]:
-        present = {s.name for s in expression.free_symbols}
-        return [name for name in self.definitions if name in present]
+    def slopes(self, name: str) -> dict[str, sp.Expr]:
+        """Nonzero total derivatives of a state or a definition by the states."""
+        if name not in self.definitions:
+            return {name: sp.Integer(1)} if name in self.structure.states else {}
+        if name not in self._slopes:
+            value, found = self.definitions[name], dict[str, sp.Expr]()
+            for symbol in self.in_order(value.free_symbols):
+                for state, inner in self.slopes(symbol.name).items():
+                    found[state] = found.get(state, sp.Integer(0)) + sp.diff(value, symbol) * inner
+            self._slopes[name] = {state: slope for state, slope in found.items() if slope != 0}
+        return self._slopes[name]
+
+    @cached_property
+    def _slopes(self) -> dict[str, dict[str, sp.Expr]]:
+        return {}
 
     @cached_property
     def turnovers(self) -> dict[tuple[str, str], Turnover]:
@@ -262,19 +280,32 @@ class Equations:
         }
 
     @cached_property
-    def derivative(self) -> dict[str, sp.Expr]:
-        """Right-hand side by state; for an electroneutral potential, the net inward current over F."""
-        rates = {
+    def rates(self) -> dict[str, sp.Expr]:
+        """Rate of each elementary flow: of mechanisms [mol/s], of water [m3/s], of gates [1/s], of the clock."""
+        found = {
             f"{m.name}.{mechanism.label}": self.symbol(area(m.name)) * self.turnovers[m.name, mechanism.label].net
             for m in self.structure.membranes
             for mechanism in m.mechanisms
-        } | self.water_flows
-        rates |= self.gate_changes | {CLOCK: sp.Integer(1)}
-        found = {}
-        for name, row in self.flows.items():
-            size = FARADAY_SYMBOL if name in self.structure.states_of["charge"] else sp.Integer(1)
-            found[name] = size * sp.Add(*(n * rates[column] for column, n in row.items()))
-        return found
+        }
+        return found | self.water_flows | self.gate_changes | {CLOCK: sp.Integer(1)}
+
+    def membrane_of(self, flow: str) -> str:
+        """Membrane of an elementary flow; the empty text for the clock."""
+        if flow in self.structure.gates:
+            return self.structure.gates[flow][0].name
+        return "" if flow == CLOCK else flow.split(".")[0]
+
+    def flow_size(self, state: str) -> sp.Expr:
+        """What one unit of :attr:`flows` is in the unit of a state: F for a charge, else 1."""
+        return FARADAY_SYMBOL if state in self.structure.states_of["charge"] else sp.Integer(1)
+
+    @cached_property
+    def derivative(self) -> dict[str, sp.Expr]:
+        """Right-hand side by state; for an electroneutral potential, the net inward current over F."""
+        return {
+            name: self.flow_size(name) * sp.Add(*(n * self.rates[column] for column, n in row.items()))
+            for name, row in self.flows.items()
+        }
 
     @cached_property
     def water_flows(self) -> dict[str, sp.Expr]:
@@ -300,25 +331,36 @@ class Equations:
         dependent state by the same combination of the other increments, which conserves the invariants to
         rounding error and reduces the size of the linear systems.
         """
-        names = [n for n, differential in zip(self.structure.states, self.differential, strict=True) if differential]
+        names = sorted(
+            (n for n, differential in zip(self.structure.states, self.differential, strict=True) if differential),
+            key=self._dispensability,
+        )
         columns = list(dict.fromkeys(column for name in names for column in self.flows[name]))
-        matrix = sp.Matrix([[self.flows[name].get(c, 0) for c in columns] for name in names])
-        if not columns or not names:
+        if not columns:
             return {}
-        # Columns of the transposed matrix that are not pivots are combinations of earlier pivots.
-        reduced, pivots = matrix.T.rref()
-        scale = {
-            name: FARADAY_SYMBOL if name in self.structure.states_of["charge"] else sp.Integer(1) for name in names
-        }
-        return {
-            names[j]: {
-                names[p]: scale[names[j]] * reduced[i, j] / scale[names[p]]
-                for i, p in enumerate(pivots)
-                if reduced[i, j] != 0
-            }
-            for j in range(len(names))
-            if j not in pivots
-        }
+        rows = [[sp.QQ(self.flows[name].get(c, 0)) for name in names] for c in columns]
+        # Columns that are not pivots are combinations of earlier pivots.
+        reduced, pivots = DomainMatrix(rows, (len(columns), len(names)), sp.QQ).to_sparse().rref()
+        found: dict[str, dict[str, sp.Expr]] = {name: {} for i, name in enumerate(names) if i not in pivots}
+        for (i, j), number in reduced.to_dok().items():
+            if names[j] in found:
+                basis = names[pivots[i]]
+                found[names[j]][basis] = self.flow_size(names[j]) * sp.QQ.to_sympy(number) / self.flow_size(basis)
+        return found
+
+    def _dispensability(self, state: str) -> int:
+        """Rank of a state among those of which one may follow from others: the highest follows.
+
+        Charges, on which potentials depend directly, stay independent; of the ions in a compartment one that is
+        univalent, and so usually abundant, follows from its charge and the other ions.
+        """
+        if state not in self.structure.states_of["amount"]:
+            return 0 if state in self.structure.states_of["charge"] else 1
+        return 3 if abs(self.charges[self._species_of[state]]) == 1 else 2
+
+    @cached_property
+    def _species_of(self) -> dict[str, str]:
+        return {amount(c.name, s): s for c in self.structure.compartments for s in c.species}
 
     @cached_property
     def flows(self) -> dict[str, dict[str, int]]:
@@ -339,11 +381,13 @@ class Equations:
                     turnover, column = self.turnovers[m.name, mechanism.label], f"{m.name}.{mechanism.label}"
                     for s, n in (turnover.stoichiometry if sign > 0 else turnover.outside).items():
                         count(amount(c, s), column, n)
-                    for electric in (charge(c), potential(c)):
-                        count(electric, column, sign * turnover.charge)
+                    count(potential(c), column, sign * turnover.charge)
+                    for name, group in self.structure.behind.items():
+                        if c in group:
+                            count(charge(name), column, sign * turnover.charge)
                 if m.name in self.water_flows:
                     count(volume(c), m.name, sign)
-        return rows
+        return {state: {column: n for column, n in row.items() if n} for state, row in rows.items()}
 
 
 def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:

@@ -101,7 +101,8 @@ class Model:
         if self.structure.formulation == "electroneutral":
             electric = {potential(name): v for name, v in potentials.items()}
         else:
-            electric = {charge(name): q for name, q in capacitor_charges(contents, potentials).items()}
+            held = capacitor_charges(contents, potentials)
+            electric = {charge(name): sum(held[c] for c in group) for name, group in self.structure.behind.items()}
         state = amounts | electric | volumes | dict.fromkeys((*self.structure.gate_states, CLOCK), 0.0)
         return stacked([state[name] for name in self.structure.states])
 

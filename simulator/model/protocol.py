@@ -33,6 +33,10 @@ class Schedule:
     time: np.ndarray
     parameters: np.ndarray
 
+    def part(self, rows: slice) -> Schedule:
+        """The events of some of the runs."""
+        return Schedule(self.time[rows], self.parameters[rows])
+
     def after_start(self, parameters: np.ndarray) -> tuple[np.ndarray, Schedule]:
         """Return the parameters at the start, events at t = 0 applied, and the later events."""
         if not self.time.shape[1] or not np.any(self.time[:, 0] <= 0.0):
@@ -47,12 +51,14 @@ class Schedule:
     def at(self, time: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Parameters in force until each time, shape (runs, times, parameters); (runs, 1, parameters) without events.
 
+        The times have the shape (times,), or (runs, times) if each run has its own.
+
         A state saved at the time of an event belongs to the parameters before it; an event at t = 0 belongs
         to the start.
         """
         if not self.time.shape[1]:
             return parameters[:, None]
-        found = np.repeat(parameters[:, None], len(time), axis=1)
+        found = np.repeat(parameters[:, None], time.shape[-1], axis=1)
         for i in range(self.time.shape[1]):
             when = self.time[:, i, None]
             found = np.where(((time > when) | (when <= 0.0))[:, :, None], self.parameters[:, i, None], found)

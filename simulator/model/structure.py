@@ -139,6 +139,34 @@ class Structure:
         }
 
     @cached_property
+    def behind(self) -> dict[str, tuple[str, ...]]:
+        """Free compartments whose charge each free compartment's way to a ground carries, itself first.
+
+        The way leads through as few membranes as possible. A state is the charge of such a group and not that of one
+        compartment: in a chain of compartments it is the charge of a membrane, on which that membrane's potential alone
+        depends.
+        """
+        free = {c.name for c in self.compartments if c.potential == "free"}
+        reached = {c.name for c in self.compartments} - free
+        ways: dict[str, str] = {}
+        links = [link for m in self.membranes for link in ((m.inside, m.outside), (m.outside, m.inside))]
+        while found := {a: b for a, b in reversed(links) if a not in reached and b in reached}:
+            ways |= found
+            reached |= found.keys()
+        groups: dict[str, tuple[str, ...]] = {c.name: () for c in self.compartments if c.name in free}
+        for c in groups:
+            step: str | None = c
+            while step in free:
+                groups[step] += (c,)
+                step = ways.get(step)
+        return {c: (c, *(other for other in group if other != c)) for c, group in groups.items()}
+
+    def next_behind(self, compartment: str) -> tuple[str, ...]:
+        """Free compartments whose way to a ground begins with a free compartment."""
+        group = self.behind[compartment][1:]
+        return tuple(c for c in group if not any(c in self.behind[other] for other in group if other != c))
+
+    @cached_property
     def states(self) -> tuple[str, ...]:
         """Names of the states in order: amounts, charges or potentials, gates, the clock, volumes."""
         return tuple(chain.from_iterable(self.states_of.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -21,7 +21,7 @@ from simulator.trajectory.labelled import Field, dataset
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.words import WORDS
 
-__all__ = ["Batch", "Failure", "joined", "kept_times", "scenario_of"]
+__all__ = ["Batch", "Failure", "kept_times", "scenario_of"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Batch:
         Save times [s], shared by all runs.
     arrays : mapping of str to ndarray
         Variables whose first axis is the run: the quantities of :data:`QUANTITIES`, ``status``, ``verdict``,
-        ``end_time``, ``culprit`` and the drifts of charge and species. They may be read from a file on access.
+        ``end_time``, ``culprit`` and the drifts of charge and species. They may be computed on access, or read from
+        a file.
     coordinates : mapping of str to ndarray
         Swept values [SI] by dotted path, shape (runs,) each.
     first : int
@@ -258,20 +259,6 @@ class Batch:
 def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
     """The save times [s] that a batch keeps."""
     return times[-1:] if run.save == "final" else times
-
-
-def joined(
-    pieces: Sequence[Mapping[str, np.ndarray]], place: Mapping[str, np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
-    """Concatenate the arrays of consecutive pieces, into the arrays of `place` that have the right shape."""
-    if len(pieces) == 1:
-        return dict(pieces[0])
-    runs, found = sum(len(piece["status"]) for piece in pieces), {}
-    for name, first in pieces[0].items():
-        old = place[name] if place is not None else None
-        out = old if old is not None and old.shape == (runs, *first.shape[1:]) else None
-        found[name] = np.concatenate([piece[name] for piece in pieces], out=out)
-    return found
 
 
 def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:

@@ -205,7 +205,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
     Raises
     ------
     UsageError
-        For a key that is not a number of the scenario, unequal lengths, or a value out of bounds.
+        For a key that is not a number of the scenario, empty arrays or unequal lengths, or a value out of bounds.
     """
     from simulator.scenario.checks.sweep import why_not_swept
 
@@ -216,12 +216,14 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
         shapes = ", ".join(f"{key}: {column.shape}" for key, column in columns.items())
         raise UsageError(f"the arrays do not match ({shapes})", "give one array of shape (runs,) for each key")
     runs = lengths.pop() if lengths else 1
+    if not runs:
+        raise UsageError("there is nothing to run: the arrays are empty", "give at least one value for each key")
     for key, column in columns.items():
         quantity = leaves[key].quantity if key in leaves else None
         if quantity is None or (reason := why_not_swept(key)):
             problem = f"`{key}` cannot be swept" + (f": {reason}" if quantity is not None else "")
             raise UsageError(problem, suggestion(key, leaves) or "give the dotted path of a number")
-        wrong = [i for i, number in enumerate(column) if not (math.isfinite(number) and quantity.allows(number))]
-        if wrong:
+        wrong = np.flatnonzero(~(np.isfinite(column) & quantity.allows(column)))
+        if len(wrong):
             raise UsageError(f"`{key}` is {column[wrong[0]]!r} in run {wrong[0]}", f"expected {quantity.expected}")
     return Listed({key: np.broadcast_to(column, (runs,)) for key, column in columns.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -15,8 +15,9 @@ from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import Integration
 from simulator.kernel.status import Status
 from simulator.model.model import Model
+from simulator.runs.results import PieceResults
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import ARRANGED, arranged
+from simulator.trajectory.arrangement import ARRANGED, arranged, tracked
 from simulator.trajectory.conservation import drifts
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.rest import at_rest, rest_begins
@@ -25,6 +26,10 @@ __all__ = ["Outcome"]
 
 #: Relative drift of charge or of a closed total above which a run counts as failed.
 CONSERVATION_LIMIT = 1.0e-9
+
+
+#: Saved states whose drifts are measured at once: few enough to stay in the processor's cache.
+MEASURED_TOGETHER = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,7 @@ class Outcome:
     @cached_property
     def parameters(self) -> np.ndarray:
         """Parameters in force up to each saved time, shape (runs, times or 1, parameters)."""
-        return self.inputs.events.at(self.times, self.inputs.parameters)
-
-    @cached_property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The saved states, sorted (see :func:`~simulator.trajectory.arrangement.arranged`); NaN after a failure."""
-        return arranged(self.model.structure, self.result.saved, self.parameters)
+        return self.inputs.in_force(self.times)
 
     @cached_property
     def drifts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -64,18 +64,23 @@ class Outcome:
 
         Includes runs that failed otherwise, up to their last good state: a drift may explain the failure.
         """
-        structure, failed = self.model.structure, np.flatnonzero(self.result.status != Status.OK)
-        start = arranged(structure, self.inputs.state[:, None], self.inputs.parameters[:, None])
-        parts = {name: [start[name], self.arrays[name]] for name in ("amount", "charge")}
-        if len(failed):
-            end = arranged(structure, self.result.final[failed, None], self.inputs.parameters[failed, None])
-            for name, values in parts.items():
-                values.append(np.full_like(start[name], np.nan))
-                values[-1][failed] = end[name]
-        if self.times[0] == 0.0:  # the start was saved
-            parts = {name: values[1:] for name, values in parts.items()}
-        whole = {name: v[0] if len(v) == 1 else np.concatenate(v, axis=1) for name, v in parts.items()}
-        return drifts(structure, whole)
+        rows = max(1, MEASURED_TOGETHER // len(self.times))
+        starts = range(0, len(self.result.saved), rows)
+        parts = [self._drifts(slice(start, start + rows)) for start in starts]
+        charge, species = zip(*parts, strict=True)
+        return np.concatenate(charge), np.concatenate(species)
+
+    def _drifts(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Drifts of some of the runs."""
+        structure, inputs = self.model.structure, self.inputs.part(rows)
+        found = [tracked(structure, self.result.saved[rows], inputs.in_force(self.times))]
+        if self.times[0] > 0.0:  # the start was not saved
+            found.insert(0, tracked(structure, inputs.state[:, None], inputs.parameters[:, None]))
+        failed = self.result.status[rows] != Status.OK
+        if np.any(failed):
+            last = np.where(failed[:, None], self.result.final[rows], np.nan)
+            found.append(tracked(structure, last[:, None], inputs.parameters[:, None]))
+        return drifts(structure, found[0] if len(found) == 1 else {name: _along_time(found, name) for name in found[0]})
 
     @cached_property
     def status(self) -> np.ndarray:
@@ -112,6 +117,22 @@ class Outcome:
         last_event = np.max(np.where(events < self.inputs.end[:, None], events, 0.0), axis=1, initial=0.0)
         return np.where(self.status == Status.OK, rest_begins(resting, self.times, last_event), -1)
 
+    def results(self, verdicts: np.ndarray) -> PieceResults:
+        """All runs, with the codes of their verdicts; of each only the last state if no others are to be saved."""
+        ends = {
+            "status": self.status.astype(np.int8),
+            "verdict": verdicts,
+            "end_time": self.end_time,
+            "culprit": self.result.culprit.astype(np.int32),
+        } | dict(zip(("conservation_charge", "conservation_species"), self.drifts, strict=True))
+        if self.inputs.settings.save == "final":
+            states = self.result.saved[np.arange(len(self.last)), self.last][:, None]
+            times, reached = self.times[self.last][:, None], np.where(self.status == Status.OK, 1, 0)
+        else:
+            states, times = self.result.saved, self.times
+            reached = np.searchsorted(times, self.end_time, side="right")
+        return PieceResults(self.model.structure, self.inputs, times, states, reached, ends)
+
     def trajectory(
         self, run: int, scenario: Scenario, provenance: Mapping[str, str] = MappingProxyType({})
     ) -> Trajectory:
@@ -130,7 +151,8 @@ class Outcome:
         last, structure = int(self.last[run]), self.model.structure
         kept = slice(last if self.inputs.settings.save == "final" else 0, last + 1)
         times = self.times[kept]
-        arrays: dict[str, Any] = {name: self.arrays[name][run, kept] for name in ARRANGED}
+        in_force = self.inputs.part(slice(run, run + 1)).in_force(times)[0]
+        arrays: dict[str, Any] = arranged(structure, self.result.saved[run, kept], in_force)
         if self.result.status[run] != Status.OK:
             reached = np.all(np.isfinite(self.result.saved[run, kept]), axis=1)
             times, arrays = times[reached], {name: values[reached] for name, values in arrays.items()}
@@ -138,7 +160,7 @@ class Outcome:
                 final = self.result.final[run]
                 final = final if np.all(np.isfinite(final)) else self.inputs.state[run]
                 final_time = np.array([end])
-                in_force = self.inputs.events.at(final_time, self.inputs.parameters)[run]
+                in_force = self.inputs.part(slice(run, run + 1)).in_force(final_time)[0]
                 at_end = arranged(structure, final[None], in_force)
                 times = np.append(times, final_time)
                 arrays = {name: np.concatenate([arrays[name], at_end[name]]) for name in ARRANGED}
@@ -149,3 +171,8 @@ class Outcome:
             "culprit": structure.states[culprit] if culprit >= 0 else "",
         }
         return Trajectory(scenario, times, **arrays, **outcome, provenance=provenance)
+
+
+def _along_time(parts: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
+    """Concatenate arrays of shape (runs, times) along time; neighbours in memory are runs, of which there are many."""
+    return np.concatenate([part[name].T for part in parts]).T

@@ -1,4 +1,4 @@
-"""Compute one piece of a batch: consecutive runs as labelled arrays with outcome and verdict."""
+"""Compute one piece of a batch: consecutive runs with outcome and verdict."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from simulator.model.model import Model
 from simulator.runs.batch import kept_times
 from simulator.runs.design import Design
 from simulator.runs.outcome import Outcome
+from simulator.runs.results import PieceResults
 from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import concentrations, gathered, membrane_potentials
+from simulator.trajectory.arrangement import arranged, gathered
 from simulator.verdict.ends import Ends, last_events
 from simulator.verdict.judged import judged
 from simulator.verdict.lanes import Stopped
 from simulator.verdict.words import WORDS
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,8 @@ class Job:
         """Times [s] that are kept: all of them, or the last one."""
         return kept_times(self.scenario.run, self.times)
 
-    def piece(self, start: int, stop: int, stopped: Callable[[], bool] = lambda: False) -> Arrays | None:
-        """Compute the runs from `start` to before `stop`; None if interrupted.
-
-        Returns
-        -------
-        dict
-            :attr:`simulator.runs.batch.Batch.arrays`.
-        """
+    def piece(self, start: int, stop: int, stopped: Callable[[], bool] = lambda: False) -> PieceResults | None:
+        """Compute the runs from `start` to before `stop`; None if interrupted."""
         swept = self.design.part(start, stop)
         inputs = Inputs.of(self.model, swept)
         result = inputs.integrated(self.program, self.times, stopped)
@@ -74,25 +67,7 @@ class Job:
             return None
         outcome = Outcome(self.model, self.times, inputs, result)
         verdicts = self._verdicts(outcome, swept, stopped)
-        return None if verdicts is None else self._arrays(outcome, verdicts)
-
-    def _arrays(self, outcome: Outcome, verdicts: np.ndarray) -> Arrays:
-        """The labelled arrays of a piece: the saved quantities of each run, and how it ended."""
-        structure, status, found = self.model.structure, outcome.status, dict(outcome.arrays)
-        with np.errstate(all="ignore"):
-            found["concentration"] = concentrations(structure, found, outcome.parameters)
-        found["potential"] = membrane_potentials(structure, found["compartment_potential"])
-        after = self.times > outcome.end_time[:, None]
-        for name, values in found.items():
-            if self.scenario.run.save == "final":
-                values = values[np.arange(len(values)), outcome.last][:, None]
-                values[status != Status.OK] = np.nan
-            else:
-                values[after] = np.nan  # in place: the outcome is not used again
-            found[name] = values
-        found |= {"status": status.astype(np.int8), "verdict": verdicts, "end_time": outcome.end_time}
-        found["culprit"] = outcome.result.culprit.astype(np.int32)
-        return found | dict(zip(("conservation_charge", "conservation_species"), outcome.drifts, strict=True))
+        return None if verdicts is None else outcome.results(verdicts)
 
     def _verdicts(
         self, outcome: Outcome, swept: Mapping[str, np.ndarray], stopped: Callable[[], bool]
@@ -111,11 +86,13 @@ def _ends(outcome: Outcome, swept: Mapping[str, np.ndarray]) -> Ends:
     """The ends of all runs, as their trajectories would give them."""
     model, inputs, last, runs = outcome.model, outcome.inputs, outcome.last, np.arange(len(outcome.status))
     time = outcome.times[last]
+    parameters = outcome.parameters[runs, np.minimum(last, outcome.parameters.shape[1] - 1)]
+    arrays = arranged(model.structure, outcome.result.saved[runs, last], parameters)
     return Ends(
         model,
         {key: np.array([value]) for key, value in model.values.items()} | dict(swept),
-        gathered(model.structure, {name: values[runs, last] for name, values in outcome.arrays.items()}, time),
-        outcome.parameters[runs, np.minimum(last, outcome.parameters.shape[1] - 1)],
+        gathered(model.structure, arrays, time),
+        parameters,
         inputs.scale,
         time - last_events(inputs.events.time),
         outcome.status == Status.OK,

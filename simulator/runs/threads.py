@@ -15,9 +15,10 @@ import numpy as np
 from simulator.errors import ModelError, UsageError
 from simulator.kernel import load_program
 from simulator.model.model import Model
-from simulator.runs.batch import Batch, joined
+from simulator.runs.batch import Batch
 from simulator.runs.design import Design, design_of, design_of_arrays
-from simulator.runs.piece import Arrays, Job
+from simulator.runs.piece import Job
+from simulator.runs.results import PieceResults, Results
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.provenance import provenance
 
@@ -76,7 +77,7 @@ def run_batch(
     job = Job(scenario, design, load_program(model.structure, announce))
     pieces = list(computed(job, spans_of(job, 0, design.runs), threads))
     facts = provenance(job.model.structure)
-    return Batch(scenario, job.kept_times, joined(pieces), design.part(0, design.runs), design.runs, provenance=facts)
+    return Batch(scenario, job.kept_times, Results(pieces), design.part(0, design.runs), design.runs, provenance=facts)
 
 
 def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
@@ -86,14 +87,16 @@ def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
     return ((first, min(first + size, stop)) for first in range(start, stop, size))
 
 
-def computed(job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None) -> Generator[Arrays, None, None]:
+def computed(
+    job: Job, spans: Iterable[tuple[int, int]], threads: int | None = None
+) -> Generator[PieceResults, None, None]:
     """Pieces of a batch, in order.
 
     Closing the iterator, or an exception in its consumer, stops the threads within milliseconds.
     """
     stopping = threading.Event()
     workers = threads or usable_threads()
-    waiting: deque[Future[Arrays | None]] = deque()
+    waiting: deque[Future[PieceResults | None]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="ionflux") as pool:
         try:
             for first, stop in spans:
@@ -126,10 +129,10 @@ def _container_limit() -> float:
     return math.inf
 
 
-def _result(future: Future[Arrays | None]) -> Arrays:
-    arrays = future.result()
-    assert arrays is not None  # only a closed iterator stops its pieces
-    return arrays
+def _result(future: Future[PieceResults | None]) -> PieceResults:
+    found = future.result()
+    assert found is not None  # only a closed iterator stops its pieces
+    return found
 
 
 def check_starts(model: Model, design: Design) -> None:

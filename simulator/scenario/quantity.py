@@ -128,9 +128,9 @@ class Quantity:
             raise QuantityError(f"{self._quote(value, number)} is out of range", self.expected, self._intended(value))
         return int(number) if self.whole else number
 
-    def allows(self, number: float) -> bool:
-        """Whether a number lies within the bounds."""
-        return self.minimum <= number <= self.maximum and not (self.positive and number <= 0.0)
+    def allows(self, number: Any) -> Any:
+        """Whether a number lies within the bounds, or each number of an array."""
+        return (self.minimum <= number) & (number <= self.maximum) & ((number > 0.0) | (not self.positive))
 
     @property
     def expected(self) -> str:

@@ -74,7 +74,8 @@ class Folder:
         cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "", kernel: str = ""
     ) -> Folder:
         """Plan the directory of a batch; `kernel` is the hash of the kernel that ran it, if it has been run."""
-        part_runs = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        most = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        part_runs = -(-runs // -(-runs // most))  # parts of equal size can use each other's memory
         kernel = kernel or numbers_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
 
@@ -219,6 +220,11 @@ class Folder:
         """Return one part as a file in memory, reusing `image` if given, and its contents."""
         what = part_contents(batch, number, self.config_text)
         return unsealed(what, image), what
+
+    def try_part(self, batch: Batch) -> None:
+        """Do all that storing a batch as a part takes, but for the writing; to see how long it takes."""
+        image, what = self.packed_part(0, batch)
+        sealed(image, what)
 
     def store_part(self, number: int, image: Image, what: Contents) -> int:
         """Write one part to disk and return its number of runs."""

@@ -99,7 +99,9 @@ def run_contents(result: Trajectory, config_text: str) -> Contents:
 
 def part_contents(batch: Batch, number: int, config_text: str) -> Contents:
     """Return the contents saved for one part of a batch."""
-    more = {PART: str(number), FIRST_RUN: str(batch.first), SWEPT: json.dumps(list(batch.coordinates))}
+    # Of one length in all parts, so that a part can be written in the place of another.
+    first = f"{batch.first:012d}"
+    more = {PART: str(number), FIRST_RUN: first, SWEPT: json.dumps(list(batch.coordinates))}
     return _contents(batch, config_text, _variables(batch), more)
 
 

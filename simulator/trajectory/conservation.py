@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from simulator.model.names import amount, charge
 from simulator.model.structure import Structure, connected
-from simulator.trajectory.arrangement import arranged
+from simulator.trajectory.arrangement import arranged, tracked_in
 from simulator.trajectory.trajectory import Trajectory, parameters_at
-
-#: Runs processed at once: few enough that intermediate arrays fit into the processor's cache.
-TOGETHER = 128
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,8 @@ def conservation(trajectory: Trajectory) -> Conservation:
     """Measure the drifts of a run since its start, whether or not the start was saved."""
     model = trajectory.model
     start = arranged(model.structure, model.initial_state()[None], parameters_at(model, np.zeros(1)))
-    charge, species = drifts(
-        model.structure, {n: np.concatenate([start[n], getattr(trajectory, n)])[None] for n in ("amount", "charge")}
-    )
+    arrays = {n: np.concatenate([start[n], getattr(trajectory, n)])[None] for n in ("amount", "charge")}
+    charge, species = drifts(model.structure, tracked_in(model.structure, arrays))
     words = zip(trajectory.labels["species"], species[0].tolist(), strict=True)
     return Conservation(_known(float(charge[0])), {s: _known(d) for s, d in words})
 
@@ -52,56 +50,62 @@ def _known(drift: float) -> float | None:
     return None if np.isnan(drift) else drift
 
 
-def drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def drifts(structure: Structure, tracks: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Largest drift of charge, shape (runs,), and of each species, shape (runs, species); NaN where not conserved.
 
     Parameters
     ----------
     structure : Structure
         The model's structure.
-    arrays : mapping
-        ``amount`` (runs, times, compartments, species) and ``charge`` (runs, times, compartments), the
-        first time being the start; NaN after a run's end, and for a species that the system is open to.
+    tracks : mapping of str to ndarray, shape (runs, times)
+        Amounts and charges, see :func:`~simulator.trajectory.arrangement.tracked`, the first time being the start;
+        NaN after a run's end.
     """
-    starts = range(0, len(arrays["amount"]), TOGETHER)
-    parts = [_drifts(structure, {name: v[i : i + TOGETHER] for name, v in arrays.items()}) for i in starts or (0,)]
-    charge, species = (np.concatenate(found) for found in zip(*parts, strict=True))
+    runs = len(next(iter(tracks.values())))
+    charge, species = np.zeros(runs), np.full((runs, len(structure.charges)), np.nan)
+    for membrane, contents in _charge_balances(structure):
+        # The sums are built up in place: memory that is new to the process costs more than the arithmetic.
+        excess = tracks[membrane].copy(order="K")
+        if structure.formulation == "electroneutral":
+            excess.fill(0.0)
+        magnitude, held = np.abs(excess), np.empty_like(excess)
+        for name, factor in contents:
+            np.multiply(tracks[name], factor, out=held)
+            excess -= held
+            magnitude += np.abs(held, out=held)
+        charge = np.maximum(charge, _drift(excess, magnitude))
+    if any(mechanism.law.open for _, mechanism in structure.mechanisms):
+        charge[:] = np.nan
+    for j, names in _closed_totals(structure):
+        amounts = [tracks[name] for name in names]
+        drift = _drift(np.add.reduce(amounts), np.add.reduce([*map(np.abs, amounts)]))
+        species[:, j] = np.fmax(species[:, j], drift)
     return charge, species
 
 
-def _drifts(structure: Structure, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    names = [c.name for c in structure.compartments]
-    runs = len(arrays["amount"])
-    charge, species = np.zeros(runs), np.full((runs, len(structure.charges)), np.nan)
-    for i, c in enumerate(structure.compartments):
-        if c.potential != "free" or c.volume == "bath":
-            continue
-        capacitive = structure.formulation == "capacitive"
-        membrane = arrays["charge"][:, :, i] if capacitive else np.zeros(arrays["charge"].shape[:2])
-        # One species at a time: sums along a short last axis take NumPy three times as long.
-        excess, magnitude = membrane.copy(), np.abs(membrane)
-        for j, (s, number) in enumerate(structure.charges):
-            if s in c.species and number:
-                held = structure.faraday * number * arrays["amount"][:, :, i, j]
-                excess -= held
-                magnitude += np.abs(held)
-        drift = _drift(excess, magnitude)
-        charge = np.maximum(charge, drift)
-    if any(mechanism.law.open for _, mechanism in structure.mechanisms):
-        charge[:] = np.nan
+@cache
+def _charge_balances(structure: Structure) -> list[tuple[str, list[tuple[str, float]]]]:
+    """For each compartment with a free potential its charge, and the amounts that carry it with C/mol of each."""
+    free = [c for c in structure.compartments if c.potential == "free" and c.volume != "bath"]
+    factors = {s: structure.faraday * z for s, z in structure.charges if z}
+    return [(charge(c.name), [(amount(c.name, s), f) for s, f in factors.items() if s in c.species]) for c in free]
+
+
+@cache
+def _closed_totals(structure: Structure) -> list[tuple[int, tuple[str, ...]]]:
+    """Place of a species, and its amounts whose sum is conserved."""
     made = {
         s
         for _, mechanism in structure.mechanisms
         if mechanism.law.open or not mechanism.conserves_species
         for s in mechanism.species
     }
-    for j, (s, _) in enumerate(structure.charges):
-        for group in closed_groups(structure, s) if s not in made else ():
-            amounts = [arrays["amount"][:, :, names.index(c), j] for c in group]
-            species[:, j] = np.fmax(
-                species[:, j], _drift(np.add.reduce(amounts), np.add.reduce([*map(np.abs, amounts)]))
-            )
-    return charge, species
+    return [
+        (j, tuple(amount(c, s) for c in group))
+        for j, (s, _) in enumerate(structure.charges)
+        if s not in made
+        for group in closed_groups(structure, s)
+    ]
 
 
 def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], ...]:
@@ -117,7 +121,8 @@ def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], 
 
 
 def _drift(total: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """Largest change since the start over the largest magnitude, shape (runs,)."""
+    """Largest change since the start over the largest magnitude, shape (runs,); overwrites `total`."""
     size = np.fmax.reduce(magnitude, axis=1, initial=0.0)
-    change = np.fmax.reduce(np.abs(total - total[:, :1]), axis=1, initial=0.0)
+    total -= total[:, :1].copy()
+    change = np.fmax.reduce(np.abs(total, out=total), axis=1, initial=0.0)
     return np.divide(change, size, out=np.zeros(len(size)), where=size > 0.0)

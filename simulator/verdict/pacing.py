@@ -117,6 +117,8 @@ class _Trains:
 
 def pacings(ends: Ends) -> dict[int, Pacing]:
     """The pulse trains that go on at the ends of runs, by run; without those that together never repeat."""
+    if not any(isinstance(event, SetEvent) and event.times is not None for event in ends.model.scenario.protocol):
+        return {}
     alike: defaultdict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     trains: dict[int, _Trains] = {}
     for run in range(len(ends)):

@@ -216,10 +216,11 @@ def _conditions(
 
 def let_follow(equations: ModuleType, steps: np.ndarray) -> None:
     """Set the steps of the dependent states from those of the independent ones, in place; shape (..., states)."""
-    for name, combination in equations.DEPENDENT.items():
-        steps[..., equations.STATES.index(name)] = sum(
-            weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
-        )
+    with np.errstate(invalid="ignore"):  # a step without end in two directions may have none in their difference
+        for name, combination in equations.DEPENDENT.items():
+            steps[..., equations.STATES.index(name)] = sum(
+                weight * steps[..., equations.STATES.index(s)] for s, weight in combination.items()
+            )
 
 
 def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,18 @@
 """Claims every mechanism of the library must meet; a new file in the library is tested by being there."""
 
-import numba
+import importlib.util
+import itertools
+
 import numpy as np
 import pint
 import pytest
 import sympy as sp
 
-from simulator.kernel.generate import KernelSource
+from simulator.kernel.generate import KERNEL_HEADER, KernelSource
+from simulator.kernel.lanes import Lanes
+from simulator.kernel.linearisation import Linearisation
 from simulator.kernel.statements import numeric_form
+from simulator.kernel.workspace import workspace
 from simulator.mechanisms import Parameter, library
 from simulator.model.equations import Equations
 from simulator.model.names import ATP_ENERGY, amount, charge, concentration, parameter_name, voltage, volume
@@ -152,7 +157,8 @@ def test_law_is_finite_and_smooth_at_zero_potential(name, chosen):
 @pytest.mark.parametrize(("name", "chosen"), CASES)
 def test_jacobian_agrees_with_high_precision_differences(name, chosen):
     equations = Equations(structure(name, chosen))
-    source = KernelSource(equations)
+    arrays = {}
+    exec(KernelSource(equations).arrays(), arrays)
     numbers = surroundings(name, chosen, 3)
     state = {"w_cell": 4e-15, "area_plasma": 1.2e-9, "capacitance_plasma": 0.01, "x_cell": 0.0, "x_bath": 0.0}
     state |= {amount("cell", s): numbers[concentration("cell", s)] * 4e-15 for s in equations.charges}
@@ -160,8 +166,10 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
     numbers = {k: v for k, v in numbers.items() if not k.startswith(("c_cell", "v_"))} | state
     definitions = {equations.symbol(k): v for k, v in equations.definitions.items()}
     bern = {f.func for e in equations.derivative.values() for f in e.atoms(sp.Function) if f.func.__name__ == "bern"}
-    for (i, j), entry in source.jacobian.items():
-        row, column = source.basis[i], source.basis[j]
+    found = arrays["linearisation"](*(np.array([numbers[n] for n in arrays[of]]) for of in ("STATES", "PARAMETERS")))
+    basis = [arrays["STATES"][i] for i in arrays["BASIS"]]
+    for i, j in itertools.product(range(len(basis)), repeat=2):
+        row, column = basis[i], basis[j]
         f = equations.derivative[row].subs(definitions)
         for b in bern:
             f = f.replace(b, lambda x, n: x / (sp.exp(x) - 1))
@@ -171,20 +179,42 @@ def test_jacobian_agrees_with_high_precision_differences(name, chosen):
             {equations.symbol(k): sp.Float(v, 50) for k, v in numbers.items()}
             | {sp.Symbol("FARADAY", positive=True): sp.Float(FARADAY, 50)}
         )
-        assert value(entry.subs(definitions), numbers) == pytest.approx(float(high), rel=1e-9, abs=1e-300)
+        assert found.get((i, j), 0.0) == pytest.approx(float(high), rel=1e-9, abs=1e-300)
 
 
-def test_array_functions_and_compiled_kernel_agree_on_every_law():
+def compiled_rates(equations, path):
+    """Compiled function from states and parameters to the rates of change of the independent states."""
+    line = Linearisation(equations, set())
+    inputs = [*equations.structure.states, *equations.structure.parameters]
+    lanes = Lanes({name: row for row, name in enumerate(inputs)}, len(inputs))
+    kept = [f"d_{s}" for s in line.basis]
+    first = lanes.placed(kept)
+    calls = lanes.write("rates", line.rates(), kept, "Rates of change.")
+    header = KERNEL_HEADER.partition("settle =")[0].format(count=0, membranes="", faraday=FARADAY)
+    lines = [header, "LANES = TOGETHER = 8", *lanes.source, "", "@nb.njit", "def all_rates(work):"]
+    path.write_text("\n".join([*lines, *(f"    {call}" for call in calls)]) + "\n")
+    spec = importlib.util.spec_from_file_location("compiled_rates", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def rates(numbers):
+        work = workspace(lanes.end, 8)
+        work[: 8 * len(inputs)] = np.repeat(numbers, 8)
+        module.all_rates(work)
+        return work.reshape(-1, 8)[first : first + len(kept), 3]
+
+    return rates
+
+
+def test_array_functions_and_compiled_kernel_agree_on_every_law(tmp_path):
     """One kernel holds all laws; each is tried with the first parameter (its size) of all others at zero."""
     mechanisms = [use_of(name, name, CHOICES[library()[name].chooses][-1]) for name in LAWS]
-    source = KernelSource(Equations(structure_of(mechanisms)))
-    arrays, kernel = {}, {}
-    exec(source.arrays(), arrays)
-    exec(source.kernel().partition("@inlined\ndef factor")[0], kernel)
-    inner = kernel["derivative"]  # which only compiled code can call
-    outer = numba.njit(lambda *numbers: inner(*numbers))
+    equations = Equations(structure_of(mechanisms))
+    arrays = {}
+    exec(KernelSource(equations).arrays(), arrays)
+    compiled = compiled_rates(equations, tmp_path / "rates.py")
     random = np.random.default_rng(7)
-    species = source.equations.charges
+    species = equations.charges
     sizes = {"rt_over_f": 0.0267, ATP_ENERGY: -22.0, "w_cell": 4e-15, "area_plasma": 1.2e-9, "capacitance_plasma": 0.01}
     sizes |= {concentration("bath", s): random.uniform(1.0, 150.0) for s in species} | {"x_cell": 0.0, "x_bath": 0.0}
     sizes |= {amount("cell", s): random.uniform(1.0, 150.0) * 4e-15 for s in species}
@@ -200,8 +230,8 @@ def test_array_functions_and_compiled_kernel_agree_on_every_law():
         by_name = arrays["derivative"](state, given)
         assert any(by_name.values())
         scale = max(map(abs, by_name.values()))
-        compiled = outer(*state, *given)
-        assert np.array(compiled) == pytest.approx(np.array([*by_name.values()]), rel=1e-12, abs=1e-13 * scale)
+        rates = compiled(np.concatenate([state, given]))
+        assert rates == pytest.approx(np.array([*by_name.values()]), rel=1e-12, abs=1e-13 * scale)
 
 
 @pytest.mark.parametrize("name", [n for n in REVERSIBLE if not library()[n].takes_logarithm])

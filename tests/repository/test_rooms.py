@@ -22,8 +22,16 @@ EAGER = {
     "sympy": [
         "simulator/report/equations.py",
         "simulator/model/equations.py",
-        "simulator/kernel/generate.py",
+        "simulator/kernel/array_source.py",
+        "simulator/kernel/linearisation.py",
         "simulator/kernel/statements.py",
+    ],
+    "numba": [
+        "simulator/kernel/chunk_filter.py",
+        "simulator/kernel/compiler.py",
+        "simulator/kernel/driver.py",
+        "simulator/kernel/vectormath.py",
+        "simulator/kernel/vectors.py",
     ],
     "matplotlib": ["simulator/report/figures/*"],
     "scipy": [],

@@ -6,7 +6,8 @@ import pytest
 import simulator
 from simulator.errors import UsageError
 from simulator.runs import threads as batching
-from simulator.runs.batch import joined, scenario_of
+from simulator.runs.batch import scenario_of
+from simulator.runs.results import Results
 from simulator.verdict.words import WORDS
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
@@ -116,7 +117,12 @@ def test_one_failing_run_changes_no_bit_of_the_others(configs):
 
 
 def test_values_that_do_not_fit_are_refused(cell):
-    for wrong in ({PUMP: [1e-7, 2e-7], K_LEAK: [1e-9] * 3}, {"nothing.of.the.kind": [1.0]}, {K_LEAK: [-1.0]}):
+    for wrong in (
+        {PUMP: [1e-7, 2e-7], K_LEAK: [1e-9] * 3},
+        {"nothing.of.the.kind": [1.0]},
+        {K_LEAK: [-1.0]},
+        {K_LEAK: []},
+    ):
         with pytest.raises(UsageError):
             simulator.run_batch(cell, wrong)
 
@@ -130,10 +136,17 @@ def test_arrays_are_labelled_and_xarray_takes_them(cell):
     assert set(batch.counts()["verdict"]) <= set(WORDS)
 
 
-def test_pieces_are_joined_in_the_place_of_others_of_the_same_shape(cell):
-    batch = simulator.run_batch(cell, drawn(cell, 30))
-    pieces = [batch.part(0, 10).arrays, batch.part(10, 30).arrays]
-    for room in (joined(pieces), batch.part(0, 7).arrays):
-        found = joined(pieces, room)
-        assert all(np.array_equal(found[name], batch.arrays[name], equal_nan=True) for name in batch.arrays)
+def test_quantities_are_computed_on_access_in_the_place_of_others_of_the_same_shape(cell):
+    pieces = simulator.run_batch(cell, drawn(cell, 30)).arrays.pieces
+    few = simulator.run_batch(cell, drawn(cell, 10, seed=1)).arrays
+    fresh = Results(pieces)
+    assert not fresh.known
+    for room in (dict(Results(pieces)), dict(few)):
+        found = Results(pieces, room)
+        assert all(np.array_equal(found[name], fresh[name], equal_nan=True) for name in fresh)
         assert (found["amount"] is room["amount"]) == (len(room["status"]) == 30)
+    with pytest.raises(KeyError):
+        fresh["nothing of the kind"]
+    two = Results([*pieces, *few.pieces])
+    for name in fresh:
+        assert np.array_equal(two[name], np.concatenate([fresh[name], few[name]]), equal_nan=True)

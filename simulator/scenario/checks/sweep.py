@@ -8,14 +8,14 @@ from typing import Any
 
 from simulator.errors import shown, suggestion
 from simulator.physics.constants import FARADAY
-from simulator.physics.notation import count, duration, size
+from simulator.physics.notation import count, size
 from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
-from simulator.scenario.sweep_cost import estimated_bytes, estimated_seconds
+from simulator.scenario.sweep_cost import estimated_bytes
 
 __all__ = ["settled_sweep", "why_not_swept"]
 
@@ -48,10 +48,7 @@ def _too_many(draft: Draft, sweep: Sweep) -> Iterator[Complaint]:
     total = sweep.total()
     if total > sweep.limit:
         counts = ", ".join(f"{key}: {count(number)}" for key, number in sweep.counts().items())
-        problem = (
-            f"this makes {count(total)} runs ({counts}), which take about {size(total * estimated_bytes(draft))} "
-            f"and {duration(total * estimated_seconds(draft))}"
-        )
+        problem = f"this makes {count(total)} runs ({counts}), which take about {size(total * estimated_bytes(draft))}"
         hint = f"use fewer values, or set sweep.limit: {total} if this is intended (--set sweep.limit={total})"
         yield Complaint(("sweep",), problem, f"at most {count(sweep.limit)} runs (sweep.limit)", hint)
 
