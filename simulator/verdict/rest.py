@@ -18,9 +18,9 @@ from simulator.trajectory.arrangement import named
 #: Largest scaled distance to a rest point at which a state counts as at rest.
 REST = 1.0e-6
 
-#: Most Newton steps that polish a rest point, and scaled length of a step at convergence.
+#: Most Newton steps that polish a rest point, and scaled length of the last one: what it leaves is of second order.
 POLISHING = 12
-POLISHED = 1.0e-11
+POLISHED = 1.0e-8
 
 #: Pivots below this may indicate a neutral direction.
 HARDLY_RESTORING = 1.0e-10
@@ -123,17 +123,16 @@ def newton_steps(
         rest, and NaN if a rate or a slope is not finite.
     """
     rate, conditions, jacobian = _conditions(equations, states, parameters)
-    basis = np.array(equations.BASIS, dtype=int)
-    moving = (rate != 0.0) | np.any(jacobian != 0.0, axis=2)
-    steps = np.zeros_like(states)
+    basis, steps = np.array(equations.BASIS, dtype=int), np.zeros_like(states)
+    moving, rows, everything = (rate != 0.0) | np.any(jacobian != 0.0, axis=2), np.arange(len(states)), slice(None)
     # States that cannot change are left out. They differ between the runs of a batch only if a path is closed.
-    for pattern in moving[:1] if np.all(moving == moving[:1]) else np.unique(moving, axis=0):
-        members = np.flatnonzero(np.all(moving == pattern, axis=1))
-        places = np.flatnonzero(pattern)
-        if len(places):
-            scale = sizes[np.ix_(members, basis[places])]
-            scaled = conditions[np.ix_(members, places, places)] * scale[:, None, :]
-            steps[np.ix_(members, basis[places])] = _solutions(scaled, -rate[np.ix_(members, places)]) * scale
+    alike = bool(np.all(moving == moving[:1]))
+    for pattern in moving[:1] if alike else np.unique(moving, axis=0):
+        members = everything if alike else np.flatnonzero(np.all(moving == pattern, axis=1))
+        places = everything if np.all(pattern) else np.flatnonzero(pattern)
+        scale = sizes[members][:, basis[places]]
+        scaled = conditions[members][:, places][:, :, places] * scale[:, None, :]
+        steps[rows[members][:, None], basis[places]] = _solutions(scaled, -rate[members][:, places]) * scale
     let_follow(equations, steps)
     return steps, jacobian
 
@@ -158,7 +157,7 @@ def _solutions(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     with np.errstate(all="ignore"):
         # Time scales range from milliseconds to hours, so each row is scaled to size one before solving.
-        rows = np.maximum(np.abs(matrices).max(axis=2), 1e-300)
+        rows = np.maximum(np.abs(matrices).max(axis=2, initial=0.0), 1e-300)
         matrices, right = matrices / rows[:, :, None], right / rows
         found, reliable = _eliminated(matrices, right)
     finite = np.all(np.isfinite(matrices), axis=(1, 2)) & np.all(np.isfinite(right), axis=1)
@@ -226,7 +225,9 @@ def let_follow(equations: ModuleType, steps: np.ndarray) -> None:
 def linearised(equations: ModuleType, state: np.ndarray, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rates of change of the independent states, shape (..., k), and their Jacobian, shape (..., k, k)."""
     n, axes = len(equations.BASIS), state.shape[:-1]
-    rate, jacobian = np.zeros((*axes, n)), np.zeros((*axes, n, n))
+    # In memory the runs come last: operations on many of them then go along contiguous numbers.
+    rate = np.moveaxis(np.zeros((n, *axes)), 0, -1)
+    jacobian = np.moveaxis(np.zeros((n, n, *axes)), (0, 1), (-2, -1))
     with np.errstate(all="ignore"):
         found = equations.linearisation(state, parameters)
         for i in range(n):
