@@ -14,10 +14,11 @@ import numpy as np
 from simulator.kernel import load_arrays
 from simulator.kernel.status import Status
 from simulator.model.structure import Structure
-from simulator.verdict.cycle import Cycle, Watching, find_cycle
+from simulator.verdict.cycle import Cycle, find_cycle
 from simulator.verdict.ends import Ends
 from simulator.verdict.lanes import Course, Lanes, Search
 from simulator.verdict.rest import REST, approach
+from simulator.verdict.section import Watching
 
 __all__ = ["PATIENCE", "TOLERANCE", "Future", "Growth", "look_ahead", "time_to_rest"]
 
@@ -239,7 +240,7 @@ def _on_orbit(
             states[start],
             scale,
             parameters,
-            look.times - kept[start],
+            look.times - kept[start] if start else look.times,
             look.end - kept[start],
             ROUGH if look.rough else TOLERANCE,
             most,
@@ -251,3 +252,4 @@ def _on_orbit(
             look = search.send(passed / size)
         except StopIteration as finished:
             return finished.value
+        del passed  # of many searches that wait for their turn, none keeps what it has seen
