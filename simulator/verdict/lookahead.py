@@ -31,6 +31,9 @@ NEAREST, PER_DECADE = 1.0e-3, 4
 #: Times [s] at which the state is examined.
 EXAMINED = np.geomspace(NEAREST, FARTHEST, int(PER_DECADE * np.log10(FARTHEST / NEAREST)) + 1)
 
+#: Times between two of these at which the approach to rest is examined.
+APPROACHED = 65
+
 #: Attempted steps before a search for a cycle begins; horizons of that search, in the time that these steps took.
 PATIENCE, HORIZONS = 20_000, (3.0, 15.0, 75.0)
 
@@ -134,33 +137,43 @@ def look_ahead(ends: Ends, lanes: Lanes) -> list[Future]:
     ]
 
 
-def time_to_rest(structure: Structure, future: Future, parameters: np.ndarray, scales: np.ndarray) -> float:
-    """Time [s] until a state that comes to rest is there; NaN for others.
+def time_to_rest(ends: Ends, run: int, future: Future) -> float:
+    """Time [s] until a run that comes to rest is there; NaN for others.
 
     Parameters
     ----------
-    structure : Structure
-        The structure of the model.
+    ends : Ends
+        The ends of runs.
+    run : int
+        Index of the run among them.
     future : Future
-        What follows the state.
-    parameters, scales : ndarray, shape (parameters,) and (states,)
-        Parameters in force, and sizes below which only absolute accuracy counts.
+        What follows its end.
     """
     if not future.rests:
         return float("nan")
-    sizes = np.maximum(np.abs(future.states), scales)
-    in_force = np.broadcast_to(parameters, (len(sizes), len(parameters)))
-    distance, _, _ = approach(load_arrays(structure), future.states, in_force, sizes)
+    distance = _distances(ends, run, future.states)
     moving = np.flatnonzero(~(distance < REST))
     if not len(moving):
         return 0.0
     i = int(moving[-1])
-    before, after, reached = distance[i], distance[i + 1], future.times[i + 1]
-    if np.isfinite(before) and after > 0.0:
-        # Interpolate: the distance shrinks exponentially.
-        share = np.log(before / REST) / np.log(before / after)
-        reached = future.times[i] + share * (reached - future.times[i])
-    return float(reached)
+    times = np.linspace(0.0, future.times[i + 1] - future.times[i], APPROACHED)
+    last = Course(
+        future.states[i], ends.scales[run], ends.parameters[run], times, float(times[-1]), TOLERANCE, PATIENCE
+    )
+    distance = _distances(ends, run, Lanes(ends.model.structure).followed(last))
+    j = min(int(np.flatnonzero(~(distance < REST))[-1]), APPROACHED - 2)
+    before, after = distance[j : j + 2]
+    # Interpolate: the distance shrinks exponentially.
+    exponential = np.isfinite(before) and after > 0.0
+    share = np.log(before / REST) / np.log(before / after) if exponential else 1.0
+    return float(future.times[i] + times[j] + share * (times[j + 1] - times[j]))
+
+
+def _distances(ends: Ends, run: int, states: np.ndarray) -> np.ndarray:
+    """Scaled distances of states of a run to the nearest rest point, shape (times,)."""
+    in_force = np.broadcast_to(ends.parameters[run], (len(states), ends.parameters.shape[1]))
+    sizes = np.maximum(np.abs(states), ends.scales[run])
+    return approach(load_arrays(ends.model.structure), states, in_force, sizes)[0]
 
 
 def _growths(ends: Ends, states: np.ndarray, seen: np.ndarray, failed: np.ndarray) -> list[Growth | None]:

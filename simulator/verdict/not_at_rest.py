@@ -170,7 +170,7 @@ def _moving(ends: Ends, found: Judged) -> Judgement:
     """What follows a run that is not at rest and has no pulses to follow."""
     structure, future = ends.model.structure, found.futures[0]
     if future.rests:
-        time = time_to_rest(structure, future, ends.parameters[0], ends.scales[0])
+        time = time_to_rest(ends, 0, future)
         return Judgement(f"rest is {duration(time)} away", time_to_rest=time)
     if future.cycle is not None:
         return _oscillating(ends, future.cycle)
