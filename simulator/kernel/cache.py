@@ -115,9 +115,14 @@ def _source(name: str) -> bytes:
 def folder(structure: Structure) -> Path:
     """Folder with the generated modules of a structure; created if missing."""
     path = directory() / cached_kernel_hash(structure)
-    if not (path / "kernel.py").is_file():
+    if not is_generated(structure):
         _write(structure, path)
     return path
+
+
+def is_generated(structure: Structure) -> bool:
+    """Whether the modules of a structure have been generated."""
+    return (directory() / cached_kernel_hash(structure) / "kernel.py").is_file()
 
 
 def shared(name: str) -> ModuleType:
