@@ -160,16 +160,15 @@ class StepSource:
         for i, s in enumerate(self.states):
             lines += [
                 f"new_{s} = {s} + a_{s} + e_{s}",
-                f"misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
+                f"total_{i} = {f'total_{i - 1} + ' if i else ''}misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
             ]
             if i < amounts or i >= n - volumes:
                 left = f"new_{s}" if i < amounts else f"new_{s} * rtol - COLLAPSED * scale_{s}"
                 lines.append(f"low_{i} = smaller({low}, {left})")
                 low = f"low_{i}"
-        total = " + ".join(f"misfit_{i}" for i in range(n))
         return [
             *lines,
-            f"error = ({total}) * {1.0 / n!r}",
+            f"error = total_{n - 1} * {1.0 / n!r}",
             f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)})",
         ]
 
