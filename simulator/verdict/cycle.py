@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -44,11 +45,12 @@ PERIODS = 2.2
 #: An orbit is at least this much longer than the one on which other guesses have failed.
 LONGER = 2.0
 
-#: Uncertainty of the time of a passage, in samples; samples in that window, and in each refinement.
-UNSURE, WINDOW, INNER = 4.0, 129, 17
+#: Uncertainty of the time of a passage, in samples; times in that window, and between two of them when it is refined.
+UNSURE, WINDOW = 4.0, 129
 
-#: Refinements of the bracket of a passage, each to a sixteenth.
-REFINEMENTS = 3
+#: An orbit is followed this part of its horizon before a passage: a known state has an error of interpolation, which
+#: dies out meanwhile.
+LEAD = 1.0 / 512.0
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,29 @@ class Look:
         Number of the horizon that holds these times; -1 for a few times near known states.
     rough : bool
         Whether a low accuracy is enough.
+    after : float
+        Time [s] before which it must be followed from a known state; by default the first time.
     """
 
     times: np.ndarray
     end: float
     stage: int = -1
     rough: bool = False
+    after: float = np.inf
 
 
 #: What yields looks and is sent scaled states, shape (times, states); NaN where an orbit could not be followed.
 Watching = Generator[Look, np.ndarray, T]
+
+
+class Unsettled:
+    """The answer where misses are small but have not begun to shrink."""
+
+
+UNSETTLED = Unsettled()
+
+#: Time [s] of a passage through a section, and the scaled state.
+_Passage = tuple[float, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -100,28 +115,30 @@ class Cycle:
 
 
 @dataclass(frozen=True)
-class _Guess:
-    """A return that comes close: when, through which section, and the orbit's extent until then.
+class _Section:
+    """A section of an orbit, and its returns that come close to the first passage.
 
     Parameters
     ----------
-    start, period : float
-        Time of the first passage, and time until the return [s].
-    width : float
-        Uncertainty of these times [s].
     column, level, upwards
-        The section: the variable, its value, and the way it is passed.
-    extent : float
-        Largest range of a variable over the period.
+        The variable, its value, and the way it is passed.
+    start : float
+        Time of the first passage [s].
+    width : float
+        Uncertainty of the times [s].
+    periods : ndarray, shape (returns,)
+        Times from the first passage to the returns [s].
+    extents : ndarray, shape (returns,)
+        Largest range of a variable until each return.
     """
 
-    start: float
-    period: float
-    width: float
     column: int
     level: float
     upwards: bool
-    extent: float
+    start: float
+    width: float
+    periods: np.ndarray
+    extents: np.ndarray
 
 
 def find_cycle(horizons: Sequence[float]) -> Watching[Cycle | None]:
@@ -134,51 +151,67 @@ def find_cycle(horizons: Sequence[float]) -> Watching[Cycle | None]:
     """
     tested = 0.0
     for stage, horizon in enumerate(horizons):
-        times = _samples(horizon)
-        guesses = _guesses(times, (yield Look(times, horizon, stage, rough=True)), horizon)
-        for needed in sorted(g.start + PERIODS * g.period + 2.0 * g.width for g in guesses):
+        sections, _ = yield from _sections(horizon, stage, rough=True)
+        for needed in sorted(s.start + PERIODS * p + 2.0 * s.width for s in sections for p in s.periods):
             if needed <= tested:
                 continue
             tested = max(horizons[0], LONGER * tested, needed)
-            found = yield from _tested(tested, min(int(np.searchsorted(horizons, tested)), len(horizons) - 1))
+            found = yield from _tested(tested, horizons)
             if found is not None:
                 return found
     return None
 
 
-def _tested(horizon: float, stage: int) -> Watching[Cycle | None]:
-    """The cycle on an accurately integrated orbit of that length, if the orbit stays on it over most of it."""
-    times = _samples(horizon)
-    guesses = _guesses(times, (yield Look(times, horizon, stage)), horizon)
-    for guess in guesses:
-        if guess.start + 2.0 * guess.period + guess.width <= horizon:
-            found = yield from _confirmed(guess, horizon)
-            if found is not None:
-                return found
+def _tested(horizon: float, horizons: Sequence[float]) -> Watching[Cycle | None]:
+    """The cycle on an accurately integrated orbit of that length; on a longer one where misses do not tell yet."""
+    longer = [h for h in horizons if h >= LONGER * horizon]
+    sections, horizon = yield from _sections(horizon, _stage(horizon, horizons), rough=False)
+    for section in sections:
+        begun = yield from _passage_near(section.start, section, LEAD * horizon)
+        for period, extent in zip(section.periods, section.extents, strict=True):
+            if begun is not None and section.start + 2.0 * period + section.width <= horizon:
+                found = yield from _confirmed(section, begun, period, extent, horizon)
+                for h in longer if found is UNSETTLED else ():
+                    yield Look(_samples(_apart(h)), h, _stage(h, horizons))
+                    found = yield from _confirmed(section, begun, period, extent, h)
+                    if found is not UNSETTLED:
+                        break
+                if isinstance(found, Cycle):
+                    return found
     return None
 
 
-def _samples(horizon: float) -> np.ndarray:
+def _sections(horizon: float, stage: int, rough: bool) -> Watching[tuple[list[_Section], float]]:
+    """Sections of an orbit of some length, from its shortest part on, and how far [s] the orbit was computed."""
+    apart = _apart(horizon)
+    times = _samples(apart)
+    states = yield Look(times, horizon, stage, rough)
+    computed = np.all(np.isfinite(states), axis=1)
+    horizon = min(horizon, float(times[computed][-1]))
+    found: list[_Section] = []
+    for part in PARTS:
+        own = computed & (times <= part * horizon) & (times % (part * apart) == 0.0)
+        if np.sum(own) > 2:
+            found += _close_returns(times[own], states[own])
+    return found, horizon
+
+
+def _apart(horizon: float) -> float:
+    """Distance [s] of the samples of a whole orbit."""
+    return float(2.0 ** np.floor(np.log2(horizon / SAMPLES)))
+
+
+@lru_cache
+def _samples(apart: float) -> np.ndarray:
     """Times [s] at which all parts of an orbit are sampled; they may go beyond its horizon."""
-    apart = 2.0 ** np.floor(np.log2(horizon / SAMPLES))
     return np.unique(np.outer(PARTS, apart * np.arange(2 * SAMPLES)))
 
 
-def _guesses(times: np.ndarray, states: np.ndarray, horizon: float) -> list[_Guess]:
-    """Returns of a sampled orbit that come close, from its shortest part on."""
-    computed = np.all(np.isfinite(states), axis=1)
-    found: list[_Guess] = []
-    for part in PARTS:
-        apart = part * 2.0 ** np.floor(np.log2(horizon / SAMPLES))
-        own = (times <= part * horizon) & (times % apart == 0.0)
-        if not np.all(computed[own]):
-            break
-        found += _close_returns(times[own], states[own])
-    return found
+def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Section]:
+    """The section of an evenly sampled orbit whose first passage has close returns, if there is one.
 
-
-def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Guess]:
-    """Returns of an evenly sampled orbit to a section that come close to its first passage."""
+    An orbit that is on a cycle from its start passes the section within one period.
+    """
     spread = np.ptp(states, axis=0)
     # Spikes between two samples would be missed, so only resolved variables can define the section.
     resolved = np.abs(np.diff(states, axis=0)).max(axis=0) < RESOLVED * spread
@@ -192,38 +225,42 @@ def _close_returns(times: np.ndarray, states: np.ndarray) -> list[_Guess]:
     returns = (below + share[:, None] * (above - below))[:, resolved]
     moments = times[passing] + share * times[1]
     misses = np.abs(returns - returns[:1]).max(axis=1, initial=0.0)
-    return [
-        _Guess(
-            start=float(moments[0]),
-            period=float(moments[p] - moments[0]),
-            width=UNSURE * float(times[1]),
-            column=column,
-            level=level,
-            upwards=upwards,
-            extent=float(np.ptp(states[passing[0] : passing[p] + 2], axis=0).max()),
-        )
-        for p in (np.flatnonzero(misses[1:] < PROMISING) + 1)[:GUESSES]
-    ]
+    close = np.flatnonzero((misses < PROMISING) & (moments - moments[:1] > moments[:1]))[:GUESSES]
+    if not len(close):
+        return []
+    start, width = float(moments[0]), UNSURE * float(times[1])
+    extents = [np.ptp(states[passing[0] : passing[p] + 2], axis=0).max() for p in close]
+    return [_Section(column, level, upwards, start, width, moments[close] - start, np.array(extents))]
 
 
-def _confirmed(guess: _Guess, horizon: float) -> Watching[Cycle | None]:
+def _stage(horizon: float, horizons: Sequence[float]) -> int:
+    """Number of the first horizon that is as long, or of the last one."""
+    return min(int(np.searchsorted(horizons, horizon)), len(horizons) - 1)
+
+
+def _confirmed(
+    section: _Section, begun: _Passage, period: float, extent: float, horizon: float
+) -> Watching[Cycle | Unsettled | None]:
     """The cycle with that period, if the orbit stays on it over most of the horizon."""
-    begun = yield from _passage_near(guess.start, guess)
-    turned = yield from _passage_near(guess.start + guess.period, guess)
-    if begun is None or turned is None or _size(turned[1] - begun[1]) > CLOSED:
+    lead = LEAD * horizon
+    turned = yield from _passage_near(section.start + period, section, lead)
+    if turned is None or _size(turned[1] - begun[1]) > CLOSED:
         return None
     start, period = begun[0], turned[0] - begun[0]
     rounds = max(1, int(0.45 * (horizon - start) / period))
-    halfway = yield from _passage_near(start + rounds * period, guess)
-    late = yield from _passage_near(start + 2 * rounds * period, guess)
+    halfway = yield from _passage_near(start + rounds * period, section, lead)
+    late = yield from _passage_near(start + 2 * rounds * period, section, lead)
     if halfway is None or late is None:
         return None
     first, second = _size(halfway[1] - begun[1]), _size(late[1] - halfway[1])
     noise = NOISE * rounds**0.5
-    if first > noise and second >= first:
+    if max(first, second) > CLOSED:
         return None
+    if first > noise and second >= first:
+        # A drift, or a slow swing around the cycle: over a longer time a swing dies out and a drift adds up.
+        return UNSETTLED
     distance = first if first <= noise else first / (1.0 - second / first)
-    if distance > CLOSED or guess.extent < LARGER * max(distance, NOISE):
+    if distance > CLOSED or extent < LARGER * max(distance, NOISE):
         return None
     return Cycle(start, period, distance, begun[1])
 
@@ -238,24 +275,28 @@ def _calmest(states: np.ndarray, column: int, level: float) -> tuple[bool, np.nd
     return upwards, ways[upwards]
 
 
-def _passage_near(moment: float, section: _Guess) -> Watching[tuple[float, np.ndarray] | None]:
-    """Time and state of the passage through a section that is nearest to a moment; None if there is none nearby."""
+def _passage_near(moment: float, section: _Section, lead: float) -> Watching[_Passage | None]:
+    """The passage through a section that is nearest to a moment; None if there is none nearby.
+
+    The orbit is followed for a time `lead` [s] before.
+    """
     column, level, end = section.column, section.level, moment + section.width
     times = np.linspace(max(0.0, moment - section.width), end, WINDOW)
-    states = yield Look(times, end)
+    after = float(times[0]) - lead
+    states = yield Look(times, end, after=after)
     passing = _passages(states[:, column], level, section.upwards)
     if not (len(passing) and np.all(np.isfinite(states))):
         return None
     place = int(passing[np.argmin(np.abs(times[passing] - moment))])
-    for _ in range(REFINEMENTS):
-        times = np.linspace(times[place], times[place + 1], INNER)
-        states = yield Look(times, end)
-        beyond = (states[1:, column] >= level) == section.upwards
-        place = int(np.argmax(beyond)) if np.any(beyond) else INNER - 2
-    low, high = states[place], states[place + 1]
-    rise = high[column] - low[column]
-    share = float(np.clip((level - low[column]) / rise, 0.0, 1.0)) if rise else 0.0
-    return float(times[place] + share * (times[place + 1] - times[place])), low + share * (high - low)
+    times = np.linspace(times[place], times[place + 1], WINDOW)
+    states = yield Look(times, end, after=after)
+    beyond = (states[1:, column] >= level) == section.upwards
+    place = int(np.argmax(beyond)) if np.any(beyond) else WINDOW - 2
+    low, high = states[place : place + 2, column]
+    share = float(np.clip((level - low) / (high - low), 0.0, 1.0)) if high != low else 0.0
+    time = float(times[place] + share * (times[place + 1] - times[place]))
+    # The last state of a run is not interpolated.
+    return time, (yield Look(np.array([time]), time, after=after))[0]
 
 
 def _passages(values: np.ndarray, level: float, upwards: bool = True) -> np.ndarray:

@@ -24,7 +24,7 @@ __all__ = ["Course", "Lanes", "Search", "Stopped"]
 T = TypeVar("T")
 
 #: Bytes of saved states in one batch.
-TOGETHER_BYTES = 128 << 20
+TOGETHER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)

@@ -233,8 +233,8 @@ def _on_orbit(
     while True:
         if look.stage >= 0:
             kept, states = np.zeros(1), state[None]
-        start = int(np.searchsorted(kept, look.times[0], side="right")) - 1
-        most = PATIENCE if look.stage < 0 else int(PATIENCE * HORIZONS[look.stage]) * (1 if look.rough else 2)
+        start = max(0, int(np.searchsorted(kept, min(look.times[0], look.after), side="right")) - 1)
+        most = PATIENCE if look.stage < 0 else int(PATIENCE * HORIZONS[look.stage]) * (2 if look.rough else 4)
         passed = yield Course(
             states[start],
             scale,
