@@ -21,7 +21,7 @@ import threading
 import warnings
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -104,6 +104,12 @@ def _hash(what: str, names: tuple[str, ...]) -> str:
         digest.update(name.encode() + b"\0" + _source(name))
     digest.update(json.dumps([*map(version, LIBRARIES), sys.version]).encode())
     return digest.hexdigest()[:32]
+
+
+@cache
+def version(library: str) -> str:
+    """Version of an installed library; looking it up takes as long as hashing the sources."""
+    return metadata.version(library)
 
 
 @cache
