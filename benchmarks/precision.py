@@ -6,6 +6,8 @@ each state; points at which the reference itself failed are left out. Work is th
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -72,17 +74,15 @@ def rows() -> Iterator[Work]:
         yield from work(config)
 
 
-if __name__ == "__main__":
-    import math
-    import sys
+def summary() -> Iterator[tuple[float, int, float]]:
+    """Yield each tolerance with the steps of all scenarios, and the geometric mean of error over tolerance."""
+    found = list(rows())
+    for rtol in TOLERANCES:
+        alike = [row for row in found if row.rtol == rtol]
+        ratios = [max(row.error, 1e-16) / rtol for row in alike]
+        yield rtol, sum(row.steps for row in alike), math.exp(statistics.fmean(map(math.log, ratios)))
 
-    total = {rtol: [0, 0.0, 0] for rtol in TOLERANCES}
+
+if __name__ == "__main__":
     for row in rows():
-        t = total[row.rtol]
-        t[0] += row.steps
-        t[1] += math.log10(max(row.error, 1e-16) / row.rtol)
-        t[2] += 1
-        if "-v" in sys.argv:
-            print(f"{row.scenario:28s} {row.rtol:.0e} {row.steps:8d} {row.error:.1e}")
-    for rtol, (steps, log, n) in total.items():
-        print(f"{rtol:.0e}: {steps} steps, error/rtol (geometric mean) {10 ** (log / n):.2f}, {n} scenarios")
+        print(f"{row.scenario:28s} {row.rtol:.0e} {row.steps:8d} {row.error:.1e}")

@@ -94,7 +94,7 @@ def rows() -> Iterator[Ratio | tuple[str, float, float]]:
     ionflux = [sys.executable, "-m", "simulator"]
     run = [*ionflux, "run", str(KAY), "--overwrite", "-o", "kay.h5"]
     pairs = [
-        ("ionflux run kay_2017.yaml, warm", run, "import numpy, numba, h5py, pydantic", 2.5),
+        ("ionflux run kay_2017.yaml, warm", run, "import numpy, numba, h5py, pydantic", 1.6),
         ("ionflux --help", [*ionflux, "--help"], "import typer, rich", 5.0),
         ("ionflux validate kay_2017.yaml", [*ionflux, "validate", str(KAY)], "import typer, rich", 10.0),
     ]

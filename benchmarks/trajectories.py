@@ -23,6 +23,7 @@ from simulator.kernel import load_arrays, load_program
 from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
+from simulator.runs.threads import run_batch
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
 
@@ -155,6 +156,18 @@ def ionflux_batch(cell: Cell, rtol: float, runs: int = BATCH) -> Callable[[], np
     return call
 
 
+def public_batch(cell: Cell, rtol: float) -> Callable[[], np.ndarray]:
+    """The same run many times through `simulator.run_batch`, trajectories kept, on one thread, verdicts included."""
+    scenario = load_scenario(cell.config, {"run.rtol": rtol})
+    key = next(k for k in scenario.quantities() if k.endswith("k_leak.permeability"))
+    values = {key: np.full(BATCH, scenario.quantities()[key])}
+
+    def call() -> np.ndarray:
+        return run_batch(scenario, values, save="trajectory", threads=1).arrays.pieces[0].states[0]  # type: ignore[attr-defined]
+
+    return call
+
+
 def scipy_lsoda(cell: Cell, rtol: float) -> Callable[[], np.ndarray]:
     """SciPy's LSODA with a numba-compiled right-hand side."""
     from scipy.integrate import solve_ivp
@@ -250,10 +263,15 @@ def myokit(cell: Cell, rtol: float) -> Callable[[], np.ndarray]:
 PROGRAMS: dict[str, Callable[[Cell, float], Callable[[], np.ndarray]]] = {
     "ionflux, alone": ionflux,
     "ionflux, in a batch": ionflux_batch,
+    "ionflux, run_batch": public_batch,
     "numbalsoda LSODA": numbalsoda,
     "Myokit (CVODES)": myokit,
     "SciPy LSODA, numba right-hand side": scipy_lsoda,
 }
+
+
+#: Programs that compute many trajectories in a call.
+MANY = (ionflux_batch, public_batch)
 
 
 def rows(config: Path = CONFIG, tolerances: tuple[float, ...] = TOLERANCES, rounds: int = ROUNDS) -> Iterator[Row]:
@@ -262,7 +280,7 @@ def rows(config: Path = CONFIG, tolerances: tuple[float, ...] = TOLERANCES, roun
     for rtol in tolerances:
         calls: dict[tuple[str, float], Callable[[], np.ndarray]] = {}
         for name, make in PROGRAMS.items():
-            for multiple in (1.0, *BETWEEN) if make is ionflux_batch else (1.0,):
+            for multiple in (1.0, *BETWEEN) if make in MANY else (1.0,):
                 try:
                     call = make(cell, multiple * rtol)
                     call()
@@ -276,15 +294,19 @@ def rows(config: Path = CONFIG, tolerances: tuple[float, ...] = TOLERANCES, roun
             for key, call in calls.items():
                 begun = time.perf_counter()
                 call()
-                times[key].append((time.perf_counter() - begun) / (BATCH if PROGRAMS[key[0]] is ionflux_batch else 1))
+                times[key].append((time.perf_counter() - begun) / (BATCH if PROGRAMS[key[0]] in MANY else 1))
         for key, call in calls.items():
             yield Row(*key, 1e6 * statistics.median(times[key]), cell.error(call()))
 
 
-def speedups(found: Sequence[Row]) -> Iterator[tuple[str, float, float, float]]:
-    """Yield each peer, its rtol and error, and the speed-up of the fastest batch with no larger error."""
-    ours = [row for row in found if row.program == "ionflux, in a batch"]
+def speedups(found: Sequence[Row]) -> Iterator[tuple[str, float, float, float, float]]:
+    """Yield each peer, its rtol and error, and the speed-up of the kernel and of `run_batch` with no larger error."""
     for row in found:
-        better = [mine.microseconds for mine in ours if mine.error <= row.error]
-        if not row.program.startswith("ionflux") and better:
-            yield row.program, row.rtol, row.error, row.microseconds / min(better)
+        ratios = [
+            row.microseconds
+            / min(mine.microseconds for mine in found if mine.program == ours and mine.error <= row.error)
+            for ours in ("ionflux, in a batch", "ionflux, run_batch")
+            if any(mine.program == ours and mine.error <= row.error for mine in found)
+        ]
+        if not row.program.startswith("ionflux") and len(ratios) == len(MANY):
+            yield row.program, row.rtol, row.error, *ratios

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["load_arrays", "load_chunk_filter", "load_program", "source_text"]
 
 
+#: Number of states from which on the wait for a new kernel is announced in advance, and what a state adds to it [s].
+MANY, SECONDS_PER_STATE = 60, 0.15
+
 #: Kernels loaded in this process.
 _PROGRAMS: dict[Structure, Program] = {}
 
@@ -43,6 +46,9 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
     if not structure.states:
         return NothingMoves()
     if structure not in _PROGRAMS:
+        states = len(structure.states)
+        if states > MANY and not cache.is_generated(structure):
+            announce(f"this model has {states} states; its kernel will take about {states * SECONDS_PER_STATE:.0f} s")
         _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
     return _PROGRAMS[structure]
 

@@ -21,7 +21,7 @@ import threading
 import warnings
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -107,6 +107,12 @@ def _hash(what: str, names: tuple[str, ...]) -> str:
 
 
 @cache
+def version(library: str) -> str:
+    """Version of an installed library; looking it up takes as long as hashing the sources."""
+    return metadata.version(library)
+
+
+@cache
 def _source(name: str) -> bytes:
     """Content of a source file, cached so that a later change of the file does not affect this process."""
     return (PACKAGE / name).read_bytes()
@@ -115,9 +121,14 @@ def _source(name: str) -> bytes:
 def folder(structure: Structure) -> Path:
     """Folder with the generated modules of a structure; created if missing."""
     path = directory() / cached_kernel_hash(structure)
-    if not (path / "kernel.py").is_file():
+    if not is_generated(structure):
         _write(structure, path)
     return path
+
+
+def is_generated(structure: Structure) -> bool:
+    """Whether the modules of a structure have been generated."""
+    return (directory() / cached_kernel_hash(structure) / "kernel.py").is_file()
 
 
 def shared(name: str) -> ModuleType:

@@ -92,7 +92,7 @@ def _arrive(cell, at, counts, task):
     time = cell[at.target] if landed else start + step
     _save_passed(cell, at, counts, task, step, start, time)
     cell[at.time] = time
-    exhausted = _exhausted(cell, at)
+    exhausted = _step_limit_reached(cell, at)
     if not landed and not exhausted:
         cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
         cell[at.rejected] = 0.0
@@ -115,7 +115,7 @@ def _arrive(cell, at, counts, task):
 
 
 @inlined
-def _exhausted(cell, at):
+def _step_limit_reached(cell, at):
     """Whether the steps attempted since the last event have reached the limit."""
     return cell[at.attempts] >= cell[at.most]
 
@@ -156,7 +156,7 @@ def _reject(cell, at, counts, task):
     # Relative to the last event: a clamp late in a long run needs steps below the resolution of the total time.
     if shorter <= TIME_RESOLUTION * (cell[at.time] - cell[at.begun] + FIRST_STEP):
         return fault, culprit
-    return MAX_STEPS if _exhausted(cell, at) else GOING_ON, culprit
+    return MAX_STEPS if _step_limit_reached(cell, at) else GOING_ON, culprit
 
 
 @inlined

@@ -60,9 +60,9 @@ class KernelSource:
             faraday=structure.faraday,
             rows=step.rows,
             counts=", ".join(f"{name}={number}" for name, number in step.counts.items()),
-            size=step.lanes.end,
+            size=step.functions.end,
         )
-        return header + "\n".join(step.lanes.source) + "\n" + advance
+        return header + "\n".join(step.functions.source) + "\n" + advance
 
     def arrays(self) -> str:
         """Source of the array functions used to analyse saved states."""

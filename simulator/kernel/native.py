@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -141,16 +141,19 @@ def _linker() -> Any:
     return llvm.create_lljit_compiler()
 
 
-def _flat(argument: Any) -> Iterator[int | float]:
-    """Numbers that stand for an argument in numba's calling convention.
+def _flat(arguments: tuple[Any, ...]) -> list[int | float]:
+    """Numbers that stand for arguments in numba's calling convention.
 
     An array is its owner and its Python object (none), its length, the size of an entry, its address, its shape and
     its strides.
     """
-    if isinstance(argument, np.ndarray):
-        yield from (0, 0, argument.size, argument.itemsize, argument.ctypes.data, *argument.shape, *argument.strides)
-    elif isinstance(argument, tuple):
-        for part in argument:
-            yield from _flat(part)
-    else:
-        yield argument
+    found: list[int | float] = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            address = argument.__array_interface__["data"][0]
+            found += (0, 0, argument.size, argument.itemsize, address, *argument.shape, *argument.strides)
+        elif isinstance(argument, tuple):
+            found += _flat(argument)
+        else:
+            found.append(argument)
+    return found

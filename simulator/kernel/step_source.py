@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simulator.kernel.elimination import Elimination
-from simulator.kernel.lanes import Lanes, just_in_time, renamed
 from simulator.kernel.linearisation import Linearisation
 from simulator.kernel.rodas5p import GAMMA, A, C, D
+from simulator.kernel.row_functions import RowFunctions, just_in_time, renamed
 from simulator.kernel.statements import PRINTER
 from simulator.kernel.workspace import Rows
 from simulator.model.structure import Structure
@@ -63,12 +63,12 @@ class StepSource:
             "end_algebraic": end,
         }
         self.rows = self._rows()
-        self.lanes = Lanes(self._placed(), self.rows.end)
+        self.functions = RowFunctions(self._placed(), self.rows.end)
         #: First row of each stage's solution, of the latest one, of the sums weighted by A, and by C.
-        self.stages = [self.lanes.placed(f"k{stage}_{s}" for s in self.basis) for stage in range(STAGES - 1)]
-        self.latest = self.lanes.placed(f"b_{i}" for i in range(len(self.basis)))
-        self.sums = [self.lanes.placed(f"{name}_{s}" for s in self.basis) for name in ("a", "c")]
-        self.dense = [self.lanes.placed(f"sum{i}_{s}" for s in self.basis) for i in range(len(D))]
+        self.stages = [self.functions.placed(f"k{stage}_{s}" for s in self.basis) for stage in range(STAGES - 1)]
+        self.latest = self.functions.placed(f"b_{i}" for i in range(len(self.basis)))
+        self.sums = [self.functions.placed(f"{name}_{s}" for s in self.basis) for name in ("a", "c")]
+        self.dense = [self.functions.placed(f"sum{i}_{s}" for s in self.basis) for i in range(len(D))]
 
     def _rows(self) -> Rows:
         """Rows that the driver knows."""
@@ -110,7 +110,7 @@ class StepSource:
             ),
         ]
         stage = just_in_time(supply, elimination.solve)
-        write, constants = self.lanes.write, line.statements.of_constants()
+        write, constants = self.functions.write, line.statements.of_constants()
         calls = {
             "constants": write("constants", constants, line.statements.constant_names, "What parameters alone decide."),
             "start": write("start", [*moved, *start], [*self.states, "per_h", *elimination.factors, *solved], FIRST),
@@ -126,7 +126,7 @@ class StepSource:
 
     def _all(self, name: str, lines: list[str], doc: str) -> str:
         """Write a function over consecutive rows, one for each independent state; return how to call it."""
-        self.lanes.function(name, lines, f"{len(self.basis)} * LANES", doc)
+        self.functions.function(name, lines, f"{len(self.basis)} * LANES", doc)
         return f"{name}(work)"
 
     def _sums(self, stage: int) -> str:
@@ -160,16 +160,15 @@ class StepSource:
         for i, s in enumerate(self.states):
             lines += [
                 f"new_{s} = {s} + a_{s} + e_{s}",
-                f"misfit_{i} = misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
+                f"total_{i} = {f'total_{i - 1} + ' if i else ''}misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
             ]
             if i < amounts or i >= n - volumes:
                 left = f"new_{s}" if i < amounts else f"new_{s} * rtol - COLLAPSED * scale_{s}"
                 lines.append(f"low_{i} = smaller({low}, {left})")
                 low = f"low_{i}"
-        total = " + ".join(f"misfit_{i}" for i in range(n))
         return [
             *lines,
-            f"error = ({total}) * {1.0 / n!r}",
+            f"error = total_{n - 1} * {1.0 / n!r}",
             f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)})",
         ]
 

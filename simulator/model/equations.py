@@ -100,11 +100,7 @@ class Equations:
         found: dict[str, sp.Expr] = {}
         for group in self.structure.osmotic_groups:
             found |= self._osmotic_volumes(group)
-        for m in self.structure.membranes:
-            if m.area != "given":
-                # A = 4 pi r^2 and w = 4/3 pi r^3; A = 2 pi r L and w = pi r^2 L at constant L
-                size = sp.cbrt(36 * sp.pi) if m.area == "sphere" else sp.sqrt(4 * sp.pi * self.symbol(length(m.inside)))
-                found[area(m.name)] = size * self.symbol(volume(m.inside)) ** sp.Rational(AREA_POWERS[m.area])
+        found |= self._areas_from_volumes()
         for c in self.structure.compartments:
             if c.volume != "bath":
                 for s in c.species:
@@ -113,6 +109,16 @@ class Equations:
         for m in self.structure.membranes:
             found[voltage(m.name)] = potentials[m.inside] - potentials[m.outside]
         return found | self._instantaneous_gates()
+
+    def _areas_from_volumes(self) -> dict[str, sp.Expr]:
+        """Areas of the membranes that grow with the volume inside."""
+        found: dict[str, sp.Expr] = {}
+        for m in self.structure.membranes:
+            if m.area != "given":
+                # A = 4 pi r^2 and w = 4/3 pi r^3; A = 2 pi r L and w = pi r^2 L at constant L
+                size = sp.cbrt(36 * sp.pi) if m.area == "sphere" else sp.sqrt(4 * sp.pi * self.symbol(length(m.inside)))
+                found[area(m.name)] = size * self.symbol(volume(m.inside)) ** sp.Rational(AREA_POWERS[m.area])
+        return found
 
     def _instantaneous_gates(self) -> dict[str, sp.Expr]:
         """Instantaneous gates, each after those it depends on."""

@@ -20,8 +20,8 @@ from simulator.scenario.save_times import save_times
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import arranged, gathered
 from simulator.verdict.ends import Ends, last_events
+from simulator.verdict.following import Stopped
 from simulator.verdict.judged import judged
-from simulator.verdict.lanes import Stopped
 from simulator.verdict.words import WORDS
 
 

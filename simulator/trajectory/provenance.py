@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
-from simulator.kernel.cache import PACKAGE, numbers_hash
+from simulator.kernel.cache import PACKAGE, numbers_hash, version
 from simulator.model.structure import Structure
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")

@@ -25,7 +25,7 @@ from simulator.kernel import load_arrays
 from simulator.trajectory.flows import Flows
 from simulator.verdict.balance import unbalanced
 from simulator.verdict.ends import Ends
-from simulator.verdict.lanes import Lanes
+from simulator.verdict.following import Lanes
 from simulator.verdict.lookahead import Future, look_ahead
 from simulator.verdict.pacing import SMALLEST_SWING, Repetition, pacings, repetition
 from simulator.verdict.rest import REST, approach

@@ -16,7 +16,7 @@ from simulator.kernel.status import Status
 from simulator.model.structure import Structure
 from simulator.verdict.cycle import Cycle, find_cycle
 from simulator.verdict.ends import Ends
-from simulator.verdict.lanes import Course, Lanes, Search
+from simulator.verdict.following import Course, Following, Lanes
 from simulator.verdict.rest import REST, approach
 from simulator.verdict.section import Watching
 
@@ -231,7 +231,7 @@ def _sizes(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> 
     return found | {name: states[:, :, places[name]] for name in own}
 
 
-def _cycling(ends: Ends, run: int, passed: float) -> Search[Cycle | None]:
+def _cycling(ends: Ends, run: int, passed: float) -> Following[Cycle | None]:
     """The search for the cycle of a run that needed :data:`PATIENCE` steps for a time `passed` [s]."""
     return _on_orbit(
         find_cycle([passed * factor for factor in HORIZONS]), ends.states[run], ends.scales[run], ends.parameters[run]
@@ -240,7 +240,7 @@ def _cycling(ends: Ends, run: int, passed: float) -> Search[Cycle | None]:
 
 def _on_orbit(
     search: Watching[Cycle | None], state: np.ndarray, scale: np.ndarray, parameters: np.ndarray
-) -> Search[Cycle | None]:
+) -> Following[Cycle | None]:
     """Let a search look at the orbit of a state: from its start, or from a state that an accurate look has passed."""
     size = np.maximum(np.abs(state), scale)
     look = next(search)

@@ -15,8 +15,8 @@ from simulator.trajectory.arrangement import named
 from simulator.trajectory.spikes import most_spikes
 from simulator.verdict.cycle import Cycle
 from simulator.verdict.ends import Ends
+from simulator.verdict.following import Course, Lanes
 from simulator.verdict.judged import Judged, grown
-from simulator.verdict.lanes import Course, Lanes
 from simulator.verdict.lookahead import PATIENCE, TOLERANCE, time_to_rest
 from simulator.verdict.pacing import Repetition
 from simulator.verdict.words import WORDS

@@ -17,7 +17,7 @@ import numpy as np
 from simulator.model.protocol import Schedule, schedule
 from simulator.scenario.parts import SetEvent
 from simulator.verdict.ends import Ends
-from simulator.verdict.lanes import Course, Search
+from simulator.verdict.following import Course, Following
 from simulator.verdict.lookahead import TOLERANCE
 
 __all__ = ["SMALLEST_SWING", "Pacing", "Repetition", "paced_course", "pacings", "repetition"]
@@ -170,7 +170,7 @@ def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict
     return found
 
 
-def repetition(ends: Ends, run: int, paced: Pacing) -> Search[Repetition | None]:
+def repetition(ends: Ends, run: int, paced: Pacing) -> Following[Repetition | None]:
     """Search for one repetition of what follows the end of a run; None where it does not repeat with its stimulus.
 
     Parameters

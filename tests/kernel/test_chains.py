@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from simulator.kernel import load_arrays, source_text
+from simulator.kernel import load_arrays, load_program, source_text
 from simulator.kernel.inputs import Inputs
 from simulator.kernel.linearisation import Linearisation
 from simulator.model.equations import Equations
@@ -117,6 +117,16 @@ def test_a_chain_agrees_with_an_independent_integration():
     )
     assert found.states[-1] / size == pytest.approx(exact.y[:, -1], abs=3e-6)
     assert conservation(found).worst < 1e-12
+
+
+def test_a_large_model_says_before_it_is_generated_how_long_that_takes(monkeypatch):
+    told = []
+    monkeypatch.setattr("simulator.kernel.MANY", 4)
+    monkeypatch.setattr("simulator.kernel.cache.is_generated", lambda structure: False)
+    monkeypatch.setattr("simulator.kernel.cache.folder", lambda structure: told.append("generated"))
+    with pytest.raises(TypeError):  # nothing was generated
+        load_program(Model.of(chain(2)).structure, told.append)
+    assert told == ["this model has 8 states; its kernel will take about 1 s", "generated"]
 
 
 def test_a_chain_of_eight_compartments_runs_as_it_stands():

@@ -96,6 +96,20 @@ assert numba.njit(lambda a: a @ a)(numpy.eye(2)).trace() == 2.0
 
 
 @pytest.mark.slow
+def test_a_warm_command_imports_no_compiler(tmp_path, cache):
+    code = f"""
+import sys
+from simulator.cli import main
+try:
+    main(["run", {str(CONFIGS / "potassium_only.yaml")!r}, "-o", "run.h5"])
+except SystemExit as end:
+    assert end.code == 0
+assert not {{"numba", "sympy", "scipy", "matplotlib"}} & set(sys.modules)
+"""
+    assert "run.h5" in in_a_copy(tmp_path, code, cache)
+
+
+@pytest.mark.slow
 def test_damaged_cache_is_built_again(tmp_path, cache, before):
     damaged = [path for kind in ("nbi", "nbc", "code") for path in cache.rglob(f"*.{kind}")]
     assert {path.suffix for path in damaged} == {".nbi", ".nbc", ".code"}

@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 from simulator.kernel.generate import KERNEL_HEADER, KernelSource
-from simulator.kernel.lanes import Lanes
 from simulator.kernel.linearisation import Linearisation
+from simulator.kernel.row_functions import RowFunctions
 from simulator.kernel.statements import numeric_form
 from simulator.kernel.workspace import workspace
 from simulator.mechanisms import Parameter, library
@@ -186,19 +186,19 @@ def compiled_rates(equations, path):
     """Compiled function from states and parameters to the rates of change of the independent states."""
     line = Linearisation(equations, set())
     inputs = [*equations.structure.states, *equations.structure.parameters]
-    lanes = Lanes({name: row for row, name in enumerate(inputs)}, len(inputs))
+    functions = RowFunctions({name: row for row, name in enumerate(inputs)}, len(inputs))
     kept = [f"d_{s}" for s in line.basis]
-    first = lanes.placed(kept)
-    calls = lanes.write("rates", line.rates(), kept, "Rates of change.")
+    first = functions.placed(kept)
+    calls = functions.write("rates", line.rates(), kept, "Rates of change.")
     header = KERNEL_HEADER.partition("settle =")[0].format(count=0, membranes="", faraday=FARADAY)
-    lines = [header, "LANES = TOGETHER = 8", *lanes.source, "", "@nb.njit", "def all_rates(work):"]
+    lines = [header, "LANES = TOGETHER = 8", *functions.source, "", "@nb.njit", "def all_rates(work):"]
     path.write_text("\n".join([*lines, *(f"    {call}" for call in calls)]) + "\n")
     spec = importlib.util.spec_from_file_location("compiled_rates", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
     def rates(numbers):
-        work = workspace(lanes.end, 8)
+        work = workspace(functions.end, 8)
         work[: 8 * len(inputs)] = np.repeat(numbers, 8)
         module.all_rates(work)
         return work.reshape(-1, 8)[first : first + len(kept), 3]

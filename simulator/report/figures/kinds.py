@@ -253,7 +253,7 @@ def iv_potentials(analysis: Analysis) -> np.ndarray:
     return np.linspace(min(-0.12, here.min() - 0.03), max(0.08, here.max() + 0.03), 201)
 
 
-def _iv(analysis: Analysis) -> list[Panel]:
+def _current_voltage(analysis: Analysis) -> list[Panel]:
     """Current-voltage curve of each mechanism at the concentrations of the last state."""
     t = analysis.trajectory
     looks = mechanism_looks(t)
@@ -302,7 +302,7 @@ KINDS: dict[str, Callable[[Analysis], list[Panel]]] = {
     "concentrations": _concentrations,
     "fluxes": _fluxes,
     "currents": _currents,
-    "iv": _iv,
+    "iv": _current_voltage,
     "driving_forces": _driving_forces,
     "energy": _energy,
 }

@@ -2,9 +2,9 @@
 
 import pytest
 
-from simulator.kernel import lanes
+from simulator.kernel import row_functions
 from simulator.kernel.elimination import Elimination, short_order
-from simulator.kernel.lanes import Lanes, just_in_time
+from simulator.kernel.row_functions import RowFunctions, just_in_time
 
 
 def executed(source: list[str], calls: list[str], rows: dict[str, int], given: dict[str, float]) -> dict[str, float]:
@@ -19,8 +19,8 @@ def executed(source: list[str], calls: list[str], rows: dict[str, int], given: d
 
 @pytest.mark.parametrize("longest", [1, 2, 3, 100])
 def test_a_long_function_cut_into_several_computes_the_same(longest, monkeypatch):
-    monkeypatch.setattr(lanes, "LONGEST", longest)
-    writer = Lanes({"x": 0, "y": 1}, 2)
+    monkeypatch.setattr(row_functions, "LONGEST", longest)
+    writer = RowFunctions({"x": 0, "y": 1}, 2)
     statements = ["a = x + y", "b = a * a", "a = a + 1.0", "x = a - b", "c = x * y + a"]
     calls = writer.write("f", statements, ["x", "c"], "A function.")
     assert len(calls) == -(-len(statements) // longest)

@@ -19,7 +19,7 @@ from simulator.kernel.status import Status
 from simulator.model.protocol import Schedule
 from simulator.model.structure import Structure
 
-__all__ = ["Course", "Lanes", "Search", "Stopped"]
+__all__ = ["Course", "Following", "Lanes", "Stopped"]
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Course:
 
 
 #: A search in one run: it yields courses and is sent their states, shape (times, states), NaN after the end of a run.
-Search = Generator[Course, np.ndarray, T]
+Following = Generator[Course, np.ndarray, T]
 
 
 class Stopped(Exception):
@@ -99,7 +99,7 @@ class Lanes:
         """States of a single course, shape (times, states)."""
         return self._followed([course], course.times)[0]
 
-    def together(self, searches: Sequence[Search[T]]) -> list[T]:
+    def together(self, searches: Sequence[Following[T]]) -> list[T]:
         """Run searches to their ends, and return what they found."""
         found: dict[int, T] = {}
         waiting: dict[int, Course] = {}

@@ -19,7 +19,7 @@ COMMON = frozenset({"FARADAY", "COLLAPSED"})
 LONGEST = 400
 
 
-class Lanes:
+class RowFunctions:
     """Writer of functions that all lanes execute, and of the rows that their names need.
 
     Parameters
