@@ -199,15 +199,8 @@ class Search:
         Where the flow goes round an unstable rest point for ever, some of them lie close to it.
         """
         program = load_program(self.structure, announce)
-        run = program.integrate(
-            self.state[None],
-            self.parameters[None],
-            self.scales[None],
-            PASSED[-1:],
-            PASSED,
-            rtol=1e-4,
-            max_steps=LONGEST_ORBIT,
-        )
+        start = (self.state[None], self.parameters[None], self.scales[None])
+        run = program.integrate(*start, PASSED[-1:], PASSED, rtol=1e-4, max_steps=LONGEST_ORBIT)
         passed = run.saved[0][np.all(np.isfinite(run.saved[0]), axis=1)]
         for state in passed[::-1]:
             self._keep(self.newton(state, ITERATIONS), "time steps, newton")
