@@ -6,7 +6,7 @@ import pytest
 import simulator
 from simulator.runs.batch import scenario_of
 from simulator.runs.design import design_of
-from simulator.verdict import lanes
+from simulator.verdict import following
 from simulator.verdict.ends import Ends
 from simulator.verdict.judged import judged
 from simulator.verdict.lookahead import look_ahead
@@ -112,9 +112,9 @@ def test_what_is_followed_together_does_not_depend_on_how_much_fits_into_memory(
     ends = [Ends.of(run) for run in neurons(configs, 9.6, 10.0, 12.0)]
     together = joined(ends)
     found = []
-    for size in (lanes.TOGETHER_BYTES, 1):
-        monkeypatch.setattr(lanes, "TOGETHER_BYTES", size)
-        found.append([f.cycle for f in look_ahead(together, lanes.Lanes(together.model.structure))])
+    for size in (following.TOGETHER_BYTES, 1):
+        monkeypatch.setattr(following, "TOGETHER_BYTES", size)
+        found.append([f.cycle for f in look_ahead(together, following.Lanes(together.model.structure))])
     for one, other in zip(*found, strict=True):
         assert (one is None) == (other is None)
         if one is not None:
@@ -125,5 +125,5 @@ def test_what_is_followed_together_does_not_depend_on_how_much_fits_into_memory(
 
 def test_a_batch_that_is_stopped_stops_its_verdicts(configs):
     [run] = neurons(configs, 10.0)
-    with pytest.raises(lanes.Stopped):
+    with pytest.raises(following.Stopped):
         judged(Ends.of(run), stopped=lambda: True)
