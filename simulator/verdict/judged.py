@@ -91,8 +91,9 @@ def judged(ends: Ends, stopped: Callable[[], bool] = lambda: False) -> Judged:
     points = np.where(at_rest[:, None], rest, ends.states)
     flows = Flows.of(structure, points, ends.parameters, ends.scales)
     free = ends.finished & flows.open_paths
-    words = np.where(ends.finished, INERT, CHANGING).astype(np.int8)
-    words[free] = np.where(structure.open | unbalanced(flows) | np.zeros(len(ends), dtype=bool), STEADY, BALANCED)[free]
+    # A model with a law that breaks conservation has no equilibrium.
+    at_equilibrium = ~(structure.open | unbalanced(flows))
+    words = np.where(free, np.where(at_equilibrium, BALANCED, STEADY), np.where(ends.finished, INERT, CHANGING))
 
     paced = {run: pulses for run, pulses in pacings(ends).items() if free[run]}
     repeated = lanes.together([repetition(ends, run, pulses) for run, pulses in paced.items()])
@@ -105,7 +106,7 @@ def judged(ends: Ends, stopped: Callable[[], bool] = lambda: False) -> Judged:
     futures = dict(zip(moving.tolist(), look_ahead(ends.part(moving), lanes), strict=True)) if len(moving) else {}
     for run, future in futures.items():
         words[run] = CYCLE if future.cycle is not None else RUN_AWAY if grown(future, ends.since[run]) else CHANGING
-    return Judged(words, distance, points, jacobians, at_rest, repetitions, futures)
+    return Judged(words.astype(np.int8), distance, points, jacobians, at_rest, repetitions, futures)
 
 
 def grown(future: Future, since: float) -> bool:

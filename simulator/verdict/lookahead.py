@@ -242,11 +242,11 @@ def _on_orbit(
     search: Watching[Cycle | None], state: np.ndarray, scale: np.ndarray, parameters: np.ndarray
 ) -> Following[Cycle | None]:
     """Let a search look at the orbit of a state: from its start, or from a state that an accurate look has passed."""
-    size = np.maximum(np.abs(state), scale)
-    look = next(search)
+    size, beginning = np.maximum(np.abs(state), scale), (np.zeros(1), state[None])
+    look, (kept, states) = next(search), beginning
     while True:
         if look.stage >= 0:
-            kept, states = np.zeros(1), state[None]
+            kept, states = beginning
         start = max(0, int(np.searchsorted(kept, min(look.times[0], look.after), side="right")) - 1)
         most = PATIENCE if look.stage < 0 else int(PATIENCE * HORIZONS[look.stage]) * (2 if look.rough else 4)
         passed = yield Course(
