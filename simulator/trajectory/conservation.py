@@ -122,7 +122,15 @@ def closed_groups(structure: Structure, species: str) -> tuple[tuple[str, ...], 
 
 def _drift(total: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """Largest change since the start over the largest magnitude, shape (runs,); overwrites `total`."""
-    size = np.fmax.reduce(magnitude, axis=1, initial=0.0)
+    size = _largest(magnitude)
     total -= total[:, :1].copy()
-    change = np.fmax.reduce(np.abs(total, out=total), axis=1, initial=0.0)
+    change = _largest(np.abs(total, out=total))
     return np.divide(change, size, out=np.zeros(len(size)), where=size > 0.0)
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    """Largest number in each row, NaN left out; 0 if there is none."""
+    found: np.ndarray = np.maximum.reduce(values, axis=1, initial=0.0)
+    broken = np.isnan(found)  # few runs end early, and leaving out NaN takes several times as long
+    found[broken] = np.fmax.reduce(values[broken], axis=1, initial=0.0)
+    return found

@@ -19,8 +19,8 @@ from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.balance import EQUILIBRIUM
 from simulator.verdict.ends import Ends
 from simulator.verdict.judged import judged
-from simulator.verdict.not_at_rest import Entrainment, Oscillation, RunAway, what_follows
 from simulator.verdict.rest import eigenvalues
+from simulator.verdict.what_follows import Entrainment, Oscillation, RunAway, what_follows
 from simulator.verdict.words import AT_REST, HEADLINES, WORDS
 
 #: Part of all powers that is more than rounding.

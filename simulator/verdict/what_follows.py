@@ -110,7 +110,7 @@ class RunAway:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class WhatFollows:
     """What follows the end of a run: a clause, the time until rest [s], and the evidence for the word."""
 
     ahead: str = ""
@@ -120,16 +120,16 @@ class Judgement:
     entrainment: Entrainment | None = None
 
 
-def what_follows(ends: Ends, found: Judged) -> Judgement:
+def what_follows(ends: Ends, found: Judged) -> WhatFollows:
     """What follows the end of a single run, from what its word was found from."""
     if WORDS[found.words[0]] == "entrained":
         return _entrained(ends, found.repetitions[0])
     if 0 in found.futures:
         return _moving(ends, found)
-    return Judgement("not the same from pulse to pulse" if found.repetitions else "")
+    return WhatFollows("not the same from pulse to pulse" if found.repetitions else "")
 
 
-def _entrained(ends: Ends, found: Repetition | None) -> Judgement:
+def _entrained(ends: Ends, found: Repetition | None) -> WhatFollows:
     assert found is not None
     structure, course = ends.model.structure, found.course
     assert course.events is not None
@@ -146,7 +146,7 @@ def _entrained(ends: Ends, found: Repetition | None) -> Judgement:
         drifting=structure.in_words(structure.states[fastest]),
         drift=float(found.drift[fastest]),
     )
-    return Judgement(_paced_clause(entrained), entrainment=entrained)
+    return WhatFollows(_paced_clause(entrained), entrainment=entrained)
 
 
 def _paced_clause(found: Entrainment) -> str:
@@ -166,26 +166,26 @@ def _amplitudes(potential: Mapping[str, float]) -> list[str]:
     return [f"{' and '.join(swings)} from peak to peak"] if swings else []
 
 
-def _moving(ends: Ends, found: Judged) -> Judgement:
+def _moving(ends: Ends, found: Judged) -> WhatFollows:
     """What follows a run that is not at rest and has no pulses to follow."""
     structure, future = ends.model.structure, found.futures[0]
     if future.rests:
         time = time_to_rest(ends, 0, future)
-        return Judgement(f"rest is {duration(time)} away", time_to_rest=time)
+        return WhatFollows(f"rest is {duration(time)} away", time_to_rest=time)
     if future.cycle is not None:
         return _oscillating(ends, future.cycle)
     if future.growth is not None:
         growth = RunAway(structure.in_words(future.growth.quantity), future.growth.rate, future.growth.exponent)
         ahead = f"the {growth.quantity} grows without end"
         if not grown(future, float(ends.since[0])):
-            return Judgement(f"{ahead} from here")
-        return Judgement(f"{ahead}, now by {100 * growth.rate * 3600.0:.3g} % per hour", run_away=growth)
+            return WhatFollows(f"{ahead} from here")
+        return WhatFollows(f"{ahead}, now by {100 * growth.rate * 3600.0:.3g} % per hour", run_away=growth)
     if future.failure:
-        return Judgement(f"and it fails in {duration(future.time)} ({future.failure})")
-    return Judgement("no rest point or cycle found ahead")
+        return WhatFollows(f"and it fails in {duration(future.time)} ({future.failure})")
+    return WhatFollows("no rest point or cycle found ahead")
 
 
-def _oscillating(ends: Ends, cycle: Cycle) -> Judgement:
+def _oscillating(ends: Ends, cycle: Cycle) -> WhatFollows:
     structure, parameters, size = ends.model.structure, ends.parameters[0], ends.sizes[0]
     times = np.linspace(0.0, cycle.period, SAMPLES)
     turn = Course(cycle.state * size, ends.scales[0], parameters, times, cycle.period, TOLERANCE, LONGEST_TURN)
@@ -193,7 +193,7 @@ def _oscillating(ends: Ends, cycle: Cycle) -> Judgement:
     found = Oscillation(period=cycle.period, **swing, distance=cycle.distance)
     spikes = f" with {found.spikes} spikes" if found.spikes > 1 else ""
     clause = ", ".join([f"period {duration(found.period)}{spikes}", *_amplitudes(found.potential)])
-    return Judgement(clause, oscillation=found)
+    return WhatFollows(clause, oscillation=found)
 
 
 def _swing(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> dict[str, Any]:
