@@ -101,7 +101,10 @@ else:
         result = program.integrate(state, parameters, scale, end, times, rtol=1e-9)
         best = min(best, time.perf_counter() - begun)
     found["step"] = 1e9 * best / result.attempts.sum()
-found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")] if sys.platform == "linux" else []
+# ru_maxrss counts what the process was before it was replaced by this program.
+usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found["memory"] = (float(peak[0].split()[1]) if peak else usage) / 1024
 print(json.dumps(found))
 """
 
