@@ -25,6 +25,9 @@ from simulator.trajectory.provenance import provenance
 #: Bytes of states in a piece, and most runs in it: enough to keep all lanes of a kernel busy.
 PIECE_BYTES, PIECE_RUNS = 8 << 20, 4096
 
+#: Pieces of a small batch for each thread, and least runs in one: enough to fill the lanes of a kernel several times.
+SHARES, LEAST_RUNS = 8, 64
+
 #: Pieces per thread that are in progress or waiting to be consumed.
 AHEAD = 1
 
@@ -75,15 +78,17 @@ def run_batch(
     model = Model.of(scenario)
     check_starts(model, design)
     job = Job(scenario, design, load_program(model.structure, announce))
-    pieces = list(computed(job, spans_of(job, 0, design.runs), threads))
+    pieces = list(computed(job, spans_of(job, 0, design.runs, threads), threads))
     facts = provenance(job.model.structure)
     return Batch(scenario, job.kept_times, Results(pieces), design.part(0, design.runs), design.runs, provenance=facts)
 
 
-def spans_of(job: Job, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Cut the runs from `start` to before `stop` into pieces."""
-    states = max(1, len(job.model.structure.states))
+def spans_of(job: Job, start: int, stop: int, threads: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut the runs from `start` to before `stop` into pieces, several for each thread: some take longer than others."""
+    states, workers = max(1, len(job.model.structure.states)), threads or usable_threads()
     size = max(16, min(PIECE_RUNS, PIECE_BYTES // (8 * states * len(job.times))))
+    if workers > 1:
+        size = min(size, max(LEAST_RUNS, -(-(stop - start) // (SHARES * workers))))
     return ((first, min(first + size, stop)) for first in range(start, stop, size))
 
 

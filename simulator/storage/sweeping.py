@@ -158,7 +158,7 @@ def _parts(
     job: Job, folder: Folder, missing: list[int], threads: int | None
 ) -> Iterator[tuple[int, list[PieceResults]]]:
     """Yield each missing part's number and pieces; pieces are computed ahead while parts are stored."""
-    spans = {number: list(spans_of(job, *folder.span(number))) for number in missing}
+    spans = {number: list(spans_of(job, *folder.span(number), threads)) for number in missing}
     with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
         for number, own in spans.items():
             yield number, [next(pieces) for _ in own]

@@ -36,7 +36,9 @@ def test_bits_do_not_depend_on_threads_pieces_or_order(cell, monkeypatch):
     assert same(simulator.run_batch(cell, values, threads=2), whole)
     for size in (1, 7, 1000):
         monkeypatch.setattr(
-            batching, "spans_of", lambda job, a, b, size=size: ((i, min(i + size, b)) for i in range(a, b, size))
+            batching,
+            "spans_of",
+            lambda job, a, b, threads, size=size: ((i, min(i + size, b)) for i in range(a, b, size)),
         )
         few = {key: column[:70] for key, column in values.items()}
         assert same(simulator.run_batch(cell, few, threads=2), whole.part(0, 70))
@@ -150,3 +152,18 @@ def test_quantities_are_computed_on_access_in_the_place_of_others_of_the_same_sh
     two = Results([*pieces, *few.pieces])
     for name in fresh:
         assert np.array_equal(two[name], np.concatenate([fresh[name], few[name]]), equal_nan=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_a_small_batch_keeps_every_thread_busy_and_computes_each_run_once(cell, threads):
+    from simulator.kernel import load_program
+    from simulator.model.model import Model
+    from simulator.runs.design import design_of_arrays
+    from simulator.runs.piece import Job
+    from simulator.runs.threads import LEAST_RUNS, spans_of
+
+    job = Job(cell, design_of_arrays(cell, drawn(cell, 4)), load_program(Model.of(cell).structure))
+    for runs in (1, 63, 1000, 4096):
+        spans = list(spans_of(job, 10, 10 + runs, threads))
+        assert [i for first, stop in spans for i in range(first, stop)] == list(range(10, 10 + runs))
+        assert len(spans) >= min(threads, runs // LEAST_RUNS)
