@@ -45,12 +45,14 @@ def load_program(structure: Structure, announce: Callable[[str], None] = lambda 
 
     if not structure.states:
         return NothingMoves()
-    if structure not in _PROGRAMS:
-        states = len(structure.states)
-        if states > MANY and not cache.is_generated(structure):
-            announce(f"this model has {states} states; its kernel will take about {states * SECONDS_PER_STATE:.0f} s")
-        _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
-    return _PROGRAMS[structure]
+    with cache.LOADING:  # two threads would compile the same kernel
+        if structure not in _PROGRAMS:
+            states = len(structure.states)
+            if states > MANY and not cache.is_generated(structure):
+                seconds = states * SECONDS_PER_STATE
+                announce(f"this model has {states} states; its kernel will take about {seconds:.0f} s")
+            _PROGRAMS[structure] = Program.load(cache.folder(structure) / "kernel.py", announce)
+        return _PROGRAMS[structure]
 
 
 @lru_cache
@@ -63,7 +65,8 @@ def load_chunk_filter() -> Callable[[np.ndarray, np.ndarray], object]:
 
         return compiler.compiled(cache.shared("chunk_filter").filtered, (np.empty(0, np.uint64), np.empty(0, np.uint8)))
 
-    return obtained(cache.shared_path("chunk_filter").parent, "filtered", compiled)
+    with cache.LOADING:
+        return obtained(cache.shared_path("chunk_filter").parent, "filtered", compiled)
 
 
 def source_text(structure: Structure) -> str:

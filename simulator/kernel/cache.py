@@ -64,7 +64,7 @@ SHARED = {
     ),
 }
 
-_LOADING = threading.RLock()  # reentrant: loading a kernel loads the driver
+LOADING = threading.RLock()  # reentrant: loading a kernel loads the driver
 
 LIBRARIES = ("numba", "llvmlite", "numpy", "sympy")
 
@@ -147,7 +147,7 @@ def shared_path(name: str) -> Path:
 def load_module(path: Path) -> ModuleType:
     """Import a module of the cache under a unique name."""
     name = f"ionflux_{path.stem}_{path.parent.name}"
-    with _LOADING:  # another thread must not see a partly loaded module in sys.modules
+    with LOADING:  # another thread must not see a partly loaded module in sys.modules
         return _loaded(name, path)
 
 

@@ -72,7 +72,7 @@ def _linear_algebra_put_off() -> Iterator[None]:
     try:
         yield
     finally:
-        del modules[name]
+        modules.pop(name, None)
         asked = modules.get("numba.np.arraymath")
         if asked is not None:
             asked._HAVE_BLAS = True

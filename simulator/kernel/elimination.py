@@ -47,21 +47,21 @@ class Elimination:
         self.entries = frozenset(entries)
         self.size = len(differential)
         self.filled = set(self.entries) | {(i, i) for i in range(self.size)}
-        #: Statements for the entries ``w_<row>_<column>``, from ``per_step`` and those of the Jacobian, ``j_``.
-        self.matrix = [f"w_{i}_{j} = {self._entry(i, j)}" for i, j in sorted(self.filled)]
+        #: Statements for the entries ``lu_<row>_<column>``, from ``per_step`` and those of the Jacobian, ``j_``.
+        self.matrix = [f"lu_{i}_{j} = {self._entry(i, j)}" for i, j in sorted(self.filled)]
         #: Statements of the factorisation, in place.
         self.factor = self._eliminated()
         #: Names of its results: off-diagonal entries, and the inverse diagonal.
-        self.factors = [f"w_{i}_{j}" for i, j in sorted(self.filled) if i != j] + [f"r_{k}" for k in range(self.size)]
+        self.factors = [f"lu_{i}_{j}" for i, j in sorted(self.filled) if i != j] + [f"r_{k}" for k in range(self.size)]
 
     @property
     def solve(self) -> list[str]:
         """Statements that turn the right-hand side ``b_<row>`` into the solution."""
         n, lines = self.size, []
         for i in range(n):
-            lines += [f"b_{i} = fma(-w_{i}_{j}, b_{j}, b_{i})" for j in range(i) if (i, j) in self.filled]
+            lines += [f"b_{i} = fma(-lu_{i}_{j}, b_{j}, b_{i})" for j in range(i) if (i, j) in self.filled]
         for i in reversed(range(n)):
-            lines += [f"b_{i} = fma(-w_{i}_{j}, b_{j}, b_{i})" for j in range(i + 1, n) if (i, j) in self.filled]
+            lines += [f"b_{i} = fma(-lu_{i}_{j}, b_{j}, b_{i})" for j in range(i + 1, n) if (i, j) in self.filled]
             lines.append(f"b_{i} = b_{i} * r_{i}")
         return lines
 
@@ -69,14 +69,14 @@ class Elimination:
         """Statements that eliminate in place; adds the fill-in to :attr:`filled`."""
         n, filled, lines = self.size, self.filled, []
         for k in range(n):
-            lines.append(f"r_{k} = 1.0 / w_{k}_{k}")
+            lines.append(f"r_{k} = 1.0 / lu_{k}_{k}")
             for i in (i for i in range(k + 1, n) if (i, k) in filled):
-                lines.append(f"w_{i}_{k} = w_{i}_{k} * r_{k}")
+                lines.append(f"lu_{i}_{k} = lu_{i}_{k} * r_{k}")
                 for j in (j for j in range(k + 1, n) if (k, j) in filled):
                     if (i, j) in filled:
-                        lines.append(f"w_{i}_{j} = fma(-w_{i}_{k}, w_{k}_{j}, w_{i}_{j})")
+                        lines.append(f"lu_{i}_{j} = fma(-lu_{i}_{k}, lu_{k}_{j}, lu_{i}_{j})")
                     else:
-                        lines.append(f"w_{i}_{j} = -w_{i}_{k} * w_{k}_{j}")
+                        lines.append(f"lu_{i}_{j} = -lu_{i}_{k} * lu_{k}_{j}")
                         filled.add((i, j))
         return lines
 

@@ -91,7 +91,7 @@ class Linearisation:
         entries: dict[tuple[int, int], list[tuple[str, str]]] = {}
         for i, row in enumerate(self.basis):
             for local, terms in self._by_local(row).items():
-                slope = f"g_{i}_{local}"
+                slope = f"slope_{i}_{local}"
                 lines.append(f"{slope} = {self._sized(row, weighted(terms))}")
                 for state, inner_slope in self.inner(local).items():
                     j = self.basis.index(state)

@@ -90,7 +90,8 @@ class Function:
     def __call__(self, *arguments: Any) -> int:
         """Call it; the result means nothing if the function returns nothing."""
         result, exception = ctypes.c_int64(), ctypes.c_void_p()
-        self._call(ctypes.byref(result), ctypes.byref(exception), *_flat(arguments))
+        if self._call(ctypes.byref(result), ctypes.byref(exception), *_flat(arguments)):
+            raise RuntimeError("compiled code raised an exception")
         return result.value
 
 

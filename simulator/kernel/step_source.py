@@ -35,7 +35,7 @@ STAGES = len(A)
 FIRST = "Rates of change, their Jacobian, its factors, and the first stage."
 END = "New state, error, dense output, and the next step of lanes in which nothing is due."
 
-#: Statements about one step of a lane that the driver and the kernel share.
+#: Names of numbers of a lane that the driver and the kernel share: before a step is judged, and after.
 AHEAD = ("phase", "time", "due", "target", "planned", "rejected", "attempts", "most")
 DECIDED = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
 
@@ -44,8 +44,8 @@ class StepSource:
     """Source of one step, and the layout of the workspace that it needs.
 
     Names in the source: ``<state>`` the state at the start of the step, ``u_`` that of a stage, ``new_`` the new one,
-    ``k<i>_`` the stages, ``a_`` and ``c_`` their sums weighted by A and C, ``e_`` the error, ``dense<i>_`` what the
-    dense output needs.
+    ``k<i>_`` the stages, ``sum_a_`` and ``sum_c_`` their sums weighted by A and C, ``e_`` the error, ``dense<i>_`` what
+    the dense output needs, ``lane_`` what the driver knows of a lane. No name of a model begins like these.
     """
 
     def __init__(self, structure: Structure, linearisation: Linearisation) -> None:
@@ -67,7 +67,7 @@ class StepSource:
         #: First row of each stage's solution, of the latest one, of the sums weighted by A, and by C.
         self.stages = [self.functions.placed(f"k{stage}_{s}" for s in self.basis) for stage in range(STAGES - 1)]
         self.latest = self.functions.placed(f"b_{i}" for i in range(len(self.basis)))
-        self.sums = [self.functions.placed(f"{name}_{s}" for s in self.basis) for name in ("a", "c")]
+        self.sums = [self.functions.placed(f"{name}_{s}" for s in self.basis) for name in ("sum_a", "sum_c")]
         self.dense = [self.functions.placed(f"sum{i}_{s}" for s in self.basis) for i in range(len(D))]
 
     def _rows(self) -> Rows:
@@ -85,27 +85,30 @@ class StepSource:
             found |= {s: rows.state + i, f"new_{s}": rows.new + i, f"scale_{s}": rows.scale + i}
             found |= {f"dense{m}_{s}": rows.dense + (m * len(self.states)) + i for m in range(len(D))}
         found |= {p: rows.parameters + i for i, p in enumerate(self.parameters)}
-        return found | {name: getattr(rows, name) for name in (*AHEAD, *DECIDED, "error", "rtol")}
+        own = {f"lane_{name}": getattr(rows, name) for name in (*AHEAD, *DECIDED, "error", "rtol")}
+        if found.keys() & own.keys():
+            raise AssertionError(f"names of a lane and of a model: {', '.join(found.keys() & own.keys())}")
+        return found | own
 
     def advance(self) -> str:
         """Write the functions of one step; return the source of the one that calls them."""
         line, rates = self.linearisation, self.linearisation.rates()
         elimination = Elimination([line.differential[s] for s in self.basis], line.entries)
         shifted = {s: f"u_{s}" for s in self.states}
-        moved = [f"{s} = choose(accepted, new_{s}, {s})" for s in self.states]
+        moved = [f"{s} = choose(lane_accepted, new_{s}, {s})" for s in self.states]
         rates_at_start = [f"b_{i} = d_{s}" for i, s in enumerate(self.basis)]
-        per_step = ["per_h = 1.0 / step", f"per_step = per_h * {1.0 / GAMMA!r}"]
+        per_step = ["per_h = 1.0 / lane_step", f"per_step = per_h * {1.0 / GAMMA!r}"]
         start = just_in_time(
             [*per_step, *line.linearised(), *elimination.matrix, *rates_at_start],
             [*elimination.factor, *elimination.solve],
         )
         solved = [f"b_{i}" for i in range(len(self.basis))]
         supply = [
-            *self._dependents("a"),
-            *(f"u_{s} = {s} + a_{s}" for s in self.states),
+            *self._dependents("sum_a"),
+            *(f"u_{s} = {s} + sum_a_{s}" for s in self.states),
             *renamed(rates, lambda name: shifted.get(name, name)),
             *(
-                f"b_{i} = fma(c_{s}, per_h, d_{s})" if line.differential[s] else f"b_{i} = d_{s}"
+                f"b_{i} = fma(sum_c_{s}, per_h, d_{s})" if line.differential[s] else f"b_{i} = d_{s}"
                 for i, s in enumerate(self.basis)
             ),
         ]
@@ -153,28 +156,28 @@ class StepSource:
 
     def _end(self) -> list[str]:
         """Statements after the last stage."""
-        lines = [f"e_{s} = b_{i}" for i, s in enumerate(self.basis)] + self._dependents("e") + self._dependents("a")
+        lines = [f"e_{s} = b_{i}" for i, s in enumerate(self.basis)] + self._dependents("e") + self._dependents("sum_a")
         for i in range(len(D)):
             lines += [*self._dependents(f"sum{i}"), *(f"dense{i}_{s} = sum{i}_{s}" for s in self.states)]
         low, n, amounts, volumes = "0.0", len(self.states), self.counts["amounts"], self.counts["volumes"]
         for i, s in enumerate(self.states):
             lines += [
-                f"new_{s} = {s} + a_{s} + e_{s}",
-                f"total_{i} = {f'total_{i - 1} + ' if i else ''}misfit(e_{s}, new_{s}, {s}, rtol, scale_{s})",
+                f"new_{s} = {s} + sum_a_{s} + e_{s}",
+                f"total_{i} = {f'total_{i - 1} + ' if i else ''}misfit(e_{s}, new_{s}, {s}, lane_rtol, scale_{s})",
             ]
             if i < amounts or i >= n - volumes:
-                left = f"new_{s}" if i < amounts else f"new_{s} * rtol - COLLAPSED * scale_{s}"
+                left = f"new_{s}" if i < amounts else f"new_{s} * lane_rtol - COLLAPSED * scale_{s}"
                 lines.append(f"low_{i} = smaller({low}, {left})")
                 low = f"low_{i}"
         return [
             *lines,
-            f"error = total_{n - 1} * {1.0 / n!r}",
-            f"{', '.join(DECIDED)} = count_and_accept(step, error, {low}, {', '.join(AHEAD)})",
+            f"lane_error = total_{n - 1} * {1.0 / n!r}",
+            f"{_of_lane(DECIDED)} = count_and_accept(lane_step, lane_error, {low}, {_of_lane(AHEAD)})",
         ]
 
     def _left_for_the_driver(self) -> list[str]:
         dense = [f"dense{i}_{s}" for i in range(len(D)) for s in self.states]
-        return [*(f"new_{s}" for s in self.states), *dense, "error", *DECIDED]
+        return [*(f"new_{s}" for s in self.states), *dense, "lane_error", *(f"lane_{name}" for name in DECIDED)]
 
     def _dependents(self, prefix: str) -> list[str]:
         """Statements for the increments of the dependent states from those of the independent ones."""
@@ -192,3 +195,8 @@ def _combined(weights: Iterable[float]) -> str:
         if w != 0.0:
             text = f"fma({w!r}, k{j}, {text})" if text else f"{w!r} * k{j}"
     return text or "0.0"
+
+
+def _of_lane(names: Iterable[str]) -> str:
+    """Text of several numbers of a lane."""
+    return ", ".join(f"lane_{name}" for name in names)

@@ -98,6 +98,7 @@ class _Translation:
     def __init__(self, builder: Any, together: int, base: Any, place: Any, stride: int) -> None:
         self.builder, self.together, self.base, self.place, self.stride = builder, together, base, place, stride
         self.kind = {kind: ir.VectorType(kind, together) for kind in (DOUBLE, INTEGER, BIT)}
+        self.aligned = min(CACHE_LINE, 8 * together)
 
     def body(self, function: Callable[..., Any], names: dict[str, Any]) -> Any:
         """Execute a function's statements; return what it returns."""
@@ -116,7 +117,7 @@ class _Translation:
             for part, item in zip(target.elts, value, strict=True):
                 self._assign(part, item, names, known)
         elif isinstance(target, ast.Subscript):
-            self.builder.store(self.floating(value), self._row(target, known), align=CACHE_LINE)
+            self.builder.store(self.floating(value), self._row(target, known), align=self.aligned)
         else:
             names[target.id] = value
 
@@ -145,10 +146,12 @@ class _Translation:
         return [self.value(part, names, known) for part in node.elts]
 
     def _Subscript(self, node: Any, names: Any, known: Any) -> Any:
-        return self.builder.load(self._row(node, known), align=CACHE_LINE, typ=self.kind[DOUBLE])
+        return self.builder.load(self._row(node, known), align=self.aligned, typ=self.kind[DOUBLE])
 
     def _UnaryOp(self, node: Any, names: Any, known: Any) -> Any:
         value = self.value(node.operand, names, known)
+        if not isinstance(node.op, ast.USub) or self._is_whole(value):
+            raise NotImplementedError(ast.unparse(node))
         return -value if isinstance(value, (int, float)) else self.builder.fneg(value, flags=FLAGS)
 
     def _BinOp(self, node: Any, names: Any, known: Any) -> Any:
@@ -160,6 +163,8 @@ class _Translation:
         return getattr(self.builder, _FLOATING[type(node.op)])(self.floating(left), self.floating(right), flags=FLAGS)
 
     def _Compare(self, node: Any, names: Any, known: Any) -> Any:
+        if len(node.ops) > 1:
+            raise NotImplementedError(ast.unparse(node))
         left, right = (self.floating(self.value(side, names, known)) for side in (node.left, node.comparators[0]))
         return self.builder.fcmp_ordered(_COMPARED[type(node.ops[0])], left, right)
 
@@ -168,6 +173,8 @@ class _Translation:
         return self.builder.select(condition, self.floating(above), self.floating(below))
 
     def _Call(self, node: Any, names: Any, known: Any) -> Any:
+        if node.keywords:
+            raise NotImplementedError(ast.unparse(node))
         arguments = [self.value(a, names, known) for a in node.args]
         if isinstance(node.func, ast.Attribute) and node.func.attr == "view":
             wanted = INTEGER if node.args[0].attr == "int64" else DOUBLE

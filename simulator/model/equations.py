@@ -3,7 +3,7 @@
 Each mechanism has one turnover rate ``v`` [mol/m2/s] and one stoichiometry ``N``; the rest follows::
 
     dn_(c,s)/dt = sum_m A_m N[(c,s),m] v_m              amounts [mol]
-    dq_c/dt     = F sum_s z_s dn_(c,s)/dt               charge of a free compartment [C]
+    dq_c/dt     = F sum_s z_s dn_(c,s)/dt               charge of a free compartment and all behind it [C]
     q_c         = sum_m C_m A_m (phi_c - phi_other)     potentials [V] from charges
     0           = sum_m A_m sum_s z_s N[(c,s),m] v_m    the same compartment, electroneutral
 

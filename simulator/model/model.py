@@ -20,7 +20,7 @@ from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import schedule
 from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials
-from simulator.model.structure import Structure, structure_of
+from simulator.model.structure import Structure, group_capacitances, structure_of
 from simulator.scenario.scenario import Scenario
 
 #: Concentration [mol/m3] that sets the absolute error scale of amounts (0.1 uM).
@@ -114,7 +114,8 @@ class Model:
         for c in self.structure.compartments:
             out += [TRACE_CONCENTRATION * contents.volume(c.name) for _ in c.states]
         kinds = self.structure.states_of
-        out += [row[i] * thermal for i, row in enumerate(capacitances(contents) if kinds["charge"] else ())]
+        if kinds["charge"]:
+            out += [size * thermal for size in group_capacitances(self.structure, capacitances(contents))]
         out += [thermal] * len(kinds["potential"]) + [GATE_SCALE] * len(kinds["gate"]) + [1.0] * len(kinds["clock"])
         out += [contents.volume(c.name) for c in self.structure.compartments if c.volume == "state"]
         return stacked(out)

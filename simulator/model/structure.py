@@ -179,6 +179,8 @@ class Structure:
         """A state for people, e.g. ``amount of Na in cell``, ``potential of cell``, ``gate k_channel.n of plasma``."""
         for c in self.compartments:
             words = {charge(c.name): "charge", potential(c.name): "potential", volume(c.name): "volume"}
+            if state == charge(c.name) and len(self.behind.get(c.name, ())) > 1:
+                return f"charge of {c.name} and what is behind it"
             if state in words:
                 return f"{words[state]} of {c.name}"
             for s in c.states:
@@ -401,3 +403,17 @@ def capacitance_matrix(structure: Structure, size: Mapping[str, Any]) -> list[li
                 if j is not None:
                     matrix[i][j] = matrix[i][j] - size[m.name]
     return matrix
+
+
+def group_capacitances(structure: Structure, matrix: list[list[Any]]) -> list[Any]:
+    """Capacitance [F] between each group of compartments whose charge is a state and all that is outside it.
+
+    Parameters
+    ----------
+    structure : Structure
+        The compartments and membranes.
+    matrix : list of list
+        As :func:`capacitance_matrix` gives it.
+    """
+    places = {name: i for i, name in enumerate(structure.behind)}
+    return [sum(matrix[places[a]][places[b]] for a in group for b in group) for group in structure.behind.values()]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from simulator.runs.piece import Job
 from simulator.runs.results import PieceResults
 
-#: Runs of the first trial, factor from one trial to the next, and most runs of one.
-FIRST, FACTOR, MOST = 1, 8, 4096
+#: Runs of the first trial, and factor from one trial to the next.
+FIRST, FACTOR = 1, 8
 
 #: Time [s] after which no further trial begins.
 ENOUGH = 0.3
@@ -24,20 +24,19 @@ class Trial:
     seconds: float
 
 
-def trial(job: Job) -> Trial:
-    """Try runs from all over a design on one thread.
+def trial(job: Job, most: int) -> Trial:
+    """Try runs from the middle of a design on one thread.
 
-    More and more are tried at a time, because a kernel computes many as fast as one.
+    More and more are tried at a time, at most `most`, because a kernel computes many as fast as one.
     """
     runs, begun, number = job.design.runs, time.perf_counter(), FIRST
-    job.piece(0, 1)  # what is done once is no part of the pace
     while True:
-        number = min(number, runs, MOST)
+        number = min(number, runs, most)
         start = (runs - number) // 2
         started = time.perf_counter()
         results = job.piece(start, start + number)
         now = time.perf_counter()
         assert results is not None  # nobody stops it
-        if number in (runs, MOST) or now - begun > ENOUGH:
+        if number in (runs, most) or now - begun > ENOUGH:
             return Trial(start, results, (now - started) / number)
         number *= FACTOR

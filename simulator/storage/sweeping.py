@@ -28,6 +28,9 @@ from simulator.storage.image import Image
 from simulator.storage.lock import locked
 from simulator.trajectory.provenance import provenance
 
+#: Least runs that are missing from a sweep for which it is worth trying how long they take.
+FEWEST = 16
+
 #: Time [s] that a common disk takes to keep a byte.
 SECONDS_PER_BYTE = 3.0e-9
 
@@ -64,7 +67,8 @@ def expected_seconds(folder: Folder, job: Job, runs: int, threads: int | None) -
 
     Runs are computed on all threads while one thread assembles parts and another writes them.
     """
-    tried = trial(job)
+    first, stop = next(spans_of(job, 0, folder.part_runs, 1))
+    tried = trial(job, stop - first)
     begun = time.perf_counter()
     folder.try_part(_batch(job, Results([tried.results]), tried.start, {}))
     storing = (time.perf_counter() - begun) / len(tried.results)
@@ -115,7 +119,8 @@ def run_sweep(
         if not missing:
             return
         job = Job(scenario, design, load_program(model.structure, announce))
-        report(Progress(stored, folder.runs, expected_seconds(folder, job, folder.runs - stored, threads)))
+        if folder.runs - stored >= FEWEST or not stored:
+            report(Progress(stored, folder.runs, expected_seconds(folder, job, folder.runs - stored, threads)))
         # One part is written to disk while the next is assembled and others are computed.
         with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
             waiting: deque[tuple[_Room, Future[int]]] = deque()

@@ -133,3 +133,23 @@ def test_a_chain_of_eight_compartments_runs_as_it_stands():
     found = run(chain(8))
     assert found.status == "ok"
     assert conservation(found).worst < 1e-12
+
+
+def test_the_scale_of_a_charge_is_that_of_its_own_membrane():
+    """An organelle behind a small membrane has a large one of its own; each charge is measured by what holds it."""
+    scenario = joined([("cell", "bath"), ("organelle", "cell")])
+    model = Model.of(scenario)
+    values = model.values | {"membranes.m1.capacitance": 10.0 * model.values["membranes.m1.capacitance"]}
+    scales = dict(zip(model.structure.states, model.scales(values), strict=True))
+    held = {m: values[f"membranes.{m}.capacitance"] * 1257e-12 * 0.0257 for m in ("m0", "m1")}
+    assert scales[charge("cell")] == pytest.approx(held["m0"], rel=0.1)
+    assert scales[charge("organelle")] == pytest.approx(held["m1"], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["n_cell", "sum_a", "c", "w_1", "lane_time", "g_1"])
+def test_no_label_is_taken_for_a_name_of_the_kernel(name):
+    """Compartments called like what a kernel computes run like others."""
+    links = ([("cell", "bath"), (other, "cell")] for other in (name, "other"))
+    found, plain = (run(joined(link, ["-60 mV", "0 mV"])) for link in links)
+    assert found.status == plain.status == "ok"
+    assert found.states[-1] == pytest.approx(plain.states[-1], rel=1e-12)

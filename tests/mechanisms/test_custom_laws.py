@@ -7,9 +7,11 @@ import pytest
 import sympy as sp
 from places import ROOT
 
-from simulator.kernel import load_arrays
+from simulator.kernel import load_arrays, load_program
+from simulator.kernel.inputs import Inputs
 from simulator.mechanisms.custom_law import NAMES, check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
+from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
@@ -108,6 +110,26 @@ def test_what_depends_on_time_follows_the_clock(loaded):
     # Cl moves by this law alone: the integral of a (omega t)^2/2 over 100 s.
     assert end - start == pytest.approx(area * 1e-9 * 0.01 * 100.0**3 / 6.0, rel=1e-7)
     assert classify(trajectory).word == "not_converged"
+
+
+def test_the_clock_of_a_law_goes_on_from_where_a_run_starts(loaded):
+    """It is a state: a run that starts at 1000 s counts from there, and its clock is saved like any other state."""
+    law = (
+        "law: custom, moves: {k: 1, cl: 1}, parameters: {size: 1 nmol/m^2/s, omega: 0.1 1/s}, "
+        "rate: 'size * (omega * time) ** 2 / 2'"
+    )
+    model = Model.of(loaded(law))
+    inputs, program = Inputs.of(model), load_program(model.structure)
+    clock, cl = (model.structure.states.index(name) for name in ("time", "n_cell_cl"))
+    area = inputs.parameters[0, model.structure.parameters.index("area_plasma")]
+    for begun in (0.0, 1000.0):
+        state = inputs.state.copy()
+        state[0, clock] = begun
+        times = np.array([0.0, 50.0, 100.0])
+        found = program.integrate(state, inputs.parameters, inputs.scale, times[-1:], times, rtol=1e-8).saved[0]
+        assert found[:, clock] == pytest.approx(begun + times, rel=1e-12)
+        moved = area * 1e-9 * 0.01 * ((begun + 100.0) ** 3 - begun**3) / 6.0
+        assert found[-1, cl] - found[0, cl] == pytest.approx(moved, rel=1e-6)
 
 
 def test_a_gate_may_follow_a_gate_of_another_mechanism(loaded):
