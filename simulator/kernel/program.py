@@ -15,8 +15,8 @@ from simulator.kernel.native import Function, MachineCode, obtained
 from simulator.kernel.status import Status
 from simulator.kernel.workspace import Rows, Task, workspace
 
-#: Attempted steps of all lanes between two checks whether to stop.
-ATTEMPTS_PER_CALL = 20_000
+#: Attempted steps of all lanes between two checks whether to stop, times rows of the workspace: some ten milliseconds.
+ROWS_PER_CALL = 2_000_000
 
 #: Nothing to do, in the types of all that a kernel is given: workspace, task, attempts.
 NOTHING = Task(
@@ -125,7 +125,7 @@ class Program:
         max_steps : int
             Attempted steps between two events after which a run is given up.
         stopped : callable
-            Called every few milliseconds; if it returns true, unfinished runs are cancelled.
+            Called every ten milliseconds or so; if it returns true, unfinished runs are cancelled.
         """
         runs, n = state.shape
         start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
@@ -140,7 +140,8 @@ class Program:
         task = Task(start, events, times, saved, outcome, queue, float(rtol), int(max_steps))
         work = workspace(self.size, self.lanes)
         work[self.rows.accepted * self.lanes : self.rows.end * self.lanes] = 0.0
-        while self.advance(work, task, ATTEMPTS_PER_CALL) and not stopped():
+        attempts_per_call = max(1, ROWS_PER_CALL // self.size)
+        while self.advance(work, task, attempts_per_call) and not stopped():
             pass
         status, time, culprit, attempts = outcome[:, n:].T
         saved[status == Status.CANCELLED] = math.nan
