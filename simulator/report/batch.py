@@ -30,7 +30,9 @@ QUANTILES = (0.05, 0.5, 0.95)
 def sweep_record(folder: Folder) -> dict[str, Any]:
     """Summary of a sweep on disk for ``run --json``: counts, and the first failed runs."""
     counts = folder.counts()
-    failures = [asdict(failure) for failure in islice(folder.failures(), FAILURES_SHOWN)]
+    # Looking for failures reads all parts once more.
+    failed = folder.failures() if set(counts["status"]) - {"ok"} else iter(())
+    failures = [asdict(failure) for failure in islice(failed, FAILURES_SHOWN)]
     return {
         "name": folder.scenario.name,
         "file": str(folder.path),

@@ -251,11 +251,17 @@ class Folder:
 
     def variable(self, number: int, name: str) -> np.ndarray:
         """Read one variable of one part."""
+        return self._variables(number, name)[0]
+
+    def _variables(self, number: int, *names: str) -> list[np.ndarray]:
+        """Read some variables of one part, which is recognised once; that reads all of it."""
+        start, stop = self.span(number)
         with opened(self.part_path(number)) as source:
-            values = source.variable(name).values
-            start, stop = self.span(number)
-            self._require_own(source.facts(), number, start, len(values) if name != "time" else stop - start)
-        return np.asarray(values)
+            found = [np.asarray(source.variable(name).values) for name in names]
+            facts = source.facts()
+            for name, values in zip(names, found, strict=True):
+                self._require_own(facts, number, start, len(values) if name != "time" else stop - start)
+        return found
 
     def _require_own(self, facts: Mapping[str, str], number: int, first: int, runs: int) -> None:
         start, stop = self.span(number)
@@ -267,8 +273,8 @@ class Folder:
         """Count the runs by status and by verdict in the parts on disk."""
         found: dict[str, Counter[int]] = {"status": Counter(), "verdict": Counter()}
         for number in self.finished():
-            for name, counter in found.items():
-                counter.update(self.variable(number, name).tolist())
+            for counter, codes in zip(found.values(), self._variables(number, *found), strict=True):
+                counter.update(codes.tolist())
         words = {"status": STATUSES, "verdict": WORDS}
         return {name: {words[name][code]: n for code, n in sorted(c.items())} for name, c in found.items()}
 
