@@ -105,7 +105,7 @@ class Linearisation:
         counted = {column for row in self.basis for column in self.equations.flows[row]}
         for column, rate in self.equations.rates.items():
             if column in counted:
-                group = groups.setdefault(self.equations.membrane_of(column), {})
+                group = groups.setdefault(self.equations.membrane_of[column], {})
                 group[self.names[column]] = rate
                 if slopes:
                     group |= {f"{self.names[column]}_{local}": s for local, s in self.partials[column].items()}

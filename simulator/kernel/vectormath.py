@@ -1,6 +1,6 @@
-"""Branch-free exponential and logarithm that the compiler can vectorise.
+"""Branch-free exponential and logarithm, which work on a vector of numbers as on one.
 
-The C library's versions do not vectorise in a loop. Both are within two units in the last place of the
+The C library's versions do not. Both are within two units in the last place of the
 true value over the range used by the kernel (tested against mpmath).
 """
 

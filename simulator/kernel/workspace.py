@@ -21,7 +21,7 @@ COLLAPSED = 1.0e-6
 IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 
 #: Indices of the rows of the workspace, of the first one for a quantity with several. The entry of a lane is at
-#: ``row * lanes + lane`` of one array, which lets the compiler vectorise the step. State, new state and scale have
+#: ``row * lanes + lane`` of one array, so a vector of lanes lies side by side. State, new state and scale have
 #: a row per state, the dense output three. ``good``: whether the step just attempted is valid;
 #: ``accepted``: whether the next attempt starts from the new state. From ``run`` on: index of the lane's run, phase,
 #: saves, events and attempts so far, whether the last step was rejected, time reached, time of the last event or the

@@ -21,6 +21,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import (
     ATP_ENERGY,
     CLOCK,
@@ -40,7 +41,7 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
-from simulator.model.structure import MembraneStructure, Structure, capacitance_matrix, connected
+from simulator.model.structure import MembraneStructure, Structure, connected
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.geometry import AREA_POWERS
 from simulator.physics.special import bern_symbol
@@ -295,11 +296,12 @@ class Equations:
         }
         return found | self.water_flows | self.gate_changes | {CLOCK: sp.Integer(1)}
 
-    def membrane_of(self, flow: str) -> str:
-        """Membrane of an elementary flow; the empty text for the clock."""
-        if flow in self.structure.gates:
-            return self.structure.gates[flow][0].name
-        return "" if flow == CLOCK else flow.split(".")[0]
+    @cached_property
+    def membrane_of(self) -> dict[str, str]:
+        """Membrane of each elementary flow; the empty text for the clock."""
+        found = {f"{m.name}.{mechanism.label}": m.name for m, mechanism in self.structure.mechanisms}
+        found |= {name: m.name for name, (m, _, _) in self.structure.gates.items()}
+        return found | {m.name: m.name for m in self.structure.membranes} | {CLOCK: ""}
 
     def flow_size(self, state: str) -> sp.Expr:
         """What one unit of :attr:`flows` is in the unit of a state: F for a charge, else 1."""

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.model.capacitors import capacitance_matrix
 from simulator.model.contents import Contents
-from simulator.model.structure import capacitance_matrix, held_potentials
+from simulator.model.structure import held_potentials
 
 #: Tolerance [V] between a given potential and the one that follows from the composition.
 POTENTIAL_AGREES = 1.0e-6

@@ -5,11 +5,10 @@ Scenarios with equal structure share one kernel, whatever their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -381,39 +380,3 @@ def connected(names: list[str], links: list[tuple[str, str]]) -> tuple[tuple[str
         if not any(group[name] is other for other in seen):
             seen.append(group[name])
     return tuple(tuple(n for n in names if n in members) for members in seen)
-
-
-def capacitance_matrix(structure: Structure, size: Mapping[str, Any]) -> list[list[Any]]:
-    """Matrix from the potentials of the free compartments to their charges.
-
-    Parameters
-    ----------
-    structure : Structure
-        The compartments and membranes.
-    size : mapping
-        Total capacitance [F] of each membrane, as numbers, arrays or symbols.
-    """
-    free = [c.name for c in structure.compartments if c.potential == "free"]
-    matrix: list[list[Any]] = [[0] * len(free) for _ in free]
-    for m in structure.membranes:
-        ends = [free.index(side) if side in free else None for side in (m.inside, m.outside)]
-        for i, j in (ends, ends[::-1]):
-            if i is not None:
-                matrix[i][i] = matrix[i][i] + size[m.name]
-                if j is not None:
-                    matrix[i][j] = matrix[i][j] - size[m.name]
-    return matrix
-
-
-def group_capacitances(structure: Structure, matrix: list[list[Any]]) -> list[Any]:
-    """Capacitance [F] between each group of compartments whose charge is a state and all that is outside it.
-
-    Parameters
-    ----------
-    structure : Structure
-        The compartments and membranes.
-    matrix : list of list
-        As :func:`capacitance_matrix` gives it.
-    """
-    places = {name: i for i, name in enumerate(structure.behind)}
-    return [sum(matrix[places[a]][places[b]] for a in group for b in group) for group in structure.behind.values()]

@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from simulator.kernel import load_arrays
+from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import area, capacitance
-from simulator.model.structure import Structure, capacitance_matrix
+from simulator.model.structure import Structure
 from simulator.trajectory.arrangement import named
 
 #: Largest scaled distance to a rest point at which a state counts as at rest.

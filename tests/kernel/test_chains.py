@@ -7,10 +7,10 @@ from scipy.integrate import solve_ivp
 from simulator.kernel import load_arrays, load_program, source_text
 from simulator.kernel.inputs import Inputs
 from simulator.kernel.linearisation import Linearisation
+from simulator.model.capacitors import capacitance_matrix
 from simulator.model.equations import Equations
 from simulator.model.model import Model
 from simulator.model.names import area, capacitance, charge, voltage
-from simulator.model.structure import capacitance_matrix
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.conservation import conservation
