@@ -17,7 +17,7 @@ HEADER = '''"""The model's equations as functions of arrays of states and parame
 Generated from the same expressions as the kernel; do not edit.
 """
 
-from numpy import exp, log
+from numpy import cos, exp, log, sin
 
 from simulator.physics.special import bern_slope, bern_value, choose
 

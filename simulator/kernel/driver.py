@@ -28,6 +28,9 @@ PROJECTION_TOLERANCE = 1.0e-13
 #: Largest change of a potential per projection step, in scales, to keep exponentials from overflowing.
 PROJECTION_REACH = 4.0
 
+#: Largest part of a sine that passes in one step [rad].
+ANGLE = 2.0 * np.pi / 32.0
+
 OK = float(Status.OK)
 MAX_STEPS = float(Status.MAX_STEPS)
 STEP_TOO_SMALL = float(Status.STEP_TOO_SMALL)
@@ -76,7 +79,7 @@ def settle(work, at, counts, task):
         if cell[at.phase] == IDLE and task.queue[0] < task.start.shape[0]:
             _load(cell, at, counts, task)
         if cell[at.phase] == STARTING:
-            _begin(cell, at, counts)
+            _begin(cell, at, counts, task)
         if cell[at.phase] != IDLE:
             _look_ahead(cell, at, counts, task)
     return task.queue[1]
@@ -94,7 +97,8 @@ def _arrive(cell, at, counts, task):
     cell[at.time] = time
     exhausted = _step_limit_reached(cell, at)
     if not landed and not exhausted:
-        cell[at.planned] = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
+        longer = plan(step, cell[at.suggested], cell[at.planned], cell[at.rejected])
+        cell[at.planned] = smaller(longer, cell[at.longest])
         cell[at.rejected] = 0.0
         cell[at.accepted] = 1.0
         return GOING_ON
@@ -104,14 +108,29 @@ def _arrive(cell, at, counts, task):
         return OK
     if exhausted:
         return MAX_STEPS
-    event = int(cell[at.events])
-    for j in range(counts.parameters):
-        cell[at.parameters + j * counts.lanes] = task.events[run, event, 1 + j]
-    task.queue[2] = 1
-    cell[at.events] = event + 1
+    _change(cell, at, counts, task)
     cell[at.most] = cell[at.attempts] + task.max_steps  # a limit between events: a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
+
+
+@inlined
+def _change(cell, at, counts, task):
+    """Change the parameters as the event that was reached says, and turn to the next one."""
+    run = int(cell[at.run])
+    event = int(cell[at.events])
+    laps = cell[at.laps]
+    for j in range(counts.parameters):
+        cell[at.parameters + j * counts.lanes] = task.events[run, event, 4 + j]
+    for j in range(counts.drives):
+        moved = task.events[run, event, 4 + counts.parameters + j] * laps * task.events[run, event, 1]
+        cell[at.parameters + (counts.parameters - counts.drives + j) * counts.lanes] += moved
+    task.queue[2] = 1
+    block = task.events[run, event, 2]
+    again = block > 0.0 and laps < task.events[run, event, 3]
+    cell[at.events] = event + 1.0 - block if again else event + 1.0
+    if block > 0.0:
+        cell[at.laps] = laps + 1.0 if again else 0.0
 
 
 @inlined
@@ -247,13 +266,31 @@ def _load(cell, at, counts, task):
 
 
 @inlined
-def _begin(cell, at, counts):
+def _begin(cell, at, counts, task):
     """Start or restart after an event: make the potentials consistent, then use a short first step."""
     cell[at.begun] = cell[at.time]
+    if counts.clock >= 0:  # the sum of many steps is not as exact as the time of an event
+        run = int(cell[at.run])
+        cell[at.state + counts.clock * counts.lanes] = task.start[run, counts.clock] + cell[at.time]
     cell[at.rejected] = 0.0
     cell[at.planned] = FIRST_STEP
+    cell[at.longest] = _longest(cell, at, counts)
     cell[at.step] = PROJECTION_STEP
     cell[at.phase] = PROJECTING if counts.first_algebraic < counts.end_algebraic else STEPPING
+
+
+@inlined
+def _longest(cell, at, counts):
+    """Longest step that resolves the sines that go on.
+
+    What follows a stimulus at once is exact at the end of any step, so its error does not show how it moves within.
+    """
+    longest = np.inf
+    for j in range(counts.sines):
+        turn = at.parameters + (counts.parameters - counts.drives - counts.sines + j) * counts.lanes
+        if cell[turn - counts.sines * counts.lanes] != 0.0:
+            longest = smaller(longest, ANGLE / cell[turn])
+    return longest
 
 
 @inlined
@@ -265,7 +302,7 @@ def _look_ahead(cell, at, counts, task):
     time = cell[at.time]
     target = task.start[run, task.start.shape[1] - 1]
     if event < task.events.shape[1]:
-        target = smaller(target, task.events[run, event, 0])
+        target = smaller(target, task.events[run, event, 0] + cell[at.laps] * task.events[run, event, 1])
     cell[at.target] = target
     if cell[at.phase] == STEPPING:
         cell[at.step] = aim(cell[at.planned], target - time)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.kernel import load_arrays
+from simulator.kernel.amplifier import follow_commands
 from simulator.model.contents import Values
 from simulator.model.model import Model
 from simulator.model.protocol import Schedule, schedule
@@ -77,22 +78,27 @@ class Inputs:
         """Parameters in force up to each time, see :meth:`simulator.model.protocol.Schedule.at`."""
         return self.events.at(times, self.parameters)
 
+    def running(self, time: np.ndarray) -> np.ndarray:
+        """Parameters in force at a time of each run, shape (runs, parameters), still to follow their waveforms."""
+        return self.events.at(time[:, None], self.parameters, running=True)[:, 0]
+
     def integrated(
         self, program: Program | NothingMoves, times: np.ndarray, stopped: Callable[[], bool] = lambda: False
     ) -> Integration:
         """Integrate all runs, saving at `times` [s]; `stopped` is polled, and cancels the unfinished runs if true."""
-        return program.integrate(
+        found = program.integrate(
             self.state,
             self.parameters,
             self.scale,
             self.end,
             times,
-            event_time=self.events.time,
-            event_parameters=self.events.parameters,
+            events=self.events,
             rtol=self.settings.rtol,
             max_steps=self.settings.max_steps,
             stopped=stopped,
         )
+        follow_commands(self.events.structure, self.events, self.parameters, found.saved, times)
+        return found
 
 
 def initial_states(model: Model, values: Values | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ from simulator.kernel import cache
 from simulator.kernel.native import Function, MachineCode, obtained
 from simulator.kernel.status import Status
 from simulator.kernel.workspace import Rows, Task, workspace
+from simulator.model.protocol import Schedule
 
 #: Attempted steps of all lanes between two checks whether to stop, times rows of the workspace: some ten milliseconds.
 ROWS_PER_CALL = 2_000_000
@@ -98,8 +99,7 @@ class Program:
         end: np.ndarray,
         times: np.ndarray,
         *,
-        event_time: np.ndarray | None = None,
-        event_parameters: np.ndarray | None = None,
+        events: Schedule | None = None,
         rtol: float = 1.0e-6,
         max_steps: int = 100_000,
         stopped: Callable[[], bool] = lambda: False,
@@ -116,10 +116,8 @@ class Program:
             End times [s].
         times : ndarray, shape (times,)
             Save times [s], increasing, shared by all runs.
-        event_time : ndarray, shape (runs, events), optional
-            Times at which parameters change, increasing in each row.
-        event_parameters : ndarray, shape (runs, events, parameters), optional
-            Parameter vectors from each event on.
+        events : Schedule, optional
+            Changes of the parameters after the start.
         rtol : float
             Relative tolerance of the error per step.
         max_steps : int
@@ -129,15 +127,12 @@ class Program:
         """
         runs, n = state.shape
         start = np.concatenate([state, scale, parameters, end[:, None]], axis=1)
-        if event_time is None or event_parameters is None:
-            events = np.empty((runs, 0, 1 + parameters.shape[1]))
-        else:
-            events = np.concatenate([event_time[:, :, None], event_parameters], axis=2)
+        changes = np.empty((runs, 0, 4)) if events is None else events.table
         saved = np.empty((runs, len(times), n))
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
         queue = np.array([0, 0, 1])
-        start, events, times = (np.ascontiguousarray(values, dtype=float) for values in (start, events, times))
-        task = Task(start, events, times, saved, outcome, queue, float(rtol), int(max_steps))
+        start, changes, times = (np.ascontiguousarray(values, dtype=float) for values in (start, changes, times))
+        task = Task(start, changes, times, saved, outcome, queue, float(rtol), int(max_steps))
         work = workspace(self.size, self.lanes)
         work[self.rows.accepted * self.lanes : self.rows.end * self.lanes] = 0.0
         attempts_per_call = max(1, ROWS_PER_CALL // self.size)

@@ -1,7 +1,7 @@
 """Expressions -> statements: straight-line code with common subexpressions eliminated.
 
-The printed names ``exp``, ``log``, ``bern_value``, ``bern_slope`` and ``choose`` refer to the functions that the
-generated module imports: compiled ones in the kernel, array functions in the module ``arrays``.
+The printed names ``exp``, ``log``, ``sin``, ``cos``, ``bern_value``, ``bern_slope`` and ``choose`` refer to the
+functions that the generated module imports: compiled ones in the kernel, array functions in the module ``arrays``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ class KernelPrinter(PythonCodePrinter):
 
     def _print_log(self, expr: sp.log) -> str:
         return f"log({self._print(expr.args[0])})"
+
+    def _print_sin(self, expr: sp.sin) -> str:
+        return f"sin({self._print(expr.args[0])})"
+
+    def _print_cos(self, expr: sp.cos) -> str:
+        return f"cos({self._print(expr.args[0])})"
 
     def _print_Integer(self, expr: sp.Integer) -> str:
         return f"{int(expr)}.0"

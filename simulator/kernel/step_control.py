@@ -47,7 +47,7 @@ def aim(planned, left):
 
 
 @inlined
-def count_and_accept(step, error, lowest, phase, time, due, target, planned, rejected, attempts, most):
+def count_and_accept(step, error, lowest, phase, time, due, target, planned, longest, rejected, attempts, most):
     """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns
@@ -69,7 +69,7 @@ def count_and_accept(step, error, lowest, phase, time, due, target, planned, rej
     reached = time + step
     plain = stepping * good if reached < due else 0.0
     accepted = plain if attempts < most else 0.0
-    longer = plan(step, suggested, planned, rejected)
+    longer = smaller(plan(step, suggested, planned, rejected), longest)
     return (
         good,
         suggested,

@@ -10,6 +10,7 @@ from simulator.kernel.rodas5p import GAMMA, A, C, D
 from simulator.kernel.row_functions import RowFunctions, just_in_time, renamed
 from simulator.kernel.statements import PRINTER
 from simulator.kernel.workspace import Rows
+from simulator.model.names import CLOCK
 from simulator.model.structure import Structure
 
 ADVANCE = '''
@@ -36,7 +37,7 @@ FIRST = "Rates of change, their Jacobian, its factors, and the first stage."
 END = "New state, error, dense output, and the next step of lanes in which nothing is due."
 
 #: Names of numbers of a lane that the driver and the kernel share: before a step is judged, and after.
-AHEAD = ("phase", "time", "due", "target", "planned", "rejected", "attempts", "most")
+AHEAD = ("phase", "time", "due", "target", "planned", "longest", "rejected", "attempts", "most")
 DECIDED = ("good", "suggested", "accepted", "attempts", "time", "planned", "rejected", "step")
 
 
@@ -59,6 +60,9 @@ class StepSource:
             "amounts": amounts,
             "volumes": volumes,
             "parameters": len(self.parameters),
+            "drives": len(structure.drives),
+            "sines": sum(drive.sine for drive in structure.drives),
+            "clock": self.states.index(CLOCK) if CLOCK in self.states else -1,
             "first_algebraic": first,
             "end_algebraic": end,
         }

@@ -1,8 +1,8 @@
 """Rate expressions of a scenario: a small language, parsed with an allow-list, never by ``eval``.
 
-It has numbers, names, ``+ - * / **``, ``exp log sqrt tanh min max``, ``bern(x) = x/(e^x - 1)`` (1 at x = 0) and
-``where(a < b, x, y)``. An expression is called like any rate: with SymPy symbols, numbers, arrays or quantities
-with units.
+It has numbers, names, ``+ - * / **``, ``exp log log10 sqrt sin cos tanh abs min max``, ``bern(x) = x/(e^x - 1)`` (1 at
+x = 0) and ``where(a < b, x, y)``. An expression is called like any rate: with SymPy symbols, numbers, arrays or
+quantities with units.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "sqrt": (special.sqrt, 1),
     "tanh": (special.tanh, 1),
     "bern": (special.bern, 1),
+    "log10": (special.log10, 1),
+    "sin": (special.sin, 1),
+    "cos": (special.cos, 1),
+    "abs": (special.absolute, 1),
     "max": (_maximum, 2),
     "min": (_minimum, 2),
     "where": (special.choose, 3),
@@ -239,6 +243,8 @@ class Expression:
                 return self._same(node, choices, names)
             case ast.Call(func=ast.Name(id="min" | "max"), args=args):
                 return self._same(node, args, names)
+            case ast.Call(func=ast.Name(id="abs"), args=[arg]):
+                return self._dimension(arg, names)
             case ast.Call(func=ast.Name(id="sqrt"), args=[arg]):
                 return tuple(exponent / 2 for exponent in self._dimension(arg, names))
             case ast.Call(func=ast.Name(id=name), args=[arg]):

@@ -31,6 +31,7 @@ from simulator.model.names import (
     capacitance,
     charge,
     concentration,
+    driven,
     gate_name,
     impermeant,
     length,
@@ -41,7 +42,8 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
-from simulator.model.structure import MembraneStructure, Structure, connected
+from simulator.model.structure import Drive, MembraneStructure, Structure, connected
+from simulator.model.waves import followed
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.geometry import AREA_POWERS
 from simulator.physics.special import bern_symbol
@@ -82,9 +84,27 @@ class Equations:
     structure: Structure
 
     def symbol(self, name: str) -> sp.Symbol:
-        """Symbol of a state, a parameter or a definition; declared positive where possible, for simplification."""
-        signed = name in self.structure.signed
+        """Symbol of a state, a parameter or a definition; declared positive where possible, for simplification.
+
+        That of a parameter with a waveform stands for its present value.
+        """
+        return self._symbol(driven(name) if name in self._drives else name, name in self.structure.signed)
+
+    def _symbol(self, name: str, signed: bool) -> sp.Symbol:
         return sp.Symbol(name, real=True) if signed else sp.Symbol(name, positive=True)
+
+    @cached_property
+    def _drives(self) -> dict[str, Drive]:
+        return {drive.parameter: drive for drive in self.structure.drives}
+
+    def _present_values(self) -> dict[str, sp.Expr]:
+        """Present value of each parameter that follows a waveform."""
+        found: dict[str, sp.Expr] = {}
+        for name, drive in self._drives.items():
+            own = {part: self._symbol(own, signed=True) for part, own in drive.names.items()}
+            value = self._symbol(name, name in self.structure.signed)
+            found[driven(name)] = followed(drive, value, own, self.symbol(CLOCK))
+        return found
 
     @cached_property
     def charges(self) -> dict[str, int]:
@@ -98,7 +118,7 @@ class Equations:
         They are the volumes ``w``, areas, concentrations ``c``, membrane potentials ``v`` and instantaneous gates
         that are neither states nor parameters.
         """
-        found: dict[str, sp.Expr] = {}
+        found = self._present_values()
         for group in self.structure.osmotic_groups:
             found |= self._osmotic_volumes(group)
         found |= self._areas_from_volumes()
@@ -233,11 +253,12 @@ class Equations:
         if law.equilibrium is not None:
             constant = self._value(law.equilibrium, m, mechanism)
             uphill, fold = uphill - sp.log(constant), fold / constant
-        affinity = -uphill - law.atp * self.symbol(ATP_ENERGY)
+        fuel = law.atp * self.symbol(ATP_ENERGY) / self.symbol(THERMAL_VOLTAGE)
+        affinity = -uphill - fuel
         if not law.reversible:
             return Turnover(forward, forward, None, affinity, inside, outside, charge_moved)
         if law.atp:
-            fold *= sp.exp(law.atp * self.symbol(ATP_ENERGY))
+            fold *= sp.exp(fuel)
         backward = forward * fold
         net = _exact_net(forward, -affinity)
         return Turnover(

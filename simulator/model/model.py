@@ -19,7 +19,7 @@ from simulator.model.capacitors import group_capacitances
 from simulator.model.contents import Contents, Values
 from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
-from simulator.model.protocol import schedule
+from simulator.model.protocol import Schedule, schedule
 from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials
 from simulator.model.structure import Structure, structure_of
 from simulator.scenario.scenario import Scenario
@@ -29,14 +29,6 @@ TRACE_CONCENTRATION = 1.0e-4
 
 #: Open fraction that sets the absolute error scale of gates.
 GATE_SCALE = 1.0e-2
-
-
-@dataclass(frozen=True)
-class Event:
-    """A time [s] at which parameters change, and the whole parameter vector from then on."""
-
-    time: float
-    parameters: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,10 +70,9 @@ class Model:
         """
         return parameter_vector(self.contents(values))
 
-    def events(self) -> tuple[Event, ...]:
-        """Events of the protocol as parameter vectors, in order of time."""
-        found = schedule(self.scenario, self.structure, self.values, 1)
-        return tuple(map(Event, found.time[0].tolist(), found.parameters[0]))
+    def events(self) -> Schedule:
+        """Changes of the parameters by the protocol."""
+        return schedule(self.scenario, self.structure, self.values, 1)
 
     def initial_state(self, values: Values | None = None) -> np.ndarray:
         """State at t = 0: amounts [mol], charges [C] (or potentials [V]), gates, the clock [s], volumes [m3].

@@ -5,11 +5,21 @@ from __future__ import annotations
 #: State: time since the start, in models with a law that depends on time.
 CLOCK = "time"
 
-#: Parameter: free energy of ATP hydrolysis over RT, in models with a mechanism that uses ATP.
-ATP_ENERGY = "atp_energy_over_rt"
+#: Parameter: free energy of ATP hydrolysis over F [V], in models with a mechanism that uses ATP.
+ATP_ENERGY = "atp_energy_over_f"
 
 #: Parameter: RT/F [V].
 THERMAL_VOLTAGE = "rt_over_f"
+
+
+def driven(parameter: str) -> str:
+    """Name of the present value of a parameter that follows a waveform; the parameter itself is where that begins."""
+    return f"now_{parameter}"
+
+
+def drive(part: str, parameter: str) -> str:
+    """Name of a parameter of a waveform: ``slope``, ``swing``, ``turn``, ``phase`` or ``since``."""
+    return f"{part}_{parameter}"
 
 
 def amount(compartment: str, species: str) -> str:

@@ -42,7 +42,7 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
     thermal = contents.thermal_voltage()
     found: dict[str, Any] = {
         THERMAL_VOLTAGE: thermal,
-        ATP_ENERGY: values["atp_free_energy"] / (structure.faraday * thermal),
+        ATP_ENERGY: values["atp_free_energy"] / structure.faraday,
     }
     for name, membrane in held_potentials(contents.scenario).items():
         found[potential(name)] = values[f"membranes.{membrane}.potential"]
@@ -74,6 +74,7 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
                 }
             for name, value in given.items():
                 found[parameter_name(m.name, mechanism.owner, name)] = value
+    found |= dict.fromkeys((name for drive in structure.drives for name in drive.names.values()), 0.0)
     return stacked([found[name] for name in structure.parameters])
 
 

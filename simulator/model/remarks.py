@@ -14,6 +14,7 @@ from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
 from simulator.model.model import Model
 from simulator.model.start import unbalanced_charge
+from simulator.model.waves import stretches
 from simulator.physics.constants import AVOGADRO
 from simulator.physics.electrochemistry import net_turnover
 from simulator.physics.notation import format_quantity, species_text
@@ -83,10 +84,12 @@ def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, 
     yield None, values
     for i, event in enumerate(model.scenario.protocol):
         if isinstance(event, SetEvent):
-            changed = values | {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
-            yield i, changed
+            key, lasting = f"protocol.{i}", values.get(f"protocol.{i}.lasting")
+            waves = {path: stretches(wave, f"{key}.set.{path}", values, lasting) for path, wave in event.set.items()}
+            for place in (0, -1):
+                yield i, values | {path: parts[place].value for path, parts in waves.items()}
             if event.lasting is None:
-                values = changed
+                values = values | {path: parts[-1].value for path, parts in waves.items()}
 
 
 def _at(model: Model, values: dict[str, Any], start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:

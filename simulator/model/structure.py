@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from simulator.model.names import (
     capacitance,
     charge,
     concentration,
+    drive,
     gate_name,
     impermeant,
     length,
@@ -39,6 +41,7 @@ from simulator.physics.constants import FARADAY
 from simulator.physics.notation import species_text
 from simulator.scenario.parts import ClampEvent
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.waveforms import Sine, is_waveform
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,28 @@ class MembraneStructure:
     mechanisms: tuple[Mechanism, ...]
 
 
+#: What a parameter may need to follow waveforms, in the order of :attr:`Structure.parameters`.
+WAVE_PARTS = ("slope", "phase", "swing", "turn", "since")
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A parameter that a waveform of the protocol changes, and by which kinds of waveforms.
+
+    Its present value is ``p + slope (time - since) + swing sin(turn (time - since) + phase)``.
+    """
+
+    parameter: str
+    ramp: bool
+    sine: bool
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of the parameters of its waveform, by the part they play."""
+        absent = {*(() if self.ramp else ("slope",)), *(() if self.sine else ("swing", "turn", "phase"))}
+        return {part: drive(part, self.parameter) for part in WAVE_PARTS if part not in absent}
+
+
 @dataclass(frozen=True)
 class Structure:
     """All that decides the equations; equal structures share one kernel.
@@ -81,6 +106,7 @@ class Structure:
     compartments: tuple[CompartmentStructure, ...]
     membranes: tuple[MembraneStructure, ...]
     faraday: float = FARADAY
+    drives: tuple[Drive, ...] = ()
 
     def compartment(self, name: str) -> CompartmentStructure:
         """The compartment of that name."""
@@ -133,7 +159,7 @@ class Structure:
             "charge": () if electroneutral else tuple(map(charge, free)),
             "potential": tuple(map(potential, free)) if electroneutral else (),
             "gate": self.gate_states,
-            "clock": (CLOCK,) if any("time" in needs(mechanism) for _, mechanism in self.mechanisms) else (),
+            "clock": (CLOCK,) if self.drives or any("time" in needs(m) for _, m in self.mechanisms) else (),
             "volume": tuple(volume(c.name) for c in self.compartments if c.volume == "state"),
         }
 
@@ -214,8 +240,12 @@ class Structure:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters in order."""
-        return tuple(dict.fromkeys(self._parameters()))
+        """Names of the parameters in order; last come, for each sine, swing and turn, then where each waveform begins.
+
+        The driver of the kernel relies on these places.
+        """
+        waves = [d.names[part] for part in WAVE_PARTS for d in self.drives if part in d.names]
+        return tuple(dict.fromkeys((*self._parameters(), *waves)))
 
     def _parameters(self) -> Iterator[str]:
         yield THERMAL_VOLTAGE
@@ -318,7 +348,49 @@ def structure_of(scenario: Scenario) -> Structure:
     charges = tuple(scenario.charges().items())
     found = Structure(scenario.formulation, charges, tuple(compartments), tuple(membranes), scenario.faraday)
     _check_names(found)
-    return found
+    return replace(found, drives=tuple(_drives(scenario, found)))
+
+
+def _drives(scenario: Scenario, structure: Structure) -> Iterator[Drive]:
+    """Parameters that follow waveforms."""
+    kinds: dict[str, set[str]] = {}
+    for event in scenario.protocol:
+        waves: dict[tuple[str, ...], Any] = {(path,): value for path, value in getattr(event, "set", {}).items()}
+        waves |= {("clamp", name): clamp.potential for name, clamp in getattr(event, "clamp", {}).items()}
+        for target, value in waves.items():
+            if is_waveform(value):
+                for parameter in _moved_by(structure, target):
+                    kinds.setdefault(parameter, set()).add("sine" if isinstance(value, Sine) else "ramp")
+    for parameter in structure.parameters:
+        if parameter in kinds:
+            yield Drive(parameter, "ramp" in kinds[parameter], "sine" in kinds[parameter])
+
+
+def _moved_by(structure: Structure, target: tuple[str, ...]) -> list[str]:
+    """Parameters that depend on what an event changes: a value by its path, or the command of a clamp."""
+    match target:
+        case ["clamp", membrane]:
+            return [parameter_name(membrane, CLAMP, "command")]
+        case [path]:
+            steps = path.split(".")
+    match steps:
+        case ["temperature" | "rt_over_f"]:
+            return [THERMAL_VOLTAGE]
+        case ["compartments", name, "concentrations", species]:
+            return [concentration(name, species)]
+        case ["compartments", name, "impermeant", "concentration"]:
+            return [impermeant(name)]
+        case ["membranes", name, "capacitance"]:
+            return [capacitance(name)]
+        case ["membranes", name, "area"]:
+            return [area(name)]
+        case ["membranes", name, "water", "permeability"]:
+            return [water_permeability(name)]
+        case ["membranes", name, "mechanisms", label, *rest]:
+            own = [mechanism for m, mechanism in structure.mechanisms if m.name == name and mechanism.owner == label]
+            found = [p.name for mechanism in own for p in mechanism.law.parameters if p.key == ".".join(rest)]
+            return [parameter_name(name, label, parameter) for parameter in dict.fromkeys(found)]
+    raise AssertionError(f"no parameter follows from {target}")  # refused by the checks
 
 
 def held_potentials(scenario: Scenario) -> dict[str, str]:

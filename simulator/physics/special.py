@@ -10,10 +10,28 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["antiport", "bern", "bern_value", "bern_slope", "choose", "exp", "log", "sigmoid", "sqrt", "tanh"]
+__all__ = [
+    "absolute",
+    "antiport",
+    "bern",
+    "bern_slope",
+    "bern_value",
+    "choose",
+    "cos",
+    "exp",
+    "log",
+    "log10",
+    "sigmoid",
+    "sin",
+    "sqrt",
+    "tanh",
+]
 
 #: Below this |x| the Taylor series of bern is used; with the coefficients below it is exact to rounding.
 SERIES_BELOW = 0.1
+
+#: Natural logarithm of 10.
+LN10 = 2.302585092994046
 
 #: Coefficients of x^2, x^4, ... in x/(e^x - 1) = 1 - x/2 + sum B_2k/(2k)! x^2k (Bernoulli numbers B_2k).
 BERNOULLI = (8.333333333333333e-02, -1.388888888888889e-03, 3.306878306878307e-05, -8.267195767195768e-07)
@@ -32,6 +50,26 @@ def log(x: Any) -> Any:
 def sqrt(x: Any) -> Any:
     """Square root of a symbol or a number."""
     return _symbolic().sqrt(x) if _is_symbolic(x) else np.sqrt(x)
+
+
+def log10(x: Any) -> Any:
+    """Common logarithm of a symbol or a number."""
+    return log(x) / LN10
+
+
+def sin(x: Any) -> Any:
+    """Sine of a symbol or a number [rad]."""
+    return _symbolic().sin(x) if _is_symbolic(x) else np.sin(x)
+
+
+def cos(x: Any) -> Any:
+    """Cosine of a symbol or a number [rad]."""
+    return _symbolic().cos(x) if _is_symbolic(x) else np.cos(x)
+
+
+def absolute(x: Any) -> Any:
+    """Absolute value of a symbol or a number."""
+    return choose(x, x, -x)
 
 
 def tanh(x: Any) -> Any:

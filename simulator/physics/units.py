@@ -63,6 +63,7 @@ class Unit:
 UNITS = {
     "m": Unit(Fraction(1), (1, 0, 0, 0, 0, 0), "pnumcdk"),
     "s": Unit(Fraction(1), (0, 0, 1, 0, 0, 0), "pnumk"),
+    "Hz": Unit(Fraction(1), (0, 0, -1, 0, 0, 0), "mk"),
     "min": Unit(Fraction(60), (0, 0, 1, 0, 0, 0)),
     "h": Unit(Fraction(3600), (0, 0, 1, 0, 0, 0)),
     "d": Unit(Fraction(86400), (0, 0, 1, 0, 0, 0)),

@@ -44,10 +44,10 @@ def account_record(found: Account | None) -> dict[str, Any] | None:
     }
 
 
-def ledger_rows(books: Ledger | None, found: Account | None) -> Iterator[tuple[str, str, str, str]]:
+def ledger_rows(books: Ledger | None, found: Account | None, why_not: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Rows of the ledger table: name, energy over the run, power at its end, remark."""
     if books is None or found is None:
-        yield "open by design", "", "", "a law is declared `open`: it breaks conservation, so energy is not balanced"
+        yield "not told", "", "", why_not
         return
     energies = [*found.supplied.values(), *found.dissipated.values()]
     joule = readable(max(map(abs, energies), default=0.0), "J")

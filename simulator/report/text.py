@@ -10,7 +10,7 @@ from simulator.physics.notation import Scale, duration, plain_number, readable, 
 from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
 from simulator.report.energy import atp_rows, ledger_rows
-from simulator.trajectory.account import account
+from simulator.trajectory.account import account, why_unaccounted
 from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger
 from simulator.trajectory.snapshot import Snapshot, SpeciesAtMembrane, snapshot
@@ -105,7 +105,7 @@ def info_text(trajectory: Trajectory, energies: bool = False) -> str:
 
 def _energies(trajectory: Trajectory) -> list[str]:
     found = account(trajectory)
-    return table([*ledger_rows(ledger(trajectory), found)]) + definitions(atp_rows(found))
+    return table([*ledger_rows(ledger(trajectory), found, why_unaccounted(trajectory))]) + definitions(atp_rows(found))
 
 
 def comparison_text(comparison: Comparison) -> str:

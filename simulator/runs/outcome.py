@@ -15,11 +15,13 @@ from simulator.kernel.inputs import Inputs
 from simulator.kernel.program import Integration
 from simulator.kernel.status import Status
 from simulator.model.model import Model
+from simulator.model.waves import following
 from simulator.runs.results import PieceResults
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED, arranged, tracked
 from simulator.trajectory.conservation import drifts
 from simulator.trajectory.trajectory import Trajectory
+from simulator.verdict.ends import last_events
 from simulator.verdict.rest import at_rest, rest_begins
 
 __all__ = ["Outcome"]
@@ -111,10 +113,13 @@ class Outcome:
         parameters = np.broadcast_to(self.parameters, (*saved.shape[:2], self.parameters.shape[2]))
         finite = np.all(np.isfinite(saved), axis=2)
         resting = np.zeros(saved.shape[:2], dtype=bool)
-        equations = load_arrays(self.model.structure)
+        structure = self.model.structure
+        equations = load_arrays(structure)
         resting[finite] = at_rest(equations, saved[finite], parameters[finite], sizes[finite])
-        events = self.inputs.events.time
-        last_event = np.max(np.where(events < self.inputs.end[:, None], events, 0.0), axis=1, initial=0.0)
+        last_event = last_events(self.inputs.events, self.inputs.end)
+        if structure.drives:
+            running = self.inputs.running(self.inputs.end)
+            last_event = np.where(following(structure, running), np.inf, last_event)
         return np.where(self.status == Status.OK, rest_begins(resting, self.times, last_event), -1)
 
     def results(self, verdicts: np.ndarray) -> PieceResults:

@@ -87,13 +87,15 @@ def _ends(outcome: Outcome, swept: Mapping[str, np.ndarray]) -> Ends:
     model, inputs, last, runs = outcome.model, outcome.inputs, outcome.last, np.arange(len(outcome.status))
     time = outcome.times[last]
     parameters = outcome.parameters[runs, np.minimum(last, outcome.parameters.shape[1] - 1)]
+    running = inputs.running(time) if model.structure.drives else parameters
     arrays = arranged(model.structure, outcome.result.saved[runs, last], parameters)
     return Ends(
         model,
         {key: np.array([value]) for key, value in model.values.items()} | dict(swept),
         gathered(model.structure, arrays, time),
         parameters,
+        running,
         inputs.scale,
-        time - last_events(inputs.events.time),
+        time - last_events(inputs.events, time),
         outcome.status == Status.OK,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -18,7 +18,7 @@ from simulator.physics.constants import (
     ZERO_CELSIUS,
 )
 from simulator.scenario import paths
-from simulator.scenario.parts import Compartment, Event, Membrane, Run, Species
+from simulator.scenario.parts import POTENTIAL, Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity, SiNumber
 from simulator.scenario.records import LONGEST_TITLE, Frozen, Label, Record, check_title
@@ -132,6 +132,12 @@ class Draft(Record):
         found = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
         return {path: leaf for path, leaf in found.items() if not path.startswith("protocol.")}
 
+    def with_protocol(self, protocol: tuple[Event, ...]) -> Self:
+        """The same with other events, whose values are in SI."""
+        found = self.model_copy(update={"protocol": protocol})
+        found.__dict__.pop("_leaves", None)
+        return found
+
     def resolved(self) -> dict[str, Any]:
         """Return the scenario, defaults included, as plain data in SI.
 
@@ -143,9 +149,11 @@ class Draft(Record):
     def _leaves(self) -> dict[str, Leaf]:
         leaves = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
         for path, leaf in leaves.items():
-            if leaf.path[0] == "protocol" and "set" in leaf.path:
-                target = ".".join(leaf.path[leaf.path.index("set") + 1 :])
-                leaves[path] = replace(leaf, quantity=leaves[target].quantity)
+            if leaf.path[0] == "protocol" and leaf.quantity is None and not isinstance(leaf.value, str):
+                if leaf.path[2] == "set":
+                    leaves[path] = replace(leaf, quantity=leaves[leaf.path[3]].quantity)
+                elif leaf.path[2] == "clamp":
+                    leaves[path] = replace(leaf, quantity=POTENTIAL)
         for path, leaf in leaves.items():
             swept = next((key for key in leaf.path if key in leaves), None) if leaf.path[0] == "sweep" else None
             if swept is not None and leaf.quantity is None:

@@ -11,6 +11,7 @@ from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.library import AnyMechanism
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Frozen, Label, Record
+from simulator.scenario.waveforms import EXAMPLES, NO_WAVEFORM, Instant, Ramp, Sine, Span, Table, is_waveform, shape_of
 
 __all__ = [
     "Clamp",
@@ -29,17 +30,15 @@ __all__ = [
     "WaterPermeability",
 ]
 
-#: Maximum number of pulses of one event.
-MOST_PULSES = 10_000
-
 #: Above the solubility of any salt here [mol/m3]; most values with M written for mM exceed it.
 LARGEST_CONCENTRATION = 20_000.0
 
 Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION)]
-Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
+#: A membrane potential and its bounds.
+POTENTIAL = Quantity("V", -1.0, 1.0)
+
+Potential = Annotated[float, POTENTIAL]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
-Instant = Annotated[float, Quantity("s", 0.0, 1e12)]
-Span = Annotated[float, Quantity("s", maximum=1e12, positive=True)]
 
 
 class Species(Record):
@@ -134,41 +133,57 @@ class Membrane(Record):
     )
 
 
+def _command_branch(value: object) -> str | None:
+    return shape_of(value) if is_waveform(value) else "number"
+
+
 class Clamp(Record):
     """A voltage clamp."""
 
-    potential: Potential = Field(description="potential to hold, inside minus outside")
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = {"potential": (1, f"a voltage, or a waveform: {EXAMPLES}")}
+
+    potential: Annotated[
+        Annotated[Potential, Tag("number")]
+        | Annotated[Ramp, Tag("ramp")]
+        | Annotated[Sine, Tag("sine")]
+        | Annotated[Table, Tag("values")],
+        Discriminator(_command_branch, **NO_WAVEFORM),
+    ] = Field(description="potential to hold, inside minus outside, or a waveform")
     carrier: Label = Field(description="the charged species that carries the clamp current")
 
 
-class SetEvent(Record):
-    """Change parameters from a time on, for a limited time (a pulse), or in repeated pulses."""
+class _Timed(Record):
+    """An event that is in force from a time on, for a limited time (a pulse), or in repeated pulses."""
 
     at: Instant = Field(description="time of the event")
     lasting: Span | None = Field(None, description="time after which the old values return; default: never")
     every: Span | None = Field(None, description="time from one pulse to the next")
-    times: Annotated[int, Quantity("1", 1, MOST_PULSES, whole=True)] | None = Field(
-        None, description="number of pulses"
-    )
-    set: Annotated[dict[str, Any], Frozen] = Field(
-        description="new values by dotted path", json_schema_extra={"minProperties": 1}
+    times: Annotated[int, Quantity("1", 1, 10**12, whole=True)] | None = Field(
+        None, description="number of pulses; default with `every`: to the end of the run"
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.every is None) != (self.times is None):
-            refuse("SetEvent", [Complaint((), "repeated pulses need an interval and a number", "both every and times")])
+        if self.every is None and self.times is not None:
+            refuse("event", [Complaint(("times",), "repeated pulses need an interval", "`every`")])
         if self.every is not None and self.lasting is None:
-            refuse("SetEvent", [Complaint((), "repeated pulses need a duration", "`lasting`")])
+            refuse("event", [Complaint((), "repeated pulses need a duration", "`lasting`")])
         if self.every is not None and self.lasting is not None and self.lasting >= self.every:
-            refuse("SetEvent", [Complaint(("lasting",), "a pulse lasts into the next one", "less than `every`")])
+            refuse("event", [Complaint(("lasting",), "a pulse lasts into the next one", "less than `every`")])
         return self
 
 
-class ClampEvent(Record):
-    """Hold membranes at a potential from a time on."""
+class SetEvent(_Timed):
+    """Change parameters."""
 
-    at: Instant = Field(description="time of the event")
+    set: Annotated[dict[str, Any], Frozen] = Field(
+        description="new values, or waveforms, by dotted path", json_schema_extra={"minProperties": 1}
+    )
+
+
+class ClampEvent(_Timed):
+    """Hold membranes at a potential."""
+
     clamp: Annotated[dict[Label, Clamp], Frozen] = Field(description="clamp by membrane")
 
 

@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import ValidationInfo, model_validator
 
 from simulator.scenario.checks import consistency
+from simulator.scenario.checks.protocol import settled_protocol
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
 
@@ -24,7 +25,7 @@ class Scenario(Draft):
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
         complaints = list(consistency.complaints(self))
-        protocol, more = consistency.settled_protocol(self, text=bool(info.context and info.context.get("text")))
+        protocol, more = settled_protocol(self, text=bool(info.context and info.context.get("text")))
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
         if self.sweep is not None:

@@ -14,6 +14,7 @@ from math import nan
 
 import numpy as np
 
+from simulator.model.names import THERMAL_VOLTAGE, area, capacitance
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.ledger import Ledger, ledger
 from simulator.trajectory.replay import replayed
@@ -28,6 +29,9 @@ FIRST, PER_DECADE = 1.0e-12, 8
 
 #: Tolerances of the integrals: as a fraction of `rtol` times the stored energy, and of the sum of all integrals.
 BESIDE_RTOL, BESIDE_FLOWS = 0.03, 1.0e-8
+
+#: Most events of a run whose energies are integrated.
+MOST_EVENTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,21 @@ class Account:
         return abs(self.gap) / size if size else nan
 
 
+def why_unaccounted(trajectory: Trajectory) -> str:
+    """Why the energies of a run cannot be told; empty if they can."""
+    structure, end = trajectory.structure, float(trajectory.time[-1])
+    if structure.open:
+        return "a law is declared `open`: it breaks conservation, so energy is not balanced"
+    stretched = [THERMAL_VOLTAGE, *(name(m.name) for m in structure.membranes for name in (area, capacitance))]
+    if any(drive.parameter in stretched for drive in structure.drives):
+        return "a waveform changes what stored energy depends on, and its work is not counted"
+    if trajectory.model.events().times_within(end, MOST_EVENTS) is None:
+        return f"over {MOST_EVENTS} events: run a shorter stretch from the end of this run"
+    return ""
+
+
 def account(trajectory: Trajectory) -> Account | None:
-    """Integrate the energy ledger of a run over time; None if a law breaks conservation.
+    """Integrate the energy ledger of a run over time; None where :func:`why_unaccounted` says why not.
 
     Parameters
     ----------
@@ -82,12 +99,14 @@ def account(trajectory: Trajectory) -> Account | None:
         The run; it is repeated with other save times.
     """
     end = float(trajectory.time[-1])
-    events = [e.time for e in trajectory.model.events() if 0.0 < e.time < end]
+    found = trajectory.model.events().times_within(end, MOST_EVENTS)
+    if why_unaccounted(trajectory) or found is None:
+        return None
+    events = found.tolist()
     edges = np.array([0.0, *events, end])
     seen = replayed(trajectory, edges)
     books = ledger(seen)
-    if books is None:
-        return None
+    assert books is not None
     # The kernel saves before an event changes parameters; just after it the same states have another free energy.
     moved = ledger(Trajectory.from_states(trajectory.model, np.nextafter(edges, np.inf), seen.states))
     assert moved is not None

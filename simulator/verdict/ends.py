@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.model.model import Model
-from simulator.model.protocol import schedule
+from simulator.model.protocol import Schedule, schedule
+from simulator.model.waves import following
 from simulator.trajectory.trajectory import Trajectory
 
 __all__ = ["Ends", "last_events"]
@@ -29,7 +30,9 @@ class Ends:
     states : ndarray, shape (runs, states)
         Last saved states.
     parameters : ndarray, shape (runs, parameters)
-        Parameters in force there.
+        Parameters in force there, with the present values of those that follow waveforms.
+    running : ndarray, shape (runs, parameters)
+        The same, still to follow their waveforms.
     scales : ndarray, shape (runs, states)
         Sizes below which only absolute accuracy counts.
     since : ndarray, shape (runs,)
@@ -42,6 +45,7 @@ class Ends:
     values: Mapping[str, np.ndarray]
     states: np.ndarray
     parameters: np.ndarray
+    running: np.ndarray
     scales: np.ndarray
     since: np.ndarray
     finished: np.ndarray
@@ -52,12 +56,11 @@ class Ends:
         model, time = trajectory.model, trajectory.time[-1:]
         values = {key: np.array([value]) for key, value in model.values.items()}
         events = schedule(model.scenario, model.structure, values, 1)
-        parameters = events.at(time, np.atleast_2d(model.parameters(values)))[:, -1]
+        start = np.atleast_2d(model.parameters(values))
+        parameters, running = (events.at(time, start, running=going)[:, -1] for going in (False, True))
         finished = np.array([trajectory.status == "ok"])
-        since = time - last_events(events.time)
-        return cls(
-            model, values, trajectory.states[-1:], parameters, np.atleast_2d(model.scales(values)), since, finished
-        )
+        since, scales = time - last_events(events, time), np.atleast_2d(model.scales(values))
+        return cls(model, values, trajectory.states[-1:], parameters, running, scales, since, finished)
 
     def __len__(self) -> int:
         return len(self.states)
@@ -75,10 +78,22 @@ class Ends:
     def part(self, rows: np.ndarray) -> Ends:
         """The runs with these indices."""
         values = {key: value[rows] if len(value) == len(self) else value for key, value in self.values.items()}
-        arrays = (self.states, self.parameters, self.scales, self.since, self.finished)
+        arrays = (self.states, self.parameters, self.running, self.scales, self.since, self.finished)
         return Ends(self.model, values, *(array[rows] for array in arrays))
 
+    @property
+    def ramped(self) -> np.ndarray:
+        """Whether a ramp of the protocol goes on at the end of each run, shape (runs,)."""
+        return following(self.model.structure, self.running, "slope")
 
-def last_events(times: np.ndarray) -> np.ndarray:
-    """Time of the last event of each run [s], 0 without one; from times of shape (runs, events), padded with inf."""
-    return np.max(np.where(np.isfinite(times), times, 0.0), axis=1, initial=0.0)
+    @property
+    def swung(self) -> np.ndarray:
+        """Whether a sine of the protocol goes on at the end of each run, shape (runs,)."""
+        return following(self.model.structure, self.running, "swing")
+
+
+def last_events(events: Schedule, end: np.ndarray) -> np.ndarray:
+    """Time of the last event of each run before its end, shape (runs,) [s]; 0 without one."""
+    if not events.time.shape[1]:
+        return np.zeros(len(end))
+    return np.maximum(np.max(events.last_times(end[:, None])[:, :, 0], axis=1), 0.0)

@@ -145,8 +145,7 @@ class Lanes:
             *map(np.stack, columns),
             np.array([course.end for course in courses]),
             times,
-            event_time=None if events is None else events.time,
-            event_parameters=None if events is None else events.parameters,
+            events=events,
             rtol=first.rtol,
             max_steps=first.max_steps,
         ).saved
@@ -157,10 +156,10 @@ def _side_by_side(schedules: Sequence[Schedule | None]) -> Schedule | None:
     given = [s for s in schedules if s is not None]
     if not given:
         return None
-    most, width = max(s.time.shape[1] for s in given), given[0].parameters.shape[2]
-    found = Schedule(np.full((len(schedules), most), np.inf), np.zeros((len(schedules), most, width)))
+    most = max(s.table.shape[1] for s in given)
+    table = np.zeros((len(schedules), most, given[0].table.shape[2]))
+    table[:, :, 0] = np.inf
     for i, s in enumerate(schedules):
         if s is not None:
-            found.time[i, : s.time.shape[1]] = s.time[0]
-            found.parameters[i, : s.time.shape[1]] = s.parameters[0]
-    return found
+            table[i, : s.table.shape[1]] = s.table[0]
+    return Schedule(given[0].structure, table)

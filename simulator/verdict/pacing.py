@@ -15,7 +15,7 @@ from math import lcm
 import numpy as np
 
 from simulator.model.protocol import Schedule, schedule
-from simulator.scenario.parts import SetEvent
+from simulator.scenario.parts import ReleaseEvent
 from simulator.verdict.ends import Ends
 from simulator.verdict.following import Course, Following
 from simulator.verdict.lookahead import TOLERANCE
@@ -117,7 +117,7 @@ class _Trains:
 
 def pacings(ends: Ends) -> dict[int, Pacing]:
     """The pulse trains that go on at the ends of runs, by run; without those that together never repeat."""
-    if not any(isinstance(event, SetEvent) and event.times is not None for event in ends.model.scenario.protocol):
+    if not any(getattr(event, "every", None) for event in ends.model.scenario.protocol) and not np.any(ends.swung):
         return {}
     alike: defaultdict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     trains: dict[int, _Trains] = {}
@@ -136,11 +136,13 @@ def _trains(ends: Ends, run: int) -> _Trains | None:
     """The trains that go on at the end of a run; None without one, or if together they never repeat."""
     end, interval, onset = ends.model.scenario.run.duration, {}, {}
     for i, event in enumerate(ends.model.scenario.protocol):
-        if isinstance(event, SetEvent) and event.times is not None:
+        if not isinstance(event, ReleaseEvent) and event.every is not None:
             at, every = ends.value(f"protocol.{i}.at", run), ends.value(f"protocol.{i}.every", run)
-            if at <= end < at + event.times * every:
+            if at <= end < at + (event.times or np.inf) * every:
                 interval[i] = every
                 onset[i] = float(at + np.floor((end - at) / every * (1.0 + 1.0e-12)) * every)
+    for i, period in enumerate(_periods_of_sines(ends, run), start=len(ends.model.scenario.protocol)):
+        interval[i], onset[i] = period, end
     if not interval:
         return None
     shortest = min(interval.values())
@@ -151,21 +153,33 @@ def _trains(ends: Ends, run: int) -> _Trains | None:
     return None if uneven or found.together > MOST_INTERVALS else found
 
 
+def _periods_of_sines(ends: Ends, run: int) -> list[float]:
+    """Periods of the sines that go on at the end of a run [s]."""
+    found, place = [], {name: i for i, name in enumerate(ends.model.structure.parameters)}
+    for drive in ends.model.structure.drives:
+        if drive.sine and ends.running[run, place[drive.names["swing"]]]:
+            found.append(2.0 * np.pi / float(ends.running[run, place[drive.names["turn"]]]))
+    return list(dict.fromkeys(found))
+
+
 def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict[int, Pacing]:
     """Pacing of runs whose trains have the same ratios; the result is by their numbers."""
     scenario, together = ends.model.scenario, trains[0].together
     coming = {i: (FOLLOWED + LONGEST) * together // n + 2 for i, n in trains[0].ratios}
-    endless = (e.model_copy(update={"times": coming[i]}) if i in coming else e for i, e in enumerate(scenario.protocol))
+    events = list(scenario.protocol)
+    for i, event in enumerate(events):
+        if not isinstance(event, ReleaseEvent) and event.every is not None:  # one that has not begun matters no more
+            events[i] = event.model_copy(update={"times": coming.get(i, event.times or 1)})
     starts = {
         f"protocol.{i}.at": np.array([trains[run].onsets[place] for run in range(len(ends))])
         for place, (i, _) in enumerate(trains[0].ratios)
     }
-    continued = scenario.model_copy(update={"protocol": tuple(endless)})
-    whole = schedule(continued, ends.model.structure, {**ends.values, **starts}, len(ends))
+    values = {**ends.values, **starts}
+    whole = schedule(scenario.with_protocol(tuple(events)), ends.model.structure, values, len(ends), np.inf)
     end, found = scenario.run.duration, {}
     for run, number in enumerate(numbers):
         later = (whole.time[run] >= end) & np.isfinite(whole.time[run])
-        pulses = Schedule(whole.time[run, later][None] - end, whole.parameters[run, later][None])
+        pulses = Schedule(whole.structure, whole.table[run, later][None]).later(np.array([end]))
         found[number] = Pacing(trains[run].shortest * together, trains[run].next_pulse - end, pulses)
     return found
 
@@ -223,7 +237,7 @@ def _samples(paced: Pacing, beats: int) -> np.ndarray:
 
 def paced_course(ends: Ends, run: int, paced: Pacing, times: np.ndarray) -> Course:
     """What follows the end of a run under its pulses, at times [s] after that end."""
-    parameters, pulses = paced.pulses.after_start(ends.parameters[[run]])
+    parameters, pulses = paced.pulses.after_start(ends.running[[run]])
     return Course(
         ends.states[run], ends.scales[run], parameters[0], times, float(times[-1]), TOLERANCE, PATIENCE, pulses
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from simulator.kernel.inputs import initial_states
 from simulator.model.model import Model
 from simulator.model.names import amount
 from simulator.model.structure import Structure
+from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.waveforms import is_waveform
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.rest import capacitances, let_follow, newton_step
 from simulator.verdict.search import ITERATIONS, PASSED, Search
@@ -73,9 +76,9 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     NoSteadyState
         When none was found.
     """
-    model = Model.of(scenario)
-    events = model.events()
-    parameters = events[-1].parameters if events else model.parameters()
+    model = Model.of(_settled(scenario))
+    events = model.events().parameters[0]
+    parameters = events[-1] if len(events) else model.parameters()
     found = _searched(model, parameters, initial_states(model), announce)
     if not found:
         raise NoSteadyState(
@@ -83,6 +86,26 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
             f"{PASSED[-1]:.0e} s of model time; it may not exist (a cell that swells without end, an oscillation)"
         )
     return tuple(_described(model, state, parameters, route) for state, route in found)
+
+
+def _settled(scenario: Scenario) -> Scenario:
+    """The scenario without pulses, and with the values that its waveforms come to; a sine comes to its mean."""
+    protocol: list[Any] = []
+    for event in scenario.protocol:
+        if isinstance(event, SetEvent) and event.lasting is None:
+            values = {path: value.last if is_waveform(value) else value for path, value in event.set.items()}
+            protocol.append(event.model_copy(update={"set": type(event.set)(values)}))
+        elif isinstance(event, ClampEvent) and event.lasting is None:
+            clamps = {
+                name: clamp
+                if isinstance(clamp.potential, float)
+                else clamp.model_copy(update={"potential": clamp.potential.last})
+                for name, clamp in event.clamp.items()
+            }
+            protocol.append(event.model_copy(update={"clamp": type(event.clamp)(clamps)}))
+        elif isinstance(event, ReleaseEvent):
+            protocol.append(event)
+    return scenario.with_protocol(tuple(protocol))
 
 
 def _searched(
@@ -139,7 +162,7 @@ def _uncharged(
 
 def _described(model: Model, state: np.ndarray, parameters: np.ndarray, route: str) -> SteadyState:
     """A rest point with its verdict and residual."""
-    last = max([e.time for e in model.events()], default=0.0)
+    last = np.max(model.events().time, initial=0.0)
     time = np.array([np.nextafter(max(last, model.scenario.run.duration), np.inf)])
     trajectory = Trajectory.from_states(model, time, state[None], end_time=float(time[0]))
     size = np.maximum(np.abs(state), model.scales())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -13,6 +14,7 @@ from simulator.report.figures.style import MUTED
 from simulator.report.figures.time_axis import TimeAxis
 from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.waveforms import Ramp, Sine, Table
 from simulator.trajectory.trajectory import Trajectory
 
 #: Type size and line height [points] of event names, and the largest number of events that are named.
@@ -40,19 +42,33 @@ def _words(event: SetEvent | ClampEvent | ReleaseEvent, scenario: Scenario) -> I
             for path, value in event.set.items():
                 # The last two names are enough: `pump.max_rate`, `concentrations.k`.
                 short = ".".join(path.split(".")[-2:]).replace("concentrations.", "")
-                yield f"{short} = {_quantity(value, scenario.unit_of(path))}{_pulses(event)}"
+                yield f"{short} {_course(value, scenario.unit_of(path))}{_pulses(event)}"
         case ClampEvent():
             for name, clamp in event.clamp.items():
-                yield f"{name} clamped to {_quantity(clamp.potential, 'V')}"
+                yield f"{name} clamped {_course(clamp.potential, 'V', 'to')}{_pulses(event)}"
         case ReleaseEvent():
             yield f"{', '.join(event.release)} released"
 
 
-def _pulses(event: SetEvent) -> str:
+def _course(value: Any, unit: str, becomes: str = "=") -> str:
+    """What a value becomes, or how it moves."""
+    match value:
+        case Ramp():
+            first, last = (_quantity(end, unit) for end in value.ramp)
+            return f"from {first} to {last}"
+        case Sine():
+            return f"{_quantity(value.around, unit)} {chr(0xB1)} {_quantity(abs(value.sine), unit)}"
+        case Table():
+            return "by table"
+    return f"{becomes} {_quantity(value, unit)}"
+
+
+def _pulses(event: SetEvent | ClampEvent) -> str:
     """Duration and number of pulses; empty for a permanent change."""
     if event.lasting is None:
         return ""
-    often = f", {event.times} times" if event.times is not None else ""
+    often = f" every {_quantity(event.every, 's')}" if event.every is not None else ""
+    often += f", {event.times} times" if event.times is not None else ""
     return f" for {_quantity(event.lasting, 's')}{often}"
 
 

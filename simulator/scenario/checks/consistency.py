@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from simulator.errors import shown, suggestion
-from simulator.mechanisms import CLAMP
+from simulator.errors import suggestion
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.physics.notation import format_quantity
-from simulator.physics.units import QuantityError
 from simulator.scenario.checks import mechanisms as mechanism_checks
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.parts import Compartment, Membrane
 
-__all__ = ["complaints", "settled_protocol", "warnings"]
+__all__ = ["complaints", "warnings"]
 
 #: Maximum number of saved points of one run; more would not fit in memory.
 MOST_SAVES = 10_000_000
@@ -168,95 +165,3 @@ def _in_run(draft: Draft) -> Iterator[Complaint]:
         if time > run.duration:
             problem = f"{format_quantity(time, 's')} is after the end of the run"
             yield Complaint(where, problem, f"at most the duration, {length}")
-
-
-def settled_protocol(draft: Draft, *, text: bool) -> tuple[tuple[Any, ...], list[Complaint]]:
-    """Return the protocol with its new values in SI, and the complaints about it."""
-    events: list[Any] = []
-    found: list[Complaint] = []
-    carriers: dict[str, str] = {}
-    for index, event in enumerate(draft.protocol):
-        at = ("protocol", index)
-        if (changes := getattr(event, "set", None)) is not None:
-            values, wrong = _settled_changes(draft, (*at, "set"), changes, text)
-            found += wrong
-            event = event.model_copy(update={"set": type(changes)(values)})
-        for name, clamp in (getattr(event, "clamp", None) or {}).items():
-            found += _in_clamp(draft, (*at, "clamp", name), name, clamp.carrier)
-            if carriers.setdefault(name, clamp.carrier) != clamp.carrier:
-                problem = f"an earlier event clamps `{name}` with the carrier `{carriers[name]}`"
-                found.append(Complaint((*at, "clamp", name, "carrier"), problem, "the same carrier in the whole run"))
-        for place, name in enumerate(getattr(event, "release", None) or ()):
-            found += _unknown_membrane(draft, (*at, "release", place), name)
-        events.append(event)
-    return tuple(events), found
-
-
-def _settled_changes(
-    draft: Draft, at: tuple[str | int, ...], changes: Mapping[str, Any], text: bool
-) -> tuple[dict[str, Any], list[Complaint]]:
-    values: dict[str, Any] = {}
-    found: list[Complaint] = []
-    leaves = draft.leaves_without_changes()
-    for path, value in changes.items():
-        where = (*at, path)
-        leaf = leaves.get(path)
-        if leaf is None or leaf.quantity is None:
-            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(draft, p)]
-            problem = f"there is no number `{shown(path)}` in this scenario"
-            found.append(Complaint(where, problem, "the dotted path of a parameter", suggestion(path, numbers)))
-        elif reason := _refusal(draft, path):
-            expected = "a parameter of a mechanism or membrane, the temperature or a concentration in a fixed bath"
-            found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
-        else:
-            try:
-                values[path] = leaf.quantity.read(value, text=text, faraday=draft.faraday)
-            except QuantityError as error:
-                found.append(Complaint(where, error.problem, error.expected, error.hint))
-    if not changes:
-        found.append(Complaint(at, "there is nothing to set", "dotted paths and their new values"))
-    return values, found
-
-
-def _refusal(draft: Draft, path: str) -> str:
-    """Return why a value cannot change during a run; empty if it can."""
-    match path.split("."):
-        case ["compartments", name, *_] if draft.compartments[name].fixed:
-            return ""
-        case ["compartments", name, *_]:
-            return f"it is an initial value of the free compartment `{name}`"
-        case ["membranes", _, "potential"]:
-            return "it is the initial potential of the membrane (use a clamp event to hold a potential)"
-        case ["membranes", *_] | ["temperature"] | ["rt_over_f"]:
-            return ""
-        case ["species", *_]:
-            return "the charge number of a species is fixed"
-        case ["atp_free_energy"]:
-            return "the energy budget uses one value for the whole run"
-    return "it is a setting of the run as a whole"
-
-
-def _in_clamp(draft: Draft, at: tuple[str | int, ...], name: str, carrier: str) -> Iterator[Complaint]:
-    yield from _unknown_membrane(draft, at, name)
-    if name in draft.membranes and CLAMP in draft.membranes[name].mechanisms:
-        label = ("membranes", name, "mechanisms", CLAMP)
-        yield Complaint(label, "the protocol's clamp needs this label", "another label")
-    where = (*at, "carrier")
-    charge = draft.charge_of(carrier)
-    if charge is None:
-        known = list(draft.charges())
-        yield Complaint(where, f"unknown species `{carrier}`", "one of " + ", ".join(known), suggestion(carrier, known))
-    elif charge == 0:
-        yield Complaint(where, f"`{carrier}` has charge 0 and carries no current", "a charged species")
-    elif (membrane := draft.membranes.get(name)) is not None:
-        for side in (membrane.inside, membrane.outside):
-            compartment = draft.compartments.get(side)
-            if compartment is not None and carrier not in compartment.concentrations:
-                problem = f"`{side}` does not list the carrier `{carrier}`"
-                yield Complaint(where, problem, "a species on both sides", f"add `{carrier}: 0 mM` there")
-
-
-def _unknown_membrane(draft: Draft, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
-    if name not in draft.membranes:
-        known = ", ".join(draft.membranes)
-        yield Complaint(at, f"unknown membrane `{shown(name)}`", f"one of {known}", suggestion(name, draft.membranes))
