@@ -70,6 +70,7 @@ class ArraySource:
         lines += self._array_function(
             "gate_rests", equations.gate_rests, "Steady-state value of each gate, everything else held constant."
         )
+        lines += self._array_function("scheme_rates", equations.scheme_rates, "Rates [1/s] of transitions by name.")
         line = self.linearisation
         derivative = {s: f"d_{s}" for s in self.basis}
         lines += self._function("derivative", line.rates(), derivative, "Rates of change of the independent states.")

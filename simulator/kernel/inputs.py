@@ -12,7 +12,9 @@ from simulator.kernel import load_arrays
 from simulator.kernel.amplifier import follow_commands
 from simulator.model.contents import Values
 from simulator.model.model import Model
+from simulator.model.names import gate_name
 from simulator.model.protocol import Schedule, schedule
+from simulator.model.structure import Structure, scheme_rate_names
 from simulator.scenario.parts import Run
 
 if TYPE_CHECKING:
@@ -122,14 +124,26 @@ def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
     equations, numbers = load_arrays(model.structure), model.values if values is None else values
     parameters = model.parameters(values)
     started = {
-        name: f"membranes.{m.name}.mechanisms.{mechanism.owner}.gates.{gate.name}.start"
+        name: f"membranes.{m.name}.mechanisms.{mechanism.owner}.{gate.start_key}"
         for name, (m, mechanism, gate) in model.structure.gates.items()
     }
     axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
     state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
     # Gates may depend on each other in a chain, at most as long as their number.
     for _ in names:
-        rests = equations.gate_rests(state, parameters)
+        rests = equations.gate_rests(state, parameters) | _occupancies(model.structure, state, parameters)
         for name in names:
             state[..., model.structure.states.index(name)] = numbers.get(started[name], rests[name])
     return state
+
+
+def _occupancies(structure: Structure, state: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """Occupancies of Markov schemes that no longer change, everything else held constant, by name."""
+    found: dict[str, np.ndarray] = {}
+    if structure.schemes:
+        rates = load_arrays(structure).scheme_rates(state, parameters)
+        for m, mechanism, scheme in structure.schemes.values():
+            names = scheme_rate_names(m, mechanism, scheme)
+            rests = scheme.resting(lambda rate, names=names: rates[names[rate]])  # type: ignore[misc]
+            found |= {gate_name(m.name, mechanism.owner, s): rest for s, rest in rests.items()}
+    return found

@@ -5,9 +5,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from simulator.mechanisms import laws
-from simulator.mechanisms.law import CHOSEN, CLAMP, Gate, Law, Parameter
+from simulator.mechanisms.law import CHOSEN, CLAMP, Gate, Law, Occupancy, Parameter, Scheme
 
-__all__ = ["CHOSEN", "CLAMP", "Gate", "Law", "Parameter", "library"]
+__all__ = ["CHOSEN", "CLAMP", "Gate", "Law", "Occupancy", "Parameter", "Scheme", "library"]
 
 
 @cache

@@ -1,7 +1,7 @@
 """Gated channels: their form in a scenario and the laws built from it.
 
-A channel passes one or several ions, ohmically or by the GHK equation, while its gates are open. Each ion is
-a separate mechanism; all of them share the channel's gates and parameters.
+A channel passes one or several ions, ohmically or by the GHK equation, while its gates are open, or in the open states
+of a Markov scheme. Each ion is a separate mechanism; all of them share the channel's gates, states and parameters.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from simulator.mechanisms import Gate, Law, Parameter, library
+from simulator.mechanisms import Gate, Law, Occupancy, Parameter, Scheme, library
 from simulator.mechanisms.gating import FORMS, bell, temperature_factor
 
-__all__ = ["BELL", "HOW_OPEN", "ChannelForm", "GateForm", "RateForm"]
+__all__ = ["BELL", "HOW_OPEN", "ChannelForm", "GateForm", "RateForm", "SchemeForm"]
 
 #: Scenario keys that set how much an open channel passes, each with the leak law it uses.
 HOW_OPEN = {
@@ -37,14 +37,15 @@ _TEMPERATURES = (
 
 @dataclass(frozen=True)
 class RateForm:
-    """One function of a gate (``opening``, ``closing``, ``steady``, ``time_constant``) without its parameter values.
+    """One function of a gate or of a transition, without its parameter values.
 
     Parameters
     ----------
     role : str
-        Which of the four functions it is.
+        Which function it is: ``opening``, ``closing``, ``steady`` or ``time_constant`` of a gate, ``forward`` or
+        ``backward`` of a transition.
     form : str
-        A name in :data:`simulator.mechanisms.gating.FORMS`; ``"number"`` or ``"bell"`` for a time constant.
+        A name in :data:`simulator.mechanisms.gating.FORMS`, or ``"number"``; ``"bell"`` for a time constant.
     variable : str
         Variable of the function, named as in rate laws: ``v``, ``ca_i``, ``k_channel.n``.
     power : int
@@ -68,6 +69,23 @@ class GateForm:
 
 
 @dataclass(frozen=True)
+class SchemeForm:
+    """A Markov scheme without its parameter values.
+
+    Parameters
+    ----------
+    states, open : tuple of str
+        All states, and those in which ions pass.
+    transitions : tuple of (from, to, functions)
+        Two states and the rates there and back.
+    """
+
+    states: tuple[str, ...]
+    open: tuple[str, ...]
+    transitions: tuple[tuple[str, str, tuple[RateForm, ...]], ...]
+
+
+@dataclass(frozen=True)
 class ChannelForm:
     """A channel for one ion without its parameter values.
 
@@ -81,12 +99,15 @@ class ChannelForm:
         Gates, shared with the channel's other ions.
     warmed : bool
         Whether gating speed depends on the temperature (Q10).
+    scheme : SchemeForm, optional
+        States between which the channels move.
     """
 
     how_open: str
     ion: str
     gates: tuple[GateForm, ...]
     warmed: bool
+    scheme: SchemeForm | None = None
 
     @property
     def law(self) -> Law:
@@ -116,18 +137,25 @@ def _law(form: ChannelForm) -> Law:
     ]
     gates = []
     for gate in form.gates:
-        rates = {rate.role: _rate(gate.name, rate, form.warmed) for rate in gate.rates}
+        rates = {rate.role: _rate(gate.name, f"gates.{gate.name}", rate, form.warmed) for rate in gate.rates}
         gates.append(Gate(gate.name, at_once=gate.at_once, **{role: rate for role, (rate, _) in rates.items()}))
         parameters += [p for _, own in rates.values() for p in own]
+    passing = () if form.scheme is None else form.scheme.open
+    if form.scheme is not None:
+        scheme, own = _scheme(form.scheme, form.warmed)
+        gates += [Occupancy(state, scheme=scheme) for state in scheme.states]
+        parameters += own
     if form.warmed:
         parameters += _TEMPERATURES
-    names = [form.how_open, share, *(gate.name for gate in form.gates)]
+    names = [form.how_open, share, *(gate.name for gate in form.gates), *passing]
     others = [a for a in leak.arguments if a != form.how_open]
 
     def rate(names: dict[str, Any]) -> Any:
         ready = names[form.how_open] * names[share]
         for gate in form.gates:
             ready = ready * names[gate.name] ** gate.power
+        if passing:
+            ready = ready * sum(names[state] for state in passing)
         return leak.rate(**{form.how_open: ready}, **{a: names[a] for a in others})
 
     return Law(
@@ -143,9 +171,20 @@ def _law(form: ChannelForm) -> Law:
     )
 
 
-def _rate(gate: str, form: RateForm, warmed: bool) -> tuple[_Rate, tuple[Parameter, ...]]:
-    """Build one function of a gate and its parameters."""
-    parameters = tuple(_parameters(gate, form))
+def _scheme(form: SchemeForm, warmed: bool) -> tuple[Scheme, list[Parameter]]:
+    """Build a scheme and the parameters of its rates."""
+    transitions, parameters = [], []
+    for i, (a, b, forms) in enumerate(form.transitions):
+        rates = {rate.role: _rate(f"{a}_{b}_{i}", f"transitions.{i}", rate, warmed) for rate in forms}
+        forward, backward = (rates[role][0] if role in rates else None for role in ("forward", "backward"))
+        transitions.append((a, b, forward, backward))
+        parameters += [p for _, own in rates.values() for p in own]
+    return Scheme(form.states, tuple(transitions)), parameters
+
+
+def _rate(owner: str, path: str, form: RateForm, warmed: bool) -> tuple[_Rate, tuple[Parameter, ...]]:
+    """Build one function of a gate or transition, and its parameters, which lie below `path` in the scenario."""
+    parameters = tuple(_parameters(owner, path, form))
     names = [p.name for p in parameters]
     variables = [form.variable] if form.variable else []
     temperatures = ("temperature", *(p.name for p in _TEMPERATURES)) if warmed and form.role != "steady" else ()
@@ -156,23 +195,32 @@ def _rate(gate: str, form: RateForm, warmed: bool) -> tuple[_Rate, tuple[Paramet
         quicker = temperature_factor(*(given[t] for t in ("temperature", "measured_at", "q10"))) if temperatures else 1
         if form.role == "time_constant":
             return (bell(*variable, *numbers) if form.form == "bell" else numbers[0]) / quicker
+        if form.form == "number":
+            return numbers[0] * quicker
         whole = [form.power] if FORMS[form.form].whole else []
-        size = numbers.pop(0) * quicker if form.role in ("opening", "closing") else 1
+        size = numbers.pop(0) * quicker if form.role != "steady" else 1
         return size * FORMS[form.form].value(*variable, *numbers, *whole)
 
     return _Rate((*names, *variables, *temperatures), value), parameters
 
 
-def _parameters(gate: str, form: RateForm) -> Iterator[Parameter]:
-    """Yield the parameters of one function of a gate, with their paths in a scenario."""
-    path = f"gates.{gate}.{form.role}"
+def _parameters(owner: str, path: str, form: RateForm) -> Iterator[Parameter]:
+    """Yield the parameters of one function of a gate or transition, with their paths in a scenario."""
+    path, timed = f"{path}.{form.role}", form.role == "time_constant"
     if form.form == "number":
-        yield Parameter(f"{gate}_time_constant", "s", "time constant", positive=True, path=path)
+        unit, meaning = ("s", "time constant") if timed else ("1/s", "rate")
+        yield Parameter(f"{owner}_{form.role}", unit, meaning, 0.0, positive=timed, path=path)
         return
     own = BELL if form.form == "bell" else FORMS[form.form].parameters
-    if form.role in ("opening", "closing"):
+    if form.role not in ("steady", "time_constant"):
         own = (Parameter("rate", "1/s", "rate constant", minimum=0.0), *own)
     for p in own:
         yield Parameter(
-            f"{gate}_{form.role}_{p.name}", p.unit, p.meaning, p.minimum, p.maximum, p.positive, path=f"{path}.{p.name}"
+            f"{owner}_{form.role}_{p.name}",
+            p.unit,
+            p.meaning,
+            p.minimum,
+            p.maximum,
+            p.positive,
+            path=f"{path}.{p.name}",
         )

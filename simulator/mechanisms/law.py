@@ -104,6 +104,17 @@ class Gate:
     time_constant: Rate | None = None
     at_once: bool = False
 
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The functions that are given."""
+        given = (self.opening, self.closing, self.steady, self.time_constant)
+        return tuple(rate for rate in given if rate is not None)
+
+    @property
+    def start_key(self) -> str:
+        """Dotted path below the mechanism of its value at t = 0."""
+        return f"gates.{self.name}.start"
+
     def resting(self, value_of: Callable[[Rate], Any]) -> Any:
         """Steady value of the gate; `value_of` evaluates one of its rates."""
         if self.steady is not None:
@@ -121,6 +132,74 @@ class Gate:
         assert self.opening is not None
         assert self.closing is not None
         return value_of(self.opening) * (1 - value) - value_of(self.closing) * value
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """States between which the channels of a mechanism move at random (a Markov scheme).
+
+    Occupancies follow ``dx/dt = sum of what enters - what leaves``, so they keep their sum, which is 1.
+
+    Parameters
+    ----------
+    states : tuple of str
+        Names of the states.
+    transitions : tuple of (from, to, forward, backward)
+        Two states and the rates [1/s] there and back; either rate may be None.
+    """
+
+    states: tuple[str, ...]
+    transitions: tuple[tuple[str, str, Rate | None, Rate | None], ...]
+
+    def resting(self, value_of: Callable[[Rate], Any]) -> dict[str, Any]:
+        """Occupancies that no longer change, by state; `value_of` evaluates a rate.
+
+        States are taken out one by one, and what would pass through each is added to the rates between the others
+        (Grassmann, Taksar & Heyman 1985, Oper Res 33:1107, doi:10.1287/opre.33.5.1107). Nothing is subtracted, so no
+        digits are lost.
+        """
+        rate: dict[tuple[str, str], Any] = {}
+        for a, b, forward, backward in self.transitions:
+            for pair, one_way in (((a, b), forward), ((b, a), backward)):
+                if one_way is not None:
+                    rate[pair] = rate.get(pair, 0) + value_of(one_way)
+        left, leaving = list(self.states), {}
+        while len(left) > 1:
+            out = left.pop()
+            leaving[out] = sum(rate[out, b] for b in left if (out, b) in rate)
+            for a in left:
+                for b in left:
+                    if a != b and (a, out) in rate and (out, b) in rate:
+                        rate[a, b] = rate.get((a, b), 0) + rate[a, out] * (rate[out, b] / leaving[out])
+        found: dict[str, Any] = {self.states[0]: 1}
+        for state in self.states[1:]:
+            entering = sum(found[a] * rate[a, state] for a in found if (a, state) in rate)
+            found[state] = entering / leaving[state]
+        total = sum(found.values())
+        return {state: value / total for state, value in found.items()}
+
+
+@dataclass(frozen=True)
+class Occupancy(Gate):
+    """The part of channels that is in one state of a scheme."""
+
+    scheme: Scheme | None = None
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rates of all transitions."""
+        assert self.scheme is not None
+        return tuple(rate for *_, a, b in self.scheme.transitions for rate in (a, b) if rate is not None)
+
+    @property
+    def start_key(self) -> str:
+        """Dotted path below the mechanism of its value at t = 0."""
+        return f"start.{self.name}"
+
+    def resting(self, value_of: Callable[[Rate], Any]) -> Any:
+        """Occupancy when none changes any more; `value_of` evaluates one of the rates."""
+        assert self.scheme is not None
+        return self.scheme.resting(value_of)[self.name]
 
 
 @dataclass(frozen=True)

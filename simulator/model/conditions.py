@@ -99,7 +99,7 @@ class Conditions:
         for _ in own:  # a gate may depend on another one, which may depend on a third
             for name, (mechanism, gate) in own.items():
                 known = self.known(m, mechanism, v, sides) | self._named(m, mechanism, found)
-                at = f"membranes.{m.name}.mechanisms.{mechanism.owner}.gates.{gate.name}.start"
+                at = f"membranes.{m.name}.mechanisms.{mechanism.owner}.{gate.start_key}"
                 rest = gate.resting(lambda rate, known=known: _evaluated(rate, known))  # type: ignore[misc]
                 found[name] = rest if gate.at_once else self.values.get(at, rest)
         return {n: found[n] for n, (_, gate) in own.items() if moving or gate.at_once}

@@ -19,7 +19,7 @@ from functools import cached_property
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
-from simulator.mechanisms.law import Rate, arguments
+from simulator.mechanisms.law import Occupancy, Rate, Scheme, arguments
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import (
@@ -42,7 +42,7 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
-from simulator.model.structure import Drive, MembraneStructure, Structure, connected
+from simulator.model.structure import Drive, MembraneStructure, Structure, connected, scheme_rate_names
 from simulator.model.waves import followed
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.geometry import AREA_POWERS
@@ -75,6 +75,15 @@ class Turnover:
     stoichiometry: dict[str, int]
     outside: dict[str, int]
     charge: int
+
+
+@dataclass(frozen=True)
+class GateFlow:
+    """What changes gates: on which membrane, how fast [1/s], and how often it counts in each gate."""
+
+    membrane: str
+    rate: sp.Expr
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -291,20 +300,45 @@ class Equations:
         return self.symbol(argument_name(name, m, mechanism))
 
     @cached_property
-    def gate_changes(self) -> dict[str, sp.Expr]:
-        """Rate of change [1/s] of each gate that is a state."""
-        return {
-            name: gate.change(self.symbol(name), lambda rate, m=m, mechanism=mechanism: self._value(rate, m, mechanism))  # type: ignore[misc]
-            for name, (m, mechanism, gate) in self.structure.gates.items()
-            if not gate.at_once
-        }
+    def gate_flows(self) -> dict[str, GateFlow]:
+        """Rate of each flow that changes gates, by name: one for each gate, and one for each transition of a scheme."""
+        found: dict[str, GateFlow] = {}
+        for name, (m, mechanism, gate) in self.structure.gates.items():
+            if not isinstance(gate, Occupancy) and not gate.at_once:
+                change = gate.change(self.symbol(name), lambda rate, m=m, mech=mechanism: self._value(rate, m, mech))  # type: ignore[misc]
+                found[name] = GateFlow(m.name, change, {name: 1})
+        for m, mechanism, scheme in self.structure.schemes.values():
+            found |= self._transitions(m, mechanism, scheme)
+        return found
+
+    def _transitions(self, m: MembraneStructure, mechanism: Mechanism, scheme: Scheme) -> dict[str, GateFlow]:
+        """Net flows between the states of a scheme."""
+        found: dict[str, GateFlow] = {}
+        for i, (a, b, forward, backward) in enumerate(scheme.transitions):
+            ends = [gate_name(m.name, mechanism.owner, state) for state in (a, b)]
+            there, back = (
+                self._value(rate, m, mechanism) * self.symbol(end) if rate is not None else sp.Integer(0)
+                for rate, end in zip((forward, backward), ends, strict=True)
+            )
+            found[f"{ends[0]}>{ends[1]}>{i}"] = GateFlow(m.name, there - back, {ends[0]: -1, ends[1]: 1})
+        return found
 
     @cached_property
     def gate_rests(self) -> dict[str, sp.Expr]:
-        """Steady-state value of each gate, everything else held constant."""
+        """Steady-state value of each gate, everything else held constant; those of schemes are found from numbers."""
         return {
             name: gate.resting(lambda rate, m=m, mechanism=mechanism: self._value(rate, m, mechanism))  # type: ignore[misc]
             for name, (m, mechanism, gate) in self.structure.gates.items()
+            if not isinstance(gate, Occupancy)
+        }
+
+    @cached_property
+    def scheme_rates(self) -> dict[str, sp.Expr]:
+        """Rate [1/s] of each transition of a scheme, by the names of :func:`scheme_rate_names`."""
+        return {
+            name: self._value(rate, m, mechanism)
+            for m, mechanism, scheme in self.structure.schemes.values()
+            for rate, name in scheme_rate_names(m, mechanism, scheme).items()
         }
 
     @cached_property
@@ -315,13 +349,14 @@ class Equations:
             for m in self.structure.membranes
             for mechanism in m.mechanisms
         }
-        return found | self.water_flows | self.gate_changes | {CLOCK: sp.Integer(1)}
+        gates = {name: flow.rate for name, flow in self.gate_flows.items()}
+        return found | self.water_flows | gates | {CLOCK: sp.Integer(1)}
 
     @cached_property
     def membrane_of(self) -> dict[str, str]:
         """Membrane of each elementary flow; the empty text for the clock."""
         found = {f"{m.name}.{mechanism.label}": m.name for m, mechanism in self.structure.mechanisms}
-        found |= {name: m.name for name, (m, _, _) in self.structure.gates.items()}
+        found |= {name: flow.membrane for name, flow in self.gate_flows.items()}
         return found | {m.name: m.name for m in self.structure.membranes} | {CLOCK: ""}
 
     def flow_size(self, state: str) -> sp.Expr:
@@ -398,7 +433,10 @@ class Equations:
         In units of F for a charge or for the equation of an electroneutral potential.
         """
         rows: dict[str, dict[str, int]] = {name: {} for name in self.structure.states}
-        rows |= {name: {name: 1} for name in rows if name in self.gate_changes or name == CLOCK}
+        rows |= {CLOCK: {CLOCK: 1}} if CLOCK in rows else {}
+        for column, flow in self.gate_flows.items():
+            for state, number in flow.counts.items():
+                rows[state][column] = number
 
         def count(state: str, column: str, number: int) -> None:
             if state in rows and number:

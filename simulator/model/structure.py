@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.mechanisms import CLAMP, Gate
-from simulator.mechanisms.law import arguments
+from simulator.mechanisms import CLAMP, Gate, Occupancy, Scheme
+from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.names import (
     ATP_ENERGY,
@@ -124,6 +124,15 @@ class Structure:
             gate_name(m.name, mechanism.owner, g.name): (m, mechanism, g)
             for m, mechanism in self.mechanisms
             for g in mechanism.law.gates
+        }
+
+    @cached_property
+    def schemes(self) -> dict[str, tuple[MembraneStructure, Mechanism, Scheme]]:
+        """Every Markov scheme by membrane and label, with its membrane and mechanism; those of one channel share it."""
+        return {
+            f"{m.name}.{mechanism.owner}": (m, mechanism, gate.scheme)
+            for m, mechanism, gate in self.gates.values()
+            if isinstance(gate, Occupancy) and gate.scheme is not None
         }
 
     @cached_property
@@ -291,12 +300,21 @@ class Structure:
         )
 
 
+def scheme_rate_names(m: MembraneStructure, mechanism: Mechanism, scheme: Scheme) -> dict[Rate, str]:
+    """Name of each rate of a scheme."""
+    return {
+        rate: f"{m.name}.{mechanism.owner}.{i}.{way}"
+        for i, (_, _, forward, backward) in enumerate(scheme.transitions)
+        for way, rate in (("forward", forward), ("backward", backward))
+        if rate is not None
+    }
+
+
 def needs(mechanism: Mechanism) -> set[str]:
     """Arguments of a mechanism's rate and of its gates' rates."""
     found = set(mechanism.law.arguments)
     for gate in mechanism.law.gates:
-        for rate in (gate.opening, gate.closing, gate.steady, gate.time_constant):
-            found |= set(arguments(rate)) if rate is not None else set()
+        found |= {name for rate in gate.rates for name in arguments(rate)}
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -149,7 +150,9 @@ class Quantity:
 
     def _number(self, value: object, text: bool, faraday: float) -> float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise QuantityError(f"this is {kind_of(value)}", describe(self.unit) if self.unit != "1" else self.expected)
+            hint = "a value that changes with time belongs into `protocol`" if isinstance(value, Mapping) else ""
+            expected = describe(self.unit) if self.unit != "1" else self.expected
+            raise QuantityError(f"this is {kind_of(value)}", expected, hint)
         if self.unit == "1":
             if isinstance(value, str):
                 raise QuantityError(f"this is {kind_of(value)}", self.expected, "write a number without unit or quotes")

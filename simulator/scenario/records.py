@@ -166,7 +166,7 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             return Complaint(location, f"this is {kind_of(error['input'])}", "one of " + ", ".join(words), hint)
         case "union_tag_invalid":
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
-            key, given = context["discriminator"].strip("'"), str(context["tag"])
+            key, given = context["discriminator"].strip("'").removesuffix("()"), str(context["tag"])
             where = (*location, key)
             return Complaint(
                 where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words)

@@ -34,8 +34,8 @@ MOST_POINTS = 10_000
 
 #: What a waveform looks like, for messages.
 EXAMPLES = (
-    "{ramp: [-120 mV, 40 mV], over: 500 ms}, {sine: 10 mV, around: -60 mV, frequency: 5 Hz} or "
-    "{times: [0 s, 1 s], values: [-80 mV, 20 mV]}"
+    "{ramp: [-120 mV, 40 mV], over: 500 ms}, {sine: 10 mV, around: -60 mV, frequency: 5 Hz}, "
+    "{times: [0 s, 1 s], values: [-80 mV, 20 mV]} or {table: command.csv}"
 )
 
 
@@ -133,8 +133,8 @@ NO_WAVEFORM: Any = {
 
 
 def is_waveform(value: object) -> bool:
-    """Whether a value of an event is a block of keys, and so meant to be a waveform."""
-    return isinstance(value, Mapping | Ramp | Sine | Table)
+    """Whether a value of an event is more than a number, and so meant to be a waveform."""
+    return isinstance(value, Mapping | list | tuple | Ramp | Sine | Table)
 
 
 def settled_waveform(

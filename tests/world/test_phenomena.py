@@ -118,7 +118,7 @@ def test_resting_potential_is_the_mean_of_the_nernst_potentials_by_their_weights
     trajectory = ran(scenario)
     analysis = Analysis(trajectory)
     thermal, seen = trajectory.scenario.thermal_voltage, []
-    for end in [*(event.time for event in trajectory.model.events()), trajectory.time[-1]]:
+    for end in [*trajectory.model.events().time[0], trajectory.time[-1]]:
         i = at(trajectory, end)
         weight = {}
         for s in ("k", "na", "cl"):

@@ -17,6 +17,7 @@ from simulator.scenario.complaints import Complaint
 if TYPE_CHECKING:
     from simulator.scenario.entries.custom import CustomEntry
 from simulator.scenario.draft import Draft
+from simulator.scenario.entries.channel import GateRate
 from simulator.scenario.parts import Membrane
 
 __all__ = ["complaints", "warnings"]
@@ -118,7 +119,7 @@ def _names(draft: Draft, membrane: Membrane) -> dict[str, str]:
         if compartment is not None and compartment.fixed:
             del found[f"volume_{suffix}"]
     for label, entry in membrane.mechanisms.items():
-        found |= {f"{label}.{gate}": "1" for gate in getattr(entry, "gates", ())}
+        found |= {f"{label}.{gate}": "1" for gate in (*getattr(entry, "gates", ()), *getattr(entry, "states", ()))}
     return found
 
 
@@ -153,20 +154,18 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
 def _variables(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
     """Yield complaints about the variables that a channel's gates depend on."""
     names = _names(draft, membrane)
-    for name, gate in getattr(entry, "gates", {}).items():
-        for role in gate.branches:
-            record = getattr(gate, role)
-            of = getattr(record, "of", None)
-            if of is None:
-                continue
-            unit = "1" if "midpoint" in type(record).model_fields else "mol/m^3"
-            known = [n for n, u in names.items() if u == unit]
-            if of not in known:
-                what = "gate" if unit == "1" else "concentration"
-                expected = "one of " + ", ".join(known)
-                yield Complaint(
-                    (*at, "gates", name, role, "of"), f"unknown {what} `{of}`", expected, suggestion(of, known)
-                )
+    owners: list[tuple[Location, Any]] = [(("gates", n), gate) for n, gate in getattr(entry, "gates", {}).items()]
+    owners += [(("transitions", i), transition) for i, transition in enumerate(getattr(entry, "transitions", ()))]
+    for place, role in ((place, (name, getattr(owner, name))) for place, owner in owners for name in owner.branches):
+        of = getattr(role[1], "of", None)
+        if of is None:
+            continue
+        unit = "1" if "midpoint" in type(role[1]).model_fields else "mol/m^3"
+        known = [n for n, u in names.items() if u == unit]
+        if of not in known:
+            what = "gate" if unit == "1" else "concentration"
+            expected = "one of " + ", ".join(known)
+            yield Complaint((*at, *place, role[0], "of"), f"unknown {what} `{of}`", expected, suggestion(of, known))
 
 
 def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:
@@ -194,7 +193,7 @@ def _follows_at_once(entry: Any, name: str) -> set[str]:
     gate = entry.gates[name]
     if entry.law != "custom":
         rates = (gate.opening, gate.closing, gate.steady) if gate.no_state else ()
-        return {rate.variable for rate in rates if rate is not None}
+        return {rate.variable for rate in rates if isinstance(rate, GateRate)}
     if gate.steady is None or gate.time_constant is not None:
         return set()
     try:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from simulator.mechanisms.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm
+from simulator.errors import suggestion
+from simulator.mechanisms.channel import BELL, HOW_OPEN, ChannelForm, GateForm, RateForm, SchemeForm
 from simulator.mechanisms.gating import FORMS
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
-from simulator.scenario.quantity import Quantity
+from simulator.scenario.quantity import Quantity, SiNumber
 from simulator.scenario.records import Frozen, Label, Record
 
 __all__ = ["ChannelEntry"]
@@ -63,17 +64,65 @@ def _time_branch(value: object) -> str:
     return "bell" if isinstance(value, Mapping | Record) else "number"
 
 
+def form(value: object) -> str | None:
+    """Which form a rate has; a plain number is one, too."""
+    if isinstance(value, Mapping):
+        return value.get("form")
+    return value.form if isinstance(value, GateRate) else "number"
+
+
 if TYPE_CHECKING:
-    RateRecord = GateRate
+    RateRecord = float | GateRate
     SteadyRecord = GateRate
     TimeConstant = float | Bell
 else:
-    RateRecord = Annotated[Union[_RATES], Field(discriminator="form")]  # noqa: UP007 - from a tuple
+    _NUMBER = Annotated[float, Quantity("1/s", 0.0), Tag("number")]
+    _TAGGED = (_NUMBER, *(Annotated[record, Tag(name)] for name, record in zip(FORMS, _RATES, strict=True)))
+    RateRecord = Annotated[Union[_TAGGED], Discriminator(form)]  # noqa: UP007 - from a tuple
     SteadyRecord = Annotated[Union[_STEADY], Field(discriminator="form")]  # noqa: UP007
     TimeConstant = Annotated[
         Annotated[float, Quantity("s", positive=True), Tag("number")] | Annotated[_Bell, Tag("bell")],
         Discriminator(_time_branch),
     ]
+
+
+def rate_form(role: str, record: Any) -> RateForm:
+    """A function of a gate or transition without its parameter values."""
+    if not isinstance(record, GateRate):
+        return RateForm(role, "number", "")
+    return RateForm(role, record.form, record.variable, getattr(record, "power", 1))
+
+
+#: What a rate looks like, for messages.
+_RATE_EXAMPLE = (
+    "a rate such as 0.1 1/ms, or a form, e.g. {form: exponential, rate: 4 1/ms, midpoint: -65 mV, width: -18 mV}"
+)
+
+
+class Transition(Record):
+    """A transition between two states of a channel, there and back."""
+
+    branches: ClassVar[Mapping[str, tuple[int, str]]] = dict.fromkeys(("forward", "backward"), (1, _RATE_EXAMPLE))
+
+    between: tuple[Label, ...] = Field(description="the two states, from and to", strict=False)
+    forward: RateRecord | None = Field(None, description="rate from the first to the second; default: never")
+    backward: RateRecord | None = Field(None, description="rate back; default: never")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.between) != 2 or self.between[0] == self.between[1]:
+            refuse(
+                "Transition", [Complaint(("between",), "these are not two states", "two different states, e.g. [c, o]")]
+            )
+        if self.forward is None and self.backward is None:
+            refuse("Transition", [Complaint((), "the transition has no rate", "forward, backward or both")])
+        return self
+
+    def form(self) -> tuple[str, str, tuple[RateForm, ...]]:
+        """Return the transition without its parameter values."""
+        given = {role: getattr(self, role) for role in ("forward", "backward")}
+        rates = tuple(rate_form(role, record) for role, record in given.items() if record is not None)
+        return self.between[0], self.between[1], rates
 
 
 class ChannelGate(Record):
@@ -123,7 +172,7 @@ class ChannelGate(Record):
         for role in ("opening", "closing", "steady"):
             record = getattr(self, role)
             if record is not None:
-                yield RateForm(role, record.form, record.variable, getattr(record, "power", 1))
+                yield rate_form(role, record)
         if isinstance(self.time_constant, Bell):
             yield RateForm("time_constant", "bell")
         elif self.time_constant is not None:
@@ -147,6 +196,12 @@ class ChannelEntry(MechanismEntry):
     gates: Annotated[dict[Label, ChannelGate], Frozen] = Field(
         default_factory=dict, description="gates by name", validate_default=True
     )
+    states: tuple[Label, ...] = Field((), description="states of a Markov scheme", strict=False)
+    open: tuple[Label, ...] = Field((), description="states in which ions pass", strict=False)
+    transitions: tuple[Transition, ...] = Field((), description="transitions between the states", strict=False)
+    start: Annotated[dict[Label, Annotated[float, Quantity("1", 0.0, 1.0)]], Frozen] | None = Field(
+        None, description="part of the channels in each state at t = 0; default: where it no longer changes"
+    )
     q10: Annotated[float, Quantity("1", positive=True)] | None = Field(
         None, description="factor by which gating speeds up per 10 degrees"
     )
@@ -154,9 +209,19 @@ class ChannelEntry(MechanismEntry):
         None, description="temperature at which the gates were measured"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_states(cls, data: Any) -> Any:
+        """States that `start` does not name are empty."""
+        if isinstance(data, Mapping) and isinstance(data.get("start"), Mapping):
+            states = data.get("states")
+            if isinstance(states, list | tuple) and all(isinstance(s, str) for s in states):
+                return {**data, "start": {**dict.fromkeys(states, SiNumber(0.0)), **data["start"]}}
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        found = []
+        found = [*self._wrong_states()]
         if not self.ions:
             found.append(Complaint(("ions",), "no ion is given", "ions and their shares, e.g. {na: 1}"))
         if (self.conductance is None) == (self.permeability is None):
@@ -169,13 +234,57 @@ class ChannelEntry(MechanismEntry):
             found.append(Complaint(where, problem, "either conductance or permeability"))
         if (self.q10 is None) != (self.measured_at is None):
             found.append(Complaint((), "q10 and measured_at belong together", "both q10 and measured_at"))
-        if self.q10 is not None and all(gate.no_state for gate in self.gates.values()):
+        if self.q10 is not None and not self.transitions and all(gate.no_state for gate in self.gates.values()):
             problem = "a Q10 quickens gates, and this channel has none that takes time"
             hint = "leave out q10 and measured_at; a conductance that depends on temperature takes a custom law"
             found.append(Complaint(("q10",), problem, "a gate with rates or a time constant", hint))
         if found:
             refuse("ChannelEntry", found)
         return self
+
+    def _wrong_states(self) -> Iterator[Complaint]:
+        """Complaints about the Markov scheme."""
+        known = ", ".join(self.states)
+        if not self.states:
+            for key in ("open", "transitions", "start"):
+                if getattr(self, key):
+                    yield Complaint((key,), f"a channel without states has no `{key}`", "`states`, e.g. [c, o]")
+            return
+        for i, state in enumerate(self.states):
+            if state in self.states[:i] or state in self.gates:
+                yield Complaint(("states", i), f"`{state}` is named twice", "different names of states and gates")
+        if not self.open:
+            yield Complaint(("states",), "no state is open", "the states in which ions pass, e.g. open: [o]")
+        if len(self.states) < 2:
+            yield Complaint(("states",), "there is one state", "two or more")
+        named = [(("open", i), name) for i, name in enumerate(self.open)]
+        named += [
+            (("transitions", i, "between", j), n)
+            for i, t in enumerate(self.transitions)
+            for j, n in enumerate(t.between)
+        ]
+        named += [(("start", name), name) for name in self.start or ()]
+        for where, name in named:
+            if name not in self.states:
+                yield Complaint(where, f"unknown state `{name}`", f"one of {known}", suggestion(name, self.states))
+        if self.start is not None and abs(sum(self.start.values()) - 1.0) > 1.0e-9:
+            problem = f"the parts at the start add up to {sum(self.start.values()):.10g}"
+            yield Complaint(("start",), problem, "parts that add up to 1")
+        yield from self._unreached()
+
+    def _unreached(self) -> Iterator[Complaint]:
+        """Complaints about states that no way leads back from, to the first one, or to which none leads."""
+        steps = {(a, b) for t in self.transitions for a, b in _ways(t)}
+        for forth, words in ((True, "reached from"), (False, "left for")):
+            found, grown = {self.states[0]}, True
+            while grown:
+                more = {b if forth else a for a, b in steps if (a if forth else b) in found} - found
+                found |= more
+                grown = bool(more)
+            for i, state in enumerate(self.states):
+                if state not in found:
+                    problem = f"`{state}` is never {words} `{self.states[0]}`, so occupancies have no steady state"
+                    yield Complaint(("states", i), problem, "transitions that lead from each state to every other")
 
     @property
     def chosen(self) -> str | None:
@@ -186,8 +295,19 @@ class ChannelEntry(MechanismEntry):
         """Return one mechanism per ion; they share gates and parameters."""
         how = next(how for how in HOW_OPEN if getattr(self, how) is not None)
         gates = tuple(gate.form(name) for name, gate in self.gates.items())
-        forms = [ChannelForm(how, ion, gates, self.q10 is not None) for ion in self.ions]
+        transitions = tuple(transition.form() for transition in self.transitions)
+        scheme = SchemeForm(self.states, self.open, transitions) if self.states else None
+        forms = [ChannelForm(how, ion, gates, self.q10 is not None, scheme) for ion in self.ions]
         names = [label] if len(forms) == 1 else [f"{label}_{form.ion}" for form in forms]
         return tuple(
             Mechanism(name, self.law, form.ion, form=form, entry=label) for name, form in zip(names, forms, strict=True)
         )
+
+
+def _ways(transition: Transition) -> Iterator[tuple[str, str]]:
+    """Steps that a transition allows."""
+    a, b = transition.between
+    if transition.forward is not None:
+        yield a, b
+    if transition.backward is not None:
+        yield b, a

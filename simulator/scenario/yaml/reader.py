@@ -22,6 +22,7 @@ from simulator.scenario.yaml.extends import read_chain
 from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.overrides import overridden
 from simulator.scenario.yaml.parser import read_file
+from simulator.scenario.yaml.tables import with_tables
 from simulator.scenario.yaml.tree import Node, find_place, plain_data
 from simulator.scenario.yaml.twins import Overrides, twins_in
 from simulator.scenario.yaml.validation import complaints_of, empty_values, issue_at, position, validated
@@ -97,6 +98,7 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
     text, tree = read_chain(Path(path), issues, ())
     for key, value in (overrides or {}).items():
         tree = overridden(tree, key, value, issues)
+    tree = with_tables(tree, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
     # Twins are separate runs, each with its own identity, so they are not part of this scenario.

@@ -1,0 +1,77 @@
+"""Tables of points in CSV files, which a waveform of the protocol names: ``{table: command.csv}``.
+
+The file has two columns, time and value, and a head that gives their units: ``time [ms],command [mV]``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import shown
+from simulator.scenario.quantity import UNREADABLE
+from simulator.scenario.yaml.composer import scalar
+from simulator.scenario.yaml.files import read_text
+from simulator.scenario.yaml.issues import ConfigError, Issue
+from simulator.scenario.yaml.tree import Node, Place
+
+__all__ = ["with_tables"]
+
+_HEAD = re.compile(r"[^\[(]*[\[(]\s*([^\])]+?)\s*[\])]\s*")
+
+_EXPECTED = "a head with units, e.g. `time [ms],command [mV]`, and a time and a value in each line below"
+
+
+def with_tables(node: Node, issues: list[Issue], path: tuple[str, ...] = ()) -> Node:
+    """The tree with the points of each table in place of its file; what is wrong is added to `issues`.
+
+    A file is looked for beside the scenario file that names it.
+    """
+    if isinstance(node.content, list):
+        items = [with_tables(child, issues, (*path, str(i))) for i, child in enumerate(node.content)]
+        return Node(items, node.place)
+    if not isinstance(node.content, dict):
+        return node
+    if path[:1] == ("protocol",) and set(node.content) == {"table"}:
+        return _points(node.content["table"], issues, ".".join((*path, "table")))
+    kept = {key: child for key, child in node.content.items() if path or key == "protocol"}
+    read = {key: with_tables(child, issues, (*path, key)) for key, child in kept.items()}
+    return Node({**node.content, **read}, node.place, node.keys)
+
+
+def _points(named: Node, issues: list[Issue], key: str) -> Node:
+    """Times and values of a table; an unreadable value if there are none."""
+    place, unread = named.place, Node(UNREADABLE, named.place)
+    if not isinstance(named.content, str) or not named.content:
+        issues.append(Issue(place.file, place.line, place.column, key, "this is not a file name", "a CSV file"))
+        return unread
+    file = Path(place.file).parent / named.content
+    try:
+        rows = list(csv.reader(read_text(file).splitlines()))
+    except (ConfigError, csv.Error) as error:
+        problem = error.issues[0].problem if isinstance(error, ConfigError) else str(error)
+        issues.append(
+            Issue(place.file, place.line, place.column, key, f"`{shown(named.content)}`: {problem}", _EXPECTED)
+        )
+        return unread
+    heads = [_HEAD.fullmatch(head) for head in rows[0]]
+    if len(heads) != 2 or not all(heads):
+        issues.append(Issue(str(file), 1, None, key, "the first line does not give two units", _EXPECTED))
+        return unread
+    columns: tuple[list[Node], list[Node]] = ([], [])
+    for line, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        wrong = len(row) != 2 or any(isinstance(scalar(cell.strip())[0], str) for cell in row)
+        if wrong:
+            issues.append(Issue(str(file), line, None, key, "this line has no time and value", "two numbers"))
+            return unread
+        for column, cell, head in zip(columns, row, heads, strict=True):
+            assert head is not None
+            column.append(Node(f"{cell.strip()} {head[1]}", Place(str(file), line)))
+    content: dict[str, Any] = {
+        name: Node(nodes, place) for name, nodes in zip(("times", "values"), columns, strict=True)
+    }
+    return Node(content, place, dict.fromkeys(content, place))
