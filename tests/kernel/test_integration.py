@@ -8,6 +8,7 @@ from simulator.kernel import load_arrays, load_program
 from simulator.kernel.inputs import initial_states
 from simulator.kernel.status import Status
 from simulator.model.model import Model
+from simulator.model.protocol import Schedule
 from simulator.runs.integrate import run
 from simulator.scenario.save_times import save_times
 from simulator.scenario.yaml.reader import load_scenario
@@ -140,8 +141,8 @@ def test_events_apply_exactly_at_their_time(cell):
     state, parameters, scale = cell.batch(1, 1.0)
     stopped = parameters.copy()
     stopped[:, cell.model.structure.parameters.index("p_plasma_pump_max_rate")] = 0.0
-    event = {"event_time": np.array([[5e4]]), "event_parameters": stopped[:, None]}
-    whole = cell.integrate(state, parameters, scale, **event)
+    table = np.concatenate([np.array([[5e4, 0.0, 0.0, 0.0]]), stopped], axis=1)
+    whole = cell.integrate(state, parameters, scale, events=Schedule(cell.model.structure, table[:, None]))
     plain = cell.integrate(state, parameters, scale)
     before = cell.times <= 5e4
     assert np.max(np.abs(whole.saved[0, before] / plain.saved[0, before] - 1)) < 1e-4

@@ -23,7 +23,7 @@ G = 1 + sp.exp(-T)
 #: No run to hand out: the kernel does its step, and that is all.
 NOTHING = Task(
     start=np.empty((0, 6)),
-    events=np.empty((0, 0, 2)),
+    events=np.empty((0, 0, 5)),
     times=np.empty(0),
     saved=np.empty((0, 0, 2)),
     outcome=np.empty((0, 6)),
@@ -40,6 +40,7 @@ class Manufactured:
         states=("n_y", "n_t"),
         states_of={"amount": ("n_y", "n_t"), "volume": ()},
         parameters=("one",),
+        drives=(),
         faraday=FARADAY,
         membranes=(SimpleNamespace(name="manufactured"),),
     )

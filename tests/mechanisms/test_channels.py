@@ -142,8 +142,8 @@ def test_a_stimulus_carries_its_charge_on_its_ion(folder):
     ("protocol", "problem"),
     [
         (
-            "{at: 1 s, every: 1 s, lasting: 0.1 s, set: {membranes.plasma.capacitance: 2 uF/cm^2}}",
-            "both every and times",
+            "{at: 1 s, times: 3, lasting: 0.1 s, set: {membranes.plasma.capacitance: 2 uF/cm^2}}",
+            "need an interval",
         ),
         ("{at: 1 s, every: 1 s, times: 3, set: {membranes.plasma.capacitance: 2 uF/cm^2}}", "need a duration"),
         (

@@ -36,7 +36,7 @@ def neurons(configs, *k_bath):
 
 def joined(ends):
     """The ends of several runs as those of one batch."""
-    names = ("states", "parameters", "scales", "since", "finished")
+    names = ("states", "parameters", "running", "scales", "since", "finished")
     values = {key: np.concatenate([e.values[key] for e in ends]) for key in ends[0].values}
     return Ends(ends[0].model, values, *(np.concatenate([getattr(e, name) for e in ends]) for name in names))
 
