@@ -129,6 +129,7 @@ def _applied(
 ) -> Iterator[np.ndarray]:
     """Yield the parameters after each moment; active pulses override permanent settings."""
     values = dict(values)
+    start = Contents(scenario, structure, values)
     clamps: dict[str, tuple[Any, Any]] = {}
     pulses: dict[int, dict[str, Any]] = {}
     for moment in moments:
@@ -137,16 +138,16 @@ def _applied(
             case SetEvent() as event:
                 new = {key: values[f"protocol.{i}.set.{key}"] for key in event.set}
                 if event.lasting is None:
-                    values |= new
+                    values = values | new
                 elif moment.begins:
                     pulses[i] = new
                 else:
                     del pulses[i]
             case ClampEvent() as event:
                 for name in event.clamp:
-                    gain = values[f"membranes.{name}.capacitance"] / CLAMP_TIME
+                    gain = start.changed(values).per_area(name, f"membranes.{name}.capacitance") / CLAMP_TIME
                     clamps[name] = (gain, values[f"protocol.{i}.clamp.{name}.potential"])
             case ReleaseEvent() as event:
                 clamps |= dict.fromkeys(event.release, (0.0, 0.0))
         over = {key: value for pulse in pulses.values() for key, value in pulse.items()}
-        yield parameter_vector(Contents(scenario, structure, values | over), clamps)
+        yield parameter_vector(start.changed(values | over), clamps)

@@ -124,7 +124,7 @@ def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict
 def capacitances(contents: Contents) -> list[list[Any]]:
     """Matrix from potentials [V] of the free compartments to their charges [C], at t = 0."""
     size = {
-        name: contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
+        name: contents.per_area(name, f"membranes.{name}.capacitance") * contents.balanced_area(name)
         for name in contents.scenario.membranes
     }
     return capacitance_matrix(contents.structure, size)

@@ -35,6 +35,7 @@ DISPLAY = {
     "A": _prefixed("yzafpnum k", "A"),
     "C": _prefixed("yzafpnum k", "C"),
     "S": _prefixed("yzafpnum k", "S"),
+    "F": _prefixed("fpnum ", "F"),
     "W": _prefixed("yzafpnum kM", "W"),
     "J": _prefixed("yzafpnum kM", "J"),
     "J/mol": ("kJ/mol",),

@@ -35,11 +35,19 @@ MOST_PULSES = 10_000
 #: Above the solubility of any salt here [mol/m3]; most values with M written for mM exceed it.
 LARGEST_CONCENTRATION = 20_000.0
 
-Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION)]
+Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION, solute=True)]
 Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
 Instant = Annotated[float, Quantity("s", 0.0, 1e12)]
 Span = Annotated[float, Quantity("s", maximum=1e12, positive=True)]
+
+
+def _require_one(record: Record, key: str, other: str) -> None:
+    """Refuse a record that gives both of two keys for the same, or neither."""
+    given = [name for name in (key, other) if getattr(record, name) is not None]
+    if len(given) != 1:
+        problem = f"{key} and {other} are both given" if given else f"`{key}` is missing, and so is `{other}`"
+        refuse(type(record).__name__, [Complaint((other,) if given else (), problem, f"either {key} or {other}")])
 
 
 class Species(Record):
@@ -48,16 +56,25 @@ class Species(Record):
     charge: Annotated[int, Quantity("1", -20, 20, whole=True)] = Field(description="charge number")
 
 
-class Sphere(Record):
+class Round(Record):
+    """A shape with a radius, or the diameter instead."""
+
+    radius: Length | None = Field(None, description="radius, or give the diameter")
+    diameter: Length | None = Field(None, description="diameter instead of the radius")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require_one(self, "radius", "diameter")
+        return self
+
+
+class Sphere(Round):
     """A sphere."""
 
-    radius: Length = Field(description="radius")
 
-
-class Cylinder(Record):
+class Cylinder(Round):
     """A cylinder; only its side counts as membrane, not its ends."""
 
-    radius: Length = Field(description="radius")
     length: Length = Field(description="length")
 
 
@@ -71,10 +88,18 @@ class Geometry(Record):
 class Impermeant(Record):
     """Charged molecules that never leave their compartment."""
 
-    concentration: Concentration = Field(description="concentration of the molecules")
+    concentration: Concentration | None = Field(None, description="concentration of the molecules at the start")
+    amount: Annotated[float, Quantity("mol", 0.0, solute=True)] | None = Field(
+        None, description="amount of the molecules instead of the concentration"
+    )
     charge: Annotated[float | Literal["auto"], Quantity("1", -1000.0, 1000.0, words=("auto",))] = Field(
         description="mean charge number; auto balances the charge at the start"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require_one(self, "concentration", "amount")
+        return self
 
 
 class Compartment(Record):
@@ -128,6 +153,9 @@ class Membrane(Record):
         0.01, description="capacitance per area (default 1 uF/cm^2)"
     )
     potential: Potential | None = Field(None, description="initial potential, inside minus outside")
+    permeability_scale: Annotated[float, Quantity("m/s", 0.0)] | None = Field(
+        None, description="permeability of which those mechanisms have multiples that give a plain number"
+    )
     water: Water = Field("fixed", description="fixed volume, instant osmotic balance, or a water permeability")
     mechanisms: Annotated[dict[Label, AnyMechanism], Frozen] = Field(
         default_factory=dict, description="transport mechanisms by label", validate_default=True

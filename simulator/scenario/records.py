@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
-from simulator.physics.units import DIMENSION_WORDS
+from simulator.physics.unit_table import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 

@@ -79,6 +79,9 @@ def _in_compartment(draft: Draft, at: tuple[str, ...], compartment: Compartment)
         if compartment.impermeant is not None and compartment.impermeant.charge == "auto":
             problem = "`auto` works only in a free compartment, where the charge balance sets the charge"
             yield Complaint((*at, "impermeant", "charge"), problem, "a number")
+        if compartment.impermeant is not None and compartment.impermeant.amount is not None:
+            problem = "a fixed compartment has no volume that an amount could fill"
+            yield Complaint((*at, "impermeant", "amount"), problem, "a concentration")
         return
     if len(sizes) != 1:
         problem = "volume and geometry are both given" if sizes else "the volume is missing"
@@ -210,7 +213,7 @@ def _settled_changes(
             found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
         else:
             try:
-                values[path] = leaf.quantity.read(value, text=text, faraday=draft.faraday)
+                values[path] = draft.read_at(path, leaf.quantity, value, text=text)
             except QuantityError as error:
                 found.append(Complaint(where, error.problem, error.expected, error.hint))
     if not changes:

@@ -141,7 +141,7 @@ class ChannelEntry(MechanismEntry):
     conductance: Annotated[float, Quantity("S/m^2", 0.0)] | None = Field(
         None, description="conductance with all gates open (ohmic)"
     )
-    permeability: Annotated[float, Quantity("m/s", 0.0)] | None = Field(
+    permeability: Annotated[float, Quantity("m/s", 0.0, ratio=True)] | None = Field(
         None, description="permeability with all gates open (Goldman-Hodgkin-Katz)"
     )
     gates: Annotated[dict[Label, ChannelGate], Frozen] = Field(
