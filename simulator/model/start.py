@@ -16,6 +16,8 @@ from simulator.errors import ModelError
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.contents import Contents
 from simulator.model.structure import held_potentials
+from simulator.physics.notation import format_quantity
+from simulator.scenario.parts import LARGEST_CAPACITANCE, LARGEST_PERMEABILITY
 
 #: Tolerance [V] between a given potential and the one that follows from the composition.
 POTENTIAL_AGREES = 1.0e-6
@@ -110,6 +112,23 @@ def check_solute(contents: Contents) -> None:
                 "some solute inside",
                 "give concentrations or an impermeant",
             )
+
+
+def check_whole_cell(contents: Contents) -> None:
+    """Raise ModelError if a number for the whole cell, spread over the area, is beyond the bounds of its key."""
+    for name in contents.scenario.membranes:
+        for key, unit, largest in (
+            (f"membranes.{name}.capacitance", "F/m^2", LARGEST_CAPACITANCE),
+            (f"membranes.{name}.water.permeability", "m/s", LARGEST_PERMEABILITY),
+        ):
+            if contents.scenario.kind_of(key) and np.any(contents.per_area(name, key) > largest):
+                spread = format_quantity(float(np.max(contents.per_area(name, key))), unit)
+                raise ModelError(
+                    key,
+                    f"spread over the area of the membrane, this is {spread}",
+                    f"at most {format_quantity(largest, unit)}",
+                    "check the prefix of the unit",
+                )
 
 
 def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.library import AnyMechanism
@@ -35,11 +35,22 @@ MOST_PULSES = 10_000
 #: Above the solubility of any salt here [mol/m3]; most values with M written for mM exceed it.
 LARGEST_CONCENTRATION = 20_000.0
 
+#: A hundred thousand times that of a lipid bilayer, for slips of the prefix [F/m2].
+LARGEST_CAPACITANCE = 10.0
+
+#: Of water, for the same reason [m/s].
+LARGEST_PERMEABILITY = 1.0
+
 Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION, solute=True)]
 Potential = Annotated[float, Quantity("V", -1.0, 1.0)]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
 Instant = Annotated[float, Quantity("s", 0.0, 1e12)]
 Span = Annotated[float, Quantity("s", maximum=1e12, positive=True)]
+
+
+def _one_of(*keys: str) -> dict[str, Any]:
+    """JSON Schema of a record that has exactly one of some keys."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
 
 
 def _require_one(record: Record, key: str, other: str) -> None:
@@ -58,6 +69,8 @@ class Species(Record):
 
 class Round(Record):
     """A shape with a radius, or the diameter instead."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("radius", "diameter"))
 
     radius: Length | None = Field(None, description="radius, or give the diameter")
     diameter: Length | None = Field(None, description="diameter instead of the radius")
@@ -87,6 +100,8 @@ class Geometry(Record):
 
 class Impermeant(Record):
     """Charged molecules that never leave their compartment."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("concentration", "amount"))
 
     concentration: Concentration | None = Field(None, description="concentration of the molecules at the start")
     amount: Annotated[float, Quantity("mol", 0.0, solute=True)] | None = Field(
@@ -119,7 +134,9 @@ class Compartment(Record):
 class WaterPermeability(Record):
     """Water that moves at a finite rate."""
 
-    permeability: Annotated[float, Quantity("m/s", 0.0, 1.0)] = Field(description="osmotic water permeability")
+    permeability: Annotated[float, Quantity("m/s", 0.0, LARGEST_PERMEABILITY)] = Field(
+        description="osmotic water permeability"
+    )
 
 
 def _water_branch(value: object) -> str:
@@ -149,8 +166,8 @@ class Membrane(Record):
         description="whether membrane, pumps and channels stay what they are when the volume changes, or grow with it "
         "(a sphere keeps its shape, a cylinder its length)",
     )
-    capacitance: Annotated[float, Quantity("F/m^2", maximum=10.0, positive=True)] = Field(
-        0.01, description="capacitance per area (default 1 uF/cm^2)"
+    capacitance: Annotated[float, Quantity("F/m^2", maximum=LARGEST_CAPACITANCE, positive=True)] = Field(
+        0.01, description="capacitance per area (default 1 uF/cm^2), or of the whole membrane"
     )
     potential: Potential | None = Field(None, description="initial potential, inside minus outside")
     permeability_scale: Annotated[float, Quantity("m/s", 0.0)] | None = Field(

@@ -131,7 +131,8 @@ class Quantity:
         if self.unit != "1":
             examples = [DIMENSION_WORDS[u][1] if u in DIMENSION_WORDS else f"1 {u}" for u in self._units]
             number = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
-            pattern = rf"^\s*({number}\s*[A-Za-z/µμΩ℧°1].*|pH\s*{number}\s*)$"
+            forms = [rf"{number}\s*[A-Za-z/µμΩ℧°1].*", *([rf"pH\s*{number}\s*"] if self.solute else ())]
+            pattern = rf"^\s*({'|'.join(forms)})$"
             text = {"type": "string", "pattern": pattern, "examples": examples, "unit": self.unit}
             return {"anyOf": [text, {"type": "number", "minimum": 0}], "unit": self.unit} if self.ratio else text
         number_schema: dict[str, Any] = {"type": "integer" if self.whole else "number"}
@@ -211,7 +212,7 @@ class Quantity:
 
     @property
     def _described(self) -> str:
-        return " or for the whole cell ".join(describe(unit) for unit in self._units)
+        return ", or for the whole cell ".join(describe(unit) for unit in self._units)
 
     def _number(self, value: object, text: bool, faraday: float) -> float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
