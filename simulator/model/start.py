@@ -67,7 +67,7 @@ def initial_potentials(contents: Contents) -> dict[str, Any]:
 def impermeant_charge(contents: Contents, compartment: str) -> float:
     """Charge number of the impermeant solute, with ``auto`` resolved; NaN if there is none or it is undetermined."""
     spec = contents.scenario.compartments[compartment].impermeant
-    if spec is None:
+    if spec is None or not contents.impermeant(compartment):
         return math.nan
     if spec.charge != "auto":
         return float(spec.charge)

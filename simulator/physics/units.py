@@ -66,7 +66,7 @@ class QuantityError(ValueError):
         super().__init__("; ".join(part for part in (problem, f"expected {expected}", hint) if part))
 
 
-def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
+def parse_quantity(text: str, unit: str, faraday: float = FARADAY, example: str = "") -> float:
     """Read a number with a unit.
 
     Parameters
@@ -78,6 +78,8 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
         constant (one charge per turnover), and a conductance as a resistance, of which it is the reciprocal.
     faraday : float
         The value of that constant [C/mol], for papers that round it.
+    example : str
+        A typical value for messages, if that of the dimension does not suit.
 
     Returns
     -------
@@ -89,8 +91,8 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
     QuantityError
         If the text has no number, no unit, an unknown unit, the wrong dimension or no finite value.
     """
-    expected = describe(unit)
-    number, given = _split(text, unit)
+    expected = describe(unit, example)
+    number, given = _split(text, unit, example=example)
     scale, dimension, offset = _read_unit(given, unit)
     exact = Fraction(number) * scale + offset
     match _taken_as(dimension, unit):
@@ -165,11 +167,12 @@ def unit_size(text: str, unit: str) -> float:
     return float(_read_unit(text, unit)[0] / _read_unit(unit, unit)[0])
 
 
-def describe(unit: str) -> str:
+def describe(unit: str, example: str = "") -> str:
     """Describe the quantity expected for an SI unit: ``"a voltage, with its unit (e.g. -70 mV)"``."""
     if unit not in DIMENSION_WORDS:
         return f"a quantity in {unit}"
-    words, example = DIMENSION_WORDS[unit]
+    words, typical = DIMENSION_WORDS[unit]
+    example = example or typical
     return f"{words}, with its unit (e.g. {example})" if example else words
 
 
@@ -198,7 +201,7 @@ def _converted(number: str, given: str, unit: str) -> float:
     return _finite(Fraction(number) * scale + offset, number, describe(unit))
 
 
-def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]:
+def _split(text: str, unit: str, *, unit_needed: bool = True, example: str = "") -> tuple[str, str]:
     """Split into number and unit, checking only the syntax."""
     expected = describe(unit)
     plain = text.translate(_LOOKALIKES).replace("\u00b0C", "degC").replace("**", "^")
@@ -217,17 +220,17 @@ def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]
     if given.startswith(","):
         raise QuantityError(f"`{_clip(text)}` has a comma in its number", expected, "write a decimal point, as in 1.5")
     if not given and unit_needed:
-        raise QuantityError(f"`{_clip(text)}` has no unit", expected, _with_unit(number, unit))
+        raise QuantityError(f"`{_clip(text)}` has no unit", expected, _with_unit(number, unit, example))
     return number, given
 
 
-def _with_unit(number: str, unit: str) -> str:
+def _with_unit(number: str, unit: str, example: str) -> str:
     """Hint that shows how a number is written with its unit."""
     if unit not in DIMENSION_WORDS:
         return f"write its unit, {unit} or a multiple"
-    typical, _, example = DIMENSION_WORDS[unit][1].partition(" ")
+    typical, _, written = (example or DIMENSION_WORDS[unit][1]).partition(" ")
     awkward = abs(float(typical or 1.0)) < _AWKWARD
-    return f"write it like `{typical if awkward else number} {example}`"
+    return f"write it like `{typical if awkward else number} {written}`"
 
 
 @lru_cache(maxsize=1024)

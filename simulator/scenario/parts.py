@@ -58,7 +58,8 @@ def _require_one(record: Record, key: str, other: str) -> None:
     given = [name for name in (key, other) if getattr(record, name) is not None]
     if len(given) != 1:
         problem = f"{key} and {other} are both given" if given else f"`{key}` is missing, and so is `{other}`"
-        refuse(type(record).__name__, [Complaint((other,) if given else (), problem, f"either {key} or {other}")])
+        hint = "keep one of them" if given else ""
+        refuse(type(record).__name__, [Complaint((other,) if given else (), problem, f"either {key} or {other}", hint)])
 
 
 class Species(Record):
@@ -134,7 +135,7 @@ class Compartment(Record):
 class WaterPermeability(Record):
     """Water that moves at a finite rate."""
 
-    permeability: Annotated[float, Quantity("m/s", 0.0, LARGEST_PERMEABILITY)] = Field(
+    permeability: Annotated[float, Quantity("m/s", 0.0, LARGEST_PERMEABILITY, example="50 um/s")] = Field(
         description="osmotic water permeability"
     )
 
@@ -153,7 +154,7 @@ class Membrane(Record):
     """A membrane between two compartments; its potential is inside minus outside."""
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {
-        "water": (1, "fixed, instant or {permeability: 50 um/s}"),
+        "water": (1, "one of fixed, instant, {permeability: 50 um/s}"),
     }
 
     inside: Label = Field(description="compartment inside")

@@ -94,6 +94,8 @@ class Quantity:
         Words allowed instead of the number.
     solute : bool
         Whether it is a concentration of a solution, which may also be given in osmoles.
+    example : str
+        A typical value for messages, if that of its dimension does not suit.
     ratio : bool
         Whether a plain number is a multiple of the membrane's ``permeability_scale``.
     key_unit : str
@@ -108,14 +110,16 @@ class Quantity:
     whole: bool = False
     words: tuple[str, ...] = ()
     solute: bool = False
+    example: str = ""
     ratio: bool = False
     key_unit: str = ""
 
     def of(self, given: Any) -> Quantity:
         """The quantity of new values of a number that is given like this."""
-        unit = given.unit if isinstance(given, Measured) else self.unit
-        maximum = self.maximum if unit == self.unit else math.inf
-        return replace(self, unit=unit, maximum=maximum, key_unit=self.key_unit or self.unit)
+        key_unit = self.key_unit or self.unit
+        if isinstance(given, Measured) and given.unit != self.unit:
+            return replace(self, unit=given.unit, maximum=math.inf, example="", key_unit=key_unit)
+        return replace(self, key_unit=key_unit)
 
     @property
     def kind(self) -> str:
@@ -129,7 +133,7 @@ class Quantity:
 
     def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, Any]:
         if self.unit != "1":
-            examples = [DIMENSION_WORDS[u][1] if u in DIMENSION_WORDS else f"1 {u}" for u in self._units]
+            examples = [self.typical(unit) or f"1 {unit}" for unit in self._units]
             number = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
             forms = [rf"{number}\s*[A-Za-z/µμΩ℧°1].*", *([rf"pH\s*{number}\s*"] if self.solute else ())]
             pattern = rf"^\s*({'|'.join(forms)})$"
@@ -204,6 +208,11 @@ class Quantity:
         options = "".join(f" or `{word}`" for word in self.words)
         return f"{words} {bounds}".strip() + options
 
+    def typical(self, unit: str = "") -> str:
+        """A typical value in its own unit, or in that of another kind; empty for a plain number."""
+        own = self.example if unit in ("", self.unit) else ""
+        return own or DIMENSION_WORDS.get(unit or self.unit, ("", ""))[1]
+
     @property
     def _units(self) -> tuple[str, ...]:
         """SI units of the kinds in which the number may be given."""
@@ -212,7 +221,7 @@ class Quantity:
 
     @property
     def _described(self) -> str:
-        return ", or for the whole cell ".join(describe(unit) for unit in self._units)
+        return ", or for the whole cell ".join(describe(unit, self.typical(unit)) for unit in self._units)
 
     def _number(self, value: object, text: bool, faraday: float) -> float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -246,7 +255,7 @@ class Quantity:
             if self.unit in ("mol/m^3", "mol"):
                 solute = text.solute if isinstance(text, OfSolute) else Solute() if self.solute else None
                 return parse_dissolved(text, self.unit, solute, faraday)
-            return parse_quantity(text, self.unit, faraday)
+            return parse_quantity(text, self.unit, faraday, self.example)
         except QuantityError as error:
             raise QuantityError(error.problem, self._described, error.hint) from None
 

@@ -20,7 +20,6 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
-from simulator.physics.unit_table import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
@@ -171,15 +170,16 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             field = record.model_fields.get(str(location[-1]))
             meaning = field.description if field is not None and len(location) == 1 else ""
             quantity = quantity_of(field) if field is not None else None
-            example = DIMENSION_WORDS.get(quantity.unit, ("", ""))[1] if quantity is not None else ""
+            example = quantity.typical() if quantity is not None else ""
             form = f" (with its unit, e.g. {example})" if example else ""
-            choice = _one_of(_words_in(field.annotation)) if field is not None else ""
+            choice = _one_of(_words_in(field.annotation)) if field is not None and quantity is None else ""
             told = f"{choice} ({meaning})" if choice and meaning else choice or f"{meaning or 'a value'}{form}"
             return Complaint(location, f"`{location[-1]}` is missing", told)
         case "literal_error":
             words = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
             hint = suggestion(error["input"], words) if isinstance(error["input"], str) else ""
-            return Complaint(location, f"this is {kind_of(error['input'])}", _one_of(words), hint)
+            told = record.branches.get(str(location[0]), (0, ""))[1] or _one_of(words)
+            return Complaint(location, f"this is {kind_of(error['input'])}", told, hint)
         case "union_tag_invalid":
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
             key, given = context["discriminator"].strip("'"), str(context["tag"])
