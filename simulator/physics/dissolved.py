@@ -77,7 +77,10 @@ def parse_dissolved(text: str, unit: str, solute: Solute | None, faraday: float 
             raise QuantityError(f"`{given}` is an osmolarity", expected, f"write `{_shown(text, unit)}`")
     _refuse_masses(given, text, per_mole, unit, expected, solute)
     if text.strip() != given and not fits(text, unit):
-        raise QuantityError(f"`{given}` is not per volume", expected, "write it per litre, as in 4.5 mEq/L")
+        problem, hint = (
+            ("not per volume", "write it per litre") if unit == "mol/m^3" else ("no amount", "leave out `/L`")
+        )
+        raise QuantityError(f"`{given}` is {problem}", expected, hint)
     return parse_quantity(text, unit, faraday) / per_mole
 
 

@@ -83,6 +83,13 @@ def test_what_the_species_does_not_decide_is_refused_with_the_number_to_write(te
     assert [word for word in words if word not in str(error.value)] == []
 
 
+def test_an_amount_is_not_given_per_litre():
+    assert parse_dissolved("1.5 pmol", "mol", IMPERMEANT) == 1.5e-12
+    assert parse_dissolved("2 nOsm", "mol", IMPERMEANT) == pytest.approx(2e-9, rel=1e-15)
+    with pytest.raises(QuantityError, match="is no amount"):
+        parse_dissolved("290 mOsm/L", "mol", IMPERMEANT)
+
+
 @pytest.mark.parametrize(
     ("text", "unit", "expected"),
     [
