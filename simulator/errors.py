@@ -83,6 +83,12 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return did_you_mean(closest(given, known))
 
 
+def among(given: str, known: Iterable[str], listed: str) -> str:
+    """Hint that suggests the closest known word and lists all: ``did you mean `heat`?; the kinds are heat, bands``."""
+    words = list(known)
+    return "; ".join(part for part in (suggestion(given, words), f"{listed} {', '.join(words)}") if part)
+
+
 def shown(value: object) -> str:
     """Value as quoted in error messages: short, printable, on one line."""
     text = value if isinstance(value, str) else repr(value)

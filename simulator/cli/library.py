@@ -12,7 +12,7 @@ import typer
 
 from simulator.cli.exit_codes import OK, SOME_FAILED
 from simulator.cli.source import Configs, Overrides, read_source
-from simulator.errors import UsageError
+from simulator.errors import UsageError, among
 
 if TYPE_CHECKING:
     from simulator.cli.verification import Check
@@ -59,7 +59,7 @@ def mechanisms(
     elif name in written:
         print(written[name]())
     else:
-        raise UsageError(f"there is no law {name!r}", f"the laws are {', '.join(found)}")
+        raise UsageError(f"there is no law {name!r}", among(name, found, "the laws are"))
 
 
 def examples(
@@ -79,7 +79,7 @@ def examples(
         return
     key = name.removesuffix(".yaml")
     if key not in found:
-        raise UsageError(f"there is no example {name!r}", f"the examples are {', '.join(found)}")
+        raise UsageError(f"there is no example {name!r}", among(name, found, "the examples are"))
     target = output or Path(found[key].name)
     if target.is_dir():
         target = target / found[key].name
@@ -104,7 +104,7 @@ def verify(
     known = case_ids(folder)
     unknown = [case for case in cases or [] if case not in known]
     if unknown:
-        raise UsageError(f"there is no reference case {unknown[0]!r}", f"the cases are {', '.join(known)}")
+        raise UsageError(f"there is no reference case {unknown[0]!r}", among(unknown[0], known, "the cases are"))
     checks = []
     for case in cases or known:
         for check in run_case(folder, case):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.console import Announcer, Json, warn
-from simulator.errors import UsageError
+from simulator.errors import UsageError, among
 
 if TYPE_CHECKING:
     from simulator.runs.batch import Batch
@@ -88,17 +88,18 @@ def _two(
         raise UsageError("a sweep has no twin", "run it twice and give the two directories")
     changes = assignments(overrides)
     if not overrides:
-        names = ", ".join(loaded.twins)
         if not loaded.twins:
             raise UsageError(f"{a} has no twins", "write them under `twins:`, or say what differs with --set KEY=VALUE")
         if twin is None and len(loaded.twins) > 1:
-            raise UsageError(f"{a} has several twins", f"choose one with --twin: {names}")
+            raise UsageError(f"{a} has several twins", f"choose one with --twin: {', '.join(loaded.twins)}")
         name = twin or next(iter(loaded.twins))
         if name not in loaded.twins:
-            raise UsageError(f"{a} has no twin {name!r}", f"it has {names}")
+            raise UsageError(f"{a} has no twin {name!r}", among(name, loaded.twins, "it has"))
         changes = {path: str(value) for path, value in loaded.twins[name].items()}
     title = twin_title(loaded.scenario.name, changes, "" if overrides else name)
-    other = read_source(a, [f"{path}={value}" for path, value in ({"name": title} | changes).items()])
+    # The title is quoted, since --set reads a value that starts with a bracket as YAML.
+    named = {"name": json.dumps(title, ensure_ascii=False)} | changes
+    other = read_source(a, [f"{path}={value}" for path, value in named.items()])
     for each in (loaded, other):
         warn(each)
     announce = Announcer()
@@ -129,14 +130,17 @@ def plot(
     from simulator.storage.store import read
 
     if kind is not None and kind not in (*kinds(), *batch_kinds()):
-        every = f"{', '.join(kinds())}; for sweeps {', '.join(batch_kinds())}"
-        raise UsageError(f"there is no figure of kind {kind!r}", f"kinds: {every}")
+        raise UsageError(
+            f"there is no figure of kind {kind!r}", among(kind, (*kinds(), *batch_kinds()), "the kinds are")
+        )
     result = read(file)
     sweep = isinstance(result, Batch)
     chosen = kind or ("heat" if sweep else "overview")
     fitting = batch_kinds() if sweep else kinds()
     if chosen not in fitting:
-        raise UsageError(f"there is no figure of kind {chosen!r} for this file", f"kinds: {', '.join(fitting)}")
+        raise UsageError(
+            f"there is no figure of kind {chosen!r} for this file", among(chosen, fitting, "its kinds are")
+        )
     target = output or file.with_name(f"{file.name if file.is_dir() else file.stem}_{chosen}.png")
     if isinstance(result, Batch):
         try:
@@ -190,7 +194,7 @@ def export(
 
     writers = {"csv": (to_csv, ".csv"), "netcdf": (to_netcdf, ".nc")}
     if to not in writers:
-        raise UsageError(f"cannot export to {to!r}", f"formats: {', '.join(writers)}")
+        raise UsageError(f"cannot export to {to!r}", among(to, writers, "the formats are"))
     write, suffix = writers[to]
     target = output or (file.with_name(file.name + suffix) if file.is_dir() else file.with_suffix(suffix))
     write(read(file), target, overwrite=overwrite)

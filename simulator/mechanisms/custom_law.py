@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from simulator.mechanisms import Gate, Law, Parameter
 from simulator.mechanisms.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
-from simulator.physics.units import DIMENSION_WORDS, unit_dimension
+from simulator.physics.unit_table import DIMENSION_WORDS
+from simulator.physics.units import unit_dimension
 
 __all__ = ["CustomForm", "WrittenGate", "check_dimensions"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
-from simulator.model.contents import Contents, Values
+from simulator.model.contents import Contents
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
 from simulator.model.structure import MembraneStructure, held_potentials
@@ -31,13 +31,13 @@ class Conditions:
     ----------
     model : Model
         The model.
-    values : mapping
-        Numbers by dotted path.
+    contents : Contents
+        Amounts and sizes of its compartments and membranes.
     """
 
-    def __init__(self, model: Model, values: Values):
-        self.model, self.structure, self.values = model, model.structure, values
-        self.contents = Contents(model.scenario, model.structure, values)
+    def __init__(self, model: Model, contents: Contents):
+        self.model, self.structure = model, model.structure
+        self.contents, self.values = contents, contents.values
         self.thermal = self.contents.thermal_voltage()
         self.charges = dict(model.structure.charges)
 
@@ -87,7 +87,7 @@ class Conditions:
             found["z"] = self.charges[mechanism.chosen]
             found["c_i"], found["c_o"] = sides[mechanism.chosen]
         key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
-        return found | {p.name: self.values[f"{key}.{p.key}"] for p in mechanism.law.parameters}
+        return found | {p.name: self.contents.per_area(m.name, f"{key}.{p.key}") for p in mechanism.law.parameters}
 
     def gates(self, m: MembraneStructure, v: Any, moving: bool = True) -> dict[str, Any]:
         """Values of the gates on a membrane at a potential [V] by the names of the equations: where they stand still.

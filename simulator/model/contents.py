@@ -6,7 +6,8 @@ Values are looked up by dotted path. Where some have the shape (runs,), so do th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from simulator.model.structure import Structure
@@ -28,11 +29,18 @@ class Contents:
         The structure of its equations.
     values : mapping
         Values by dotted path.
+    start : Contents, optional
+        Those before events changed some values.
     """
 
     scenario: Scenario
     structure: Structure
     values: Values
+    start: Contents | None = None
+
+    def changed(self, values: Values) -> Contents:
+        """The same after events."""
+        return replace(self, values=values, start=self.start or self)
 
     def thermal_voltage(self) -> Any:
         """RT/F [V]."""
@@ -42,22 +50,30 @@ class Contents:
 
     def volume(self, compartment: str) -> Any:
         """Volume [m3] given in the scenario."""
-        key = f"compartments.{compartment}"
-        if f"{key}.geometry.sphere.radius" in self.values:
-            return sphere_volume(self.values[f"{key}.geometry.sphere.radius"])
-        if f"{key}.geometry.cylinder.radius" in self.values:
-            shape = f"{key}.geometry.cylinder"
-            return cylinder_volume(self.values[f"{shape}.radius"], self.values[f"{shape}.length"])
-        return self.values[f"{key}.volume"]
+        shape = self.scenario.compartments[compartment].geometry
+        if shape is None:
+            return self.values[f"compartments.{compartment}.volume"]
+        if shape.sphere is not None:
+            return sphere_volume(self._radius(compartment, "sphere"))
+        return cylinder_volume(self._radius(compartment, "cylinder"), self._length(compartment))
+
+    def _radius(self, compartment: str, shape: str) -> Any:
+        key = f"compartments.{compartment}.geometry.{shape}"
+        radius = self.values.get(f"{key}.radius")
+        return 0.5 * self.values[f"{key}.diameter"] if radius is None else radius
+
+    def _length(self, compartment: str) -> Any:
+        return self.values[f"compartments.{compartment}.geometry.cylinder.length"]
 
     def area(self, membrane: str) -> Any:
         """Area [m2] of a membrane at the given volume."""
         if f"membranes.{membrane}.area" in self.values:
             return self.values[f"membranes.{membrane}.area"]
-        key = f"compartments.{self.scenario.membranes[membrane].inside}.geometry"
-        if f"{key}.sphere.radius" in self.values:
-            return sphere_area(self.values[f"{key}.sphere.radius"])
-        return cylinder_area(self.values[f"{key}.cylinder.radius"], self.values[f"{key}.cylinder.length"])
+        inside = self.scenario.membranes[membrane].inside
+        shape = self.scenario.compartments[inside].geometry
+        if shape is not None and shape.sphere is not None:
+            return sphere_area(self._radius(inside, "sphere"))
+        return cylinder_area(self._radius(inside, "cylinder"), self._length(inside))
 
     def balanced_volume(self, compartment: str) -> Any:
         """Volume [m3] at t = 0: as given, or after instantaneous water equilibration."""
@@ -80,13 +96,33 @@ class Contents:
         swollen = self.balanced_volume(m.inside) / self.volume(m.inside)
         return area * area_ratio(m.area, swollen)
 
+    @cached_property
+    def _areas(self) -> dict[str, Any]:
+        return {name: self.balanced_area(name) for name in self.scenario.membranes}
+
+    def per_area(self, membrane: str, path: str) -> Any:
+        """Value of a membrane or its mechanisms as laws take it: per area, and permeabilities as such.
+
+        Numbers for the whole cell are spread over the area that the membrane has at t = 0, and ratios multiply the
+        membrane's ``permeability_scale``. All other numbers are as the scenario gives them.
+        """
+        value, kind = self.values[path], self.scenario.kind_of(path)
+        if kind == "cell":
+            return value / (self.start or self)._areas[membrane]
+        if kind == "ratio":
+            return value * self.per_area(membrane, f"membranes.{membrane}.permeability_scale")
+        return value
+
     def amount(self, compartment: str, species: str) -> Any:
         """Amount [mol] of a species in a free compartment."""
         return self.values[f"compartments.{compartment}.concentrations.{species}"] * self.volume(compartment)
 
     def impermeant(self, compartment: str) -> Any:
         """Impermeant solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
-        given = self.values.get(f"compartments.{compartment}.impermeant.concentration", 0.0)
+        key = f"compartments.{compartment}.impermeant"
+        if f"{key}.amount" in self.values:
+            return self.values[f"{key}.amount"]
+        given = self.values.get(f"{key}.concentration", 0.0)
         if self.structure.compartment(compartment).volume == "bath":
             return given
         return given * self.volume(compartment)

@@ -20,7 +20,7 @@ from simulator.model.contents import Contents, Values
 from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import Schedule, schedule
-from simulator.model.start import capacitances, capacitor_charges, check_solute, initial_potentials
+from simulator.model.start import capacitances, capacitor_charges, check_solute, check_whole_cell, initial_potentials
 from simulator.model.structure import Structure, structure_of
 from simulator.scenario.scenario import Scenario
 
@@ -86,6 +86,7 @@ class Model:
         """
         contents = self.contents(values)
         check_solute(contents)
+        check_whole_cell(contents)
         compartments = self.structure.compartments
         amounts = {amount(c.name, s): contents.amount(c.name, s) for c in compartments for s in c.states}
         volumes = {volume(c.name): contents.volume(c.name) for c in compartments if c.volume == "state"}

@@ -126,6 +126,7 @@ class Board:
 
     def __init__(self, scenario: Scenario, structure: Structure, values: Mapping[str, Any]) -> None:
         self.scenario, self.structure, self.values = scenario, structure, values
+        self.start = Contents(scenario, structure, values)
         self.lasting: dict[Target, tuple[int, Stretch, Any]] = {}
         self.pulses: dict[int, dict[Target, tuple[int, Stretch, Any]]] = {}
 
@@ -177,6 +178,6 @@ class Board:
         return parameters, drive(self.structure, parameters, waves)
 
     def _vector(self, values: Mapping[str, Any], commands: Mapping[str, Any]) -> np.ndarray:
-        gains = {name: self.values[f"membranes.{name}.capacitance"] / CLAMP_TIME for name in commands}
-        clamps = {name: (gains[name], command) for name, command in commands.items()}
-        return parameter_vector(Contents(self.scenario, self.structure, {**self.values, **values}), clamps)
+        changed = self.start.changed({**self.values, **values})
+        gains = {name: changed.per_area(name, f"membranes.{name}.capacitance") / CLAMP_TIME for name in commands}
+        return parameter_vector(changed, {name: (gains[name], command) for name, command in commands.items()})

@@ -61,16 +61,18 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
         key = f"membranes.{m.name}"
         found[area(m.name)] = contents.area(m.name)
         found[length(m.inside)] = values.get(f"compartments.{m.inside}.geometry.cylinder.length")
-        found[capacitance(m.name)] = values[f"{key}.capacitance"]
+        found[capacitance(m.name)] = contents.per_area(m.name, f"{key}.capacitance")
         if m.water == "finite":
-            found[water_permeability(m.name)] = values[f"{key}.water.permeability"] * values["water_molar_volume"]
+            permeability = contents.per_area(m.name, f"{key}.water.permeability")
+            found[water_permeability(m.name)] = permeability * values["water_molar_volume"]
         for mechanism in m.mechanisms:
             if mechanism.label == CLAMP:
                 gain, command = clamps.get(m.name, (0.0, 0.0))
                 given = {"conductance": gain, "command": command}
             else:
                 given = {
-                    p.name: values[f"{key}.mechanisms.{mechanism.owner}.{p.key}"] for p in mechanism.law.parameters
+                    p.name: contents.per_area(m.name, f"{key}.mechanisms.{mechanism.owner}.{p.key}")
+                    for p in mechanism.law.parameters
                 }
             for name, value in given.items():
                 found[parameter_name(m.name, mechanism.owner, name)] = value

@@ -62,9 +62,9 @@ def remarks(model: Model, values: Values | None = None) -> list[Remark]:
     numbers = dict(model.values) | dict(values or {})
     shape = np.broadcast_shapes(*(np.shape(v) for v in numbers.values())) or (1,)
     found: dict[tuple[str, str], Remark] = {}
-    for event, stage in _stages(model, numbers):
+    for event, contents in _stages(model, numbers):
         try:
-            stretch = list(_at(model, stage, start=event is None))
+            stretch = list(_at(model, contents, start=event is None))
         except ModelError:  # contradictions of the start are errors, and told as such
             continue
         for kind, key, text, where in stretch:
@@ -79,22 +79,22 @@ def remarks(model: Model, values: Values | None = None) -> list[Remark]:
     return list(found.values())
 
 
-def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """The numbers at the start, and with what each event sets; pulses on top of what is set for good."""
-    yield None, values
+def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, Contents]]:
+    """The contents at the start, and with what each event sets; pulses on top of what is set for good."""
+    start = model.contents(values)
+    yield None, start
     for i, event in enumerate(model.scenario.protocol):
         if isinstance(event, SetEvent):
             key, lasting = f"protocol.{i}", values.get(f"protocol.{i}.lasting")
             waves = {path: stretches(wave, f"{key}.set.{path}", values, lasting) for path, wave in event.set.items()}
             for place in (0, -1):
-                yield i, values | {path: parts[place].value for path, parts in waves.items()}
+                yield i, start.changed(values | {path: parts[place].value for path, parts in waves.items()})
             if event.lasting is None:
                 values = values | {path: parts[-1].value for path, parts in waves.items()}
 
 
-def _at(model: Model, values: dict[str, Any], start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:
+def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Kind, key, text and runs of what can be said of one set of numbers."""
-    contents = Contents(model.scenario, model.structure, values)
     for c in model.structure.compartments:
         if start or c.volume == "bath":
             yield from _charge(contents, c.name)
@@ -102,10 +102,10 @@ def _at(model: Model, values: dict[str, Any], start: bool) -> Iterator[tuple[str
             yield from _volume(contents, c.name)
         if start and c.volume != "bath":
             yield from _particles(contents, c.name)
-    for key, text, where in inadmissible(Conditions(model, values)):
+    for key, text, where in inadmissible(Conditions(model, contents)):
         yield "admissible", key, text, where
     if start and model.structure.formulation == "electroneutral":
-        yield from _no_potential(model, values)
+        yield from _no_potential(model, contents)
 
 
 def _charge(contents: Contents, compartment: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
@@ -140,16 +140,16 @@ def _particles(contents: Contents, compartment: str) -> Iterator[tuple[str, str,
         yield "particles", f"compartments.{compartment}.concentrations.{s}", text, few
 
 
-def _no_potential(model: Model, values: dict[str, Any]) -> Iterator[tuple[str, str, str, np.ndarray]]:
+def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Where the only free compartment of an electroneutral model has no potential that would balance its currents.
 
     With its slow gates as they start, net current that rises with the potential is a negative slope conductance: there
     the potential runs away from where the currents balance, and only a capacitance can say how.
     """
     free = [c for c in model.structure.compartments if c.potential == "free"]
-    if len(free) != 1 or any(np.ndim(v) for v in values.values()):
+    if len(free) != 1 or any(np.ndim(v) for v in contents.values.values()):
         return
-    here, net = Conditions(model, values), np.zeros(len(POTENTIALS))
+    here, net = Conditions(model, contents), np.zeros(len(POTENTIALS))
     for m in model.structure.membranes:
         sign = (m.inside == free[0].name) - (m.outside == free[0].name)
         if not sign:

@@ -16,6 +16,8 @@ from simulator.errors import ModelError
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.contents import Contents
 from simulator.model.structure import held_potentials
+from simulator.physics.notation import format_quantity
+from simulator.scenario.parts import LARGEST_CAPACITANCE, LARGEST_PERMEABILITY
 
 #: Tolerance [V] between a given potential and the one that follows from the composition.
 POTENTIAL_AGREES = 1.0e-6
@@ -65,7 +67,7 @@ def initial_potentials(contents: Contents) -> dict[str, Any]:
 def impermeant_charge(contents: Contents, compartment: str) -> float:
     """Charge number of the impermeant solute, with ``auto`` resolved; NaN if there is none or it is undetermined."""
     spec = contents.scenario.compartments[compartment].impermeant
-    if spec is None:
+    if spec is None or not contents.impermeant(compartment):
         return math.nan
     if spec.charge != "auto":
         return float(spec.charge)
@@ -112,6 +114,23 @@ def check_solute(contents: Contents) -> None:
             )
 
 
+def check_whole_cell(contents: Contents) -> None:
+    """Raise ModelError if a number for the whole cell, spread over the area, is beyond the bounds of its key."""
+    for name in contents.scenario.membranes:
+        for key, unit, largest in (
+            (f"membranes.{name}.capacitance", "F/m^2", LARGEST_CAPACITANCE),
+            (f"membranes.{name}.water.permeability", "m/s", LARGEST_PERMEABILITY),
+        ):
+            if contents.scenario.kind_of(key) and np.any(contents.per_area(name, key) > largest):
+                spread = format_quantity(float(np.max(contents.per_area(name, key))), unit)
+                raise ModelError(
+                    key,
+                    f"spread over the area of the membrane, this is {spread}",
+                    f"at most {format_quantity(largest, unit)}",
+                    "check the prefix of the unit",
+                )
+
+
 def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict[str, Any]:
     """Charge [C] of each free compartment at these potentials [V]."""
     free = list(potentials)
@@ -124,7 +143,7 @@ def capacitor_charges(contents: Contents, potentials: Mapping[str, Any]) -> dict
 def capacitances(contents: Contents) -> list[list[Any]]:
     """Matrix from potentials [V] of the free compartments to their charges [C], at t = 0."""
     size = {
-        name: contents.values[f"membranes.{name}.capacitance"] * contents.balanced_area(name)
+        name: contents.per_area(name, f"membranes.{name}.capacitance") * contents.balanced_area(name)
         for name in contents.scenario.membranes
     }
     return capacitance_matrix(contents.structure, size)

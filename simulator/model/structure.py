@@ -377,14 +377,14 @@ def _drives(scenario: Scenario, structure: Structure) -> Iterator[Drive]:
         waves |= {("clamp", name): clamp.potential for name, clamp in getattr(event, "clamp", {}).items()}
         for target, value in waves.items():
             if is_waveform(value):
-                for parameter in _moved_by(structure, target):
+                for parameter in _moved_by(scenario, structure, target):
                     kinds.setdefault(parameter, set()).add("sine" if isinstance(value, Sine) else "ramp")
     for parameter in structure.parameters:
         if parameter in kinds:
             yield Drive(parameter, "ramp" in kinds[parameter], "sine" in kinds[parameter])
 
 
-def _moved_by(structure: Structure, target: tuple[str, ...]) -> list[str]:
+def _moved_by(scenario: Scenario, structure: Structure, target: tuple[str, ...]) -> list[str]:
     """Parameters that depend on what an event changes: a value by its path, or the command of a clamp."""
     match target:
         case ["clamp", membrane]:
@@ -404,11 +404,21 @@ def _moved_by(structure: Structure, target: tuple[str, ...]) -> list[str]:
             return [area(name)]
         case ["membranes", name, "water", "permeability"]:
             return [water_permeability(name)]
+        case ["membranes", name, "permeability_scale"]:
+            every = (_ratios(scenario, m, mechanism) for m, mechanism in structure.mechanisms if m.name == name)
+            return [parameter for own in every for parameter in own]
         case ["membranes", name, "mechanisms", label, *rest]:
             own = [mechanism for m, mechanism in structure.mechanisms if m.name == name and mechanism.owner == label]
             found = [p.name for mechanism in own for p in mechanism.law.parameters if p.key == ".".join(rest)]
             return [parameter_name(name, label, parameter) for parameter in dict.fromkeys(found)]
     raise AssertionError(f"no parameter follows from {target}")  # refused by the checks
+
+
+def _ratios(scenario: Scenario, m: MembraneStructure, mechanism: Mechanism) -> list[str]:
+    """Parameters of a mechanism that are ratios to the permeability scale of its membrane."""
+    key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
+    own = (p for p in mechanism.law.parameters if scenario.kind_of(f"{key}.{p.key}") == "ratio")
+    return [parameter_name(m.name, mechanism.owner, p.name) for p in own]
 
 
 def held_potentials(scenario: Scenario) -> dict[str, str]:

@@ -23,6 +23,7 @@ DISPLAY = {
     "V": ("mV", "V"),
     "mol/m^3": _prefixed("yzafpnum", "M"),
     "m/s": ("m/s",),  # as tables of permeabilities are printed
+    "m^3/s": ("um^3/s",),
     "mol/m^2/s": _prefixed("yzafpnum k", "mol/m^2/s"),
     "A/m^2": _prefixed("yzafpnum k", "A/m^2"),
     "S/m^2": _prefixed("yzafpnum k", "S/m^2"),
@@ -35,6 +36,7 @@ DISPLAY = {
     "A": _prefixed("yzafpnum k", "A"),
     "C": _prefixed("yzafpnum k", "C"),
     "S": _prefixed("yzafpnum k", "S"),
+    "F": _prefixed("fpnum ", "F"),
     "W": _prefixed("yzafpnum kM", "W"),
     "J": _prefixed("yzafpnum kM", "J"),
     "J/mol": ("kJ/mol",),

@@ -1,7 +1,7 @@
 """Convert quantities such as ``"145 mM"`` to SI (and back: :mod:`simulator.physics.notation`).
 
-The rest of the program uses SI only. :data:`UNITS` is the complete list of accepted units. Arithmetic is exact
-(rational) up to one final rounding, so ``1 uF/cm^2`` and ``0.01 F/m^2`` give the same bits.
+The rest of the program uses SI only. Arithmetic is exact (rational) up to one final rounding, so ``1 uF/cm^2`` and
+``0.01 F/m^2`` give the same bits. The units stand in :mod:`simulator.physics.unit_table`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,26 @@ import difflib
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from simulator.physics.constants import FARADAY, ZERO_CELSIUS
+from simulator.physics.constants import FARADAY
+from simulator.physics.unit_table import (
+    CONDUCTANCES,
+    CURRENTS,
+    DIMENSION_WORDS,
+    PREFIXES,
+    SPELLINGS,
+    UNITS,
+    Dimension,
+    Unit,
+)
 
 __all__ = [
-    "DIMENSION_WORDS",
-    "UNITS",
     "QuantityError",
     "alternatives",
     "describe",
+    "fits",
     "has_offset",
     "parse_quantity",
     "read_any_quantity",
@@ -30,86 +38,6 @@ __all__ = [
     "unit_size",
 ]
 
-#: Exponents of (metre, kilogram, second, ampere, kelvin, mole).
-Dimension = tuple[int, int, int, int, int, int]
-
-PREFIXES = {
-    "y": Fraction(1, 10**24),
-    "z": Fraction(1, 10**21),
-    "a": Fraction(1, 10**18),
-    "f": Fraction(1, 10**15),
-    "p": Fraction(1, 10**12),
-    "n": Fraction(1, 10**9),
-    "u": Fraction(1, 10**6),
-    "m": Fraction(1, 1000),
-    "c": Fraction(1, 100),
-    "d": Fraction(1, 10),
-    "k": Fraction(1000),
-    "M": Fraction(10**6),
-}
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A named unit: its size in SI, its dimension and the prefixes it may carry."""
-
-    factor: Fraction
-    dimension: Dimension
-    prefixes: str = ""
-    offset: Fraction = Fraction(0)
-
-
-#: Every unit a scenario may use, before prefixes.
-UNITS = {
-    "m": Unit(Fraction(1), (1, 0, 0, 0, 0, 0), "pnumcdk"),
-    "s": Unit(Fraction(1), (0, 0, 1, 0, 0, 0), "pnumk"),
-    "Hz": Unit(Fraction(1), (0, 0, -1, 0, 0, 0), "mk"),
-    "min": Unit(Fraction(60), (0, 0, 1, 0, 0, 0)),
-    "h": Unit(Fraction(3600), (0, 0, 1, 0, 0, 0)),
-    "d": Unit(Fraction(86400), (0, 0, 1, 0, 0, 0)),
-    "day": Unit(Fraction(86400), (0, 0, 1, 0, 0, 0)),
-    "L": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "yzafpnumcd"),
-    "l": Unit(Fraction(1, 1000), (3, 0, 0, 0, 0, 0), "yzafpnumcd"),
-    "mol": Unit(Fraction(1), (0, 0, 0, 0, 0, 1), "yzafpnumk"),
-    "M": Unit(Fraction(1000), (-3, 0, 0, 0, 0, 1), "yzafpnum"),
-    "V": Unit(Fraction(1), (2, 1, -3, -1, 0, 0), "pnumkM"),
-    "A": Unit(Fraction(1), (0, 0, 0, 1, 0, 0), "yzafpnumk"),
-    "C": Unit(Fraction(1), (0, 0, 1, 1, 0, 0), "yzafpnumk"),
-    "F": Unit(Fraction(1), (-2, -1, 4, 2, 0, 0), "fpnum"),
-    "S": Unit(Fraction(1), (-2, -1, 3, 2, 0, 0), "yzafpnumk"),
-    "J": Unit(Fraction(1), (2, 1, -2, 0, 0, 0), "yzafpnumkM"),
-    "W": Unit(Fraction(1), (2, 1, -3, 0, 0, 0), "yzafpnumkM"),
-    "K": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), "m"),
-    "degC": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), offset=Fraction(repr(ZERO_CELSIUS))),
-}
-
-#: Name of a dimension and a common unit for it, by SI unit.
-DIMENSION_WORDS = {
-    "V": ("a voltage", "mV"),
-    "mol/m^3": ("an amount concentration", "mM"),
-    "m/s": ("a permeability (a velocity)", "m/s"),
-    "mol/m^2/s": ("a flux per area", "umol/m^2/s"),
-    "A/m^2": ("a current density", "uA/cm^2"),
-    "S/m^2": ("a conductance per area", "mS/cm^2"),
-    "F/m^2": ("a capacitance per area", "uF/cm^2"),
-    "m": ("a length", "um"),
-    "m^2": ("an area", "um^2"),
-    "m^3": ("a volume", "pL"),
-    "s": ("a time", "s"),
-    "1/s": ("a rate (1/time)", "1/s"),
-    "K": ("a temperature", "degC"),
-    "J/mol": ("a molar energy", "kJ/mol"),
-    "mol": ("an amount", "fmol"),
-    "mol/s": ("an amount per time", "fmol/s"),
-    "A": ("a current", "pA"),
-    "S": ("a conductance", "nS"),
-    "F": ("a capacitance", "pF"),
-    "C": ("a charge", "pC"),
-    "W": ("a power", "pW"),
-    "J": ("an energy", "pJ"),
-    "1": ("a plain number", ""),
-}
-
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
 _FACTOR = re.compile(r"\s*([*/]?)\s*(?:([A-Za-z]+)(?:\^?([+-]?[0-9]+))?|(1)(?=\s*/))")
 _NON_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b", re.IGNORECASE)
@@ -117,7 +45,11 @@ _LONGEST_NUMBER, _LONGEST_UNIT, _LARGEST_POWER = 60, 60, 12
 _LOOKALIKES = str.maketrans(
     {"\u00b5": "u", "\u03bc": "u", "\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*", "\u207b": "-"}
     | {"\u00b9": "1", "\u00b2": "2", "\u00b3": "3", "\u00a0": " ", "\u202f": " "}
+    | {"\u03a9": "ohm", "\u2126": "ohm", "\u2127": "mho"}
 )
+
+#: Typical values below this are awkward to write in the plain unit, so a hint shows the typical value instead.
+_AWKWARD = 1.0e-3
 
 
 class QuantityError(ValueError):
@@ -134,7 +66,7 @@ class QuantityError(ValueError):
         super().__init__("; ".join(part for part in (problem, f"expected {expected}", hint) if part))
 
 
-def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
+def parse_quantity(text: str, unit: str, faraday: float = FARADAY, example: str = "") -> float:
     """Read a number with a unit.
 
     Parameters
@@ -142,10 +74,12 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
     text : str
         E.g. ``"-70 mV"``, ``"1 uF/cm2"``, ``"37 degC"``.
     unit : str
-        SI unit of the result, e.g. ``"V"``. A flux per area (``"mol/m^2/s"``) may also be written as a
-        current density; it is divided by the Faraday constant (one charge per turnover).
+        SI unit of the result, e.g. ``"V"``. A flux may also be written as a current, which is divided by the Faraday
+        constant (one charge per turnover), and a conductance as a resistance, of which it is the reciprocal.
     faraday : float
         The value of that constant [C/mol], for papers that round it.
+    example : str
+        A typical value for messages, if that of the dimension does not suit.
 
     Returns
     -------
@@ -157,16 +91,38 @@ def parse_quantity(text: str, unit: str, faraday: float = FARADAY) -> float:
     QuantityError
         If the text has no number, no unit, an unknown unit, the wrong dimension or no finite value.
     """
-    expected = describe(unit)
-    number, given = _split(text, unit)
+    expected = describe(unit, example)
+    number, given = _split(text, unit, example=example)
     scale, dimension, offset = _read_unit(given, unit)
-    wanted_scale, wanted, _ = _read_unit(unit, unit)
-    if dimension != wanted:
-        if wanted != unit_dimension("mol/m^2/s") or dimension != unit_dimension("A/m^2"):
-            raise QuantityError(f"`{_clip(text)}` is {_name(dimension, given)}", expected, _did_you_mean(text, unit))
-        scale /= Fraction(repr(faraday))
-    exact = Fraction(number) * scale / wanted_scale + offset
-    return _finite(exact, text, expected)
+    exact = Fraction(number) * scale + offset
+    match _taken_as(dimension, unit):
+        case "itself":
+            return _finite(exact / _read_unit(unit, unit)[0], text, expected)
+        case "current":
+            return _finite(exact / Fraction(repr(faraday)), text, expected)
+        case "resistance" if exact > 0:
+            return _finite(1 / exact, text, expected)
+        case "resistance":
+            hint = f"where nothing conducts, write a conductance of `0 {unit}`"
+            raise QuantityError(f"`{_clip(text)}` is a resistance that is not above 0", expected, hint)
+    raise QuantityError(f"`{_clip(text)}` is {_name(dimension, given)}", expected, _did_you_mean(text, unit))
+
+
+def _taken_as(dimension: Dimension, unit: str) -> str:
+    """What a text of this dimension is, where a unit is expected; empty if it does not fit."""
+    if dimension == unit_dimension(unit):
+        return "itself"
+    if unit in CURRENTS and dimension == unit_dimension(CURRENTS[unit]):
+        return "current"
+    return "resistance" if unit in CONDUCTANCES and dimension == tuple(-e for e in unit_dimension(unit)) else ""
+
+
+def fits(text: str, unit: str) -> str:
+    """How :func:`parse_quantity` takes a text for an SI unit: ``itself current resistance``; empty if it does not."""
+    try:
+        return _taken_as(_read_unit(_split(text, unit)[1], unit)[1], unit)
+    except QuantityError:
+        return ""
 
 
 def read_any_quantity(text: str) -> tuple[float, str]:
@@ -198,7 +154,7 @@ def si_unit(dimension: Dimension) -> str:
         if unit_dimension(unit) == dimension:
             return unit
     metre, kilogram, second, ampere, kelvin, mole = dimension
-    # UNITS has no kilogram: mass enters through the joule, J = kg m2 / s2.
+    # Mass enters through the joule, J = kg m2 / s2.
     powers = {"J": kilogram, "mol": mole, "m": metre - 2 * kilogram, "s": second + 2 * kilogram}
     powers |= {"A": ampere, "K": kelvin}
     above = [f"{name}^{power}" for name, power in powers.items() if power > 0]
@@ -211,11 +167,12 @@ def unit_size(text: str, unit: str) -> float:
     return float(_read_unit(text, unit)[0] / _read_unit(unit, unit)[0])
 
 
-def describe(unit: str) -> str:
-    """Describe the quantity expected for an SI unit: ``"a voltage, with its unit (e.g. mV)"``."""
+def describe(unit: str, example: str = "") -> str:
+    """Describe the quantity expected for an SI unit: ``"a voltage, with its unit (e.g. -70 mV)"``."""
     if unit not in DIMENSION_WORDS:
         return f"a quantity in {unit}"
-    words, example = DIMENSION_WORDS[unit]
+    words, typical = DIMENSION_WORDS[unit]
+    example = example or typical
     return f"{words}, with its unit (e.g. {example})" if example else words
 
 
@@ -244,7 +201,7 @@ def _converted(number: str, given: str, unit: str) -> float:
     return _finite(Fraction(number) * scale + offset, number, describe(unit))
 
 
-def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]:
+def _split(text: str, unit: str, *, unit_needed: bool = True, example: str = "") -> tuple[str, str]:
     """Split into number and unit, checking only the syntax."""
     expected = describe(unit)
     plain = text.translate(_LOOKALIKES).replace("\u00b0C", "degC").replace("**", "^")
@@ -263,9 +220,17 @@ def _split(text: str, unit: str, *, unit_needed: bool = True) -> tuple[str, str]
     if given.startswith(","):
         raise QuantityError(f"`{_clip(text)}` has a comma in its number", expected, "write a decimal point, as in 1.5")
     if not given and unit_needed:
-        example = DIMENSION_WORDS.get(unit, ("", unit))[1]
-        raise QuantityError(f"`{_clip(text)}` has no unit", expected, f"write it like `{number} {example}`")
+        raise QuantityError(f"`{_clip(text)}` has no unit", expected, _with_unit(number, unit, example))
     return number, given
+
+
+def _with_unit(number: str, unit: str, example: str) -> str:
+    """Hint that shows how a number is written with its unit."""
+    if unit not in DIMENSION_WORDS:
+        return f"write its unit, {unit} or a multiple"
+    typical, _, written = (example or DIMENSION_WORDS[unit][1]).partition(" ")
+    awkward = abs(float(typical or 1.0)) < _AWKWARD
+    return f"write it like `{typical if awkward else number} {written}`"
 
 
 @lru_cache(maxsize=1024)
@@ -286,7 +251,7 @@ def _read_unit(given: str, unit: str) -> tuple[Fraction, Dimension, Fraction]:
         position = match.end()
         if match[4]:
             continue
-        factor, dimension = _read_symbol(match[2], given, expected)
+        factor, dimension = _read_symbol(match[2], given, unit)
         power = int((match[3] or "1")[:4])
         if power == 0 or abs(power) > _LARGEST_POWER:
             raise QuantityError(f"the unit `{_clip(given)}` has an invalid power", expected)
@@ -296,23 +261,42 @@ def _read_unit(given: str, unit: str) -> tuple[Fraction, Dimension, Fraction]:
     return scale, (powers[0], powers[1], powers[2], powers[3], powers[4], powers[5]), Fraction(0)
 
 
-def _read_symbol(symbol: str, given: str, expected: str) -> tuple[Fraction, Dimension]:
+def _read_symbol(symbol: str, given: str, unit: str) -> tuple[Fraction, Dimension]:
     """Size and dimension of one symbol with its prefix."""
-    if symbol in UNITS:
-        found = UNITS[symbol]
-        if found.offset:
-            raise QuantityError(
-                f"degC cannot be part of the unit `{_clip(given)}`", expected, "use K in a compound unit"
-            )
-        return found.factor, found.dimension
+    found = _symbol(symbol)
+    if found is None:
+        raise QuantityError(f"unknown unit `{_clip(symbol)}`", describe(unit), _other_symbol(symbol, given, unit))
+    if found.offset:
+        raise QuantityError(f"degC cannot be part of the unit `{_clip(given)}`", describe(unit), "write K instead")
+    return found.factor, found.dimension
+
+
+def _symbol(symbol: str) -> Unit | None:
+    """The unit of one symbol, its prefix included; None if there is none."""
+    symbol = SPELLINGS.get(symbol, symbol)
     base = UNITS.get(symbol[1:])
-    if base is not None and symbol[0] in base.prefixes:
-        return base.factor * PREFIXES[symbol[0]], base.dimension
-    known = [prefix + name for name, entry in UNITS.items() for prefix in ("", *entry.prefixes)]
-    close = difflib.get_close_matches(symbol, known, n=1, cutoff=0.6)
-    close = [name for name in known if name.lower() == symbol.lower()] or close
-    hint = f"did you mean `{close[0]}`?" if close else ""
-    raise QuantityError(f"unknown unit `{_clip(symbol)}`", expected, hint)
+    if symbol in UNITS or base is None or symbol[0] not in base.prefixes:
+        return UNITS.get(symbol)
+    return Unit(base.factor * PREFIXES[symbol[0]], base.dimension)
+
+
+@cache
+def _symbols() -> tuple[str, ...]:
+    return tuple(prefix + name for name, entry in UNITS.items() for prefix in ("", *entry.prefixes))
+
+
+def _other_symbol(symbol: str, given: str, unit: str) -> str:
+    """Hint that suggests another symbol; empty unless it makes the unit what is expected.
+
+    Most symbols have two or three letters, so a near one is meant only if it differs by its case, or is long.
+    """
+    same = [name for name in _symbols() if name.lower() == symbol.lower()]
+    near = difflib.get_close_matches(symbol, [name for name in _symbols() if len(name) > 2], n=5, cutoff=0.75)
+    for name in (*same, *near):
+        swapped = given.replace(symbol, name)
+        if all(_symbol(s) for s in re.findall("[A-Za-z]+", swapped)) and (unit == "1" or fits(f"1 {swapped}", unit)):
+            return f"did you mean `{name}`?"
+    return ""
 
 
 def unit_dimension(unit: str) -> Dimension:

@@ -17,6 +17,7 @@ from simulator.mechanisms.law import arguments as parameters_of
 from simulator.model.equations import Equations
 from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
+from simulator.physics.unit_table import WHOLE_CELL
 
 #: Laws outside the library, whose form the scenario defines.
 WRITTEN = {
@@ -70,8 +71,12 @@ def law_text(law: Law) -> str:
     for p in law.parameters:
         bound = f", at least {p.minimum:g}" if p.minimum > float("-inf") else ", positive" if p.positive else ""
         default = f", default {p.default:g}" if p.default is not None else ""
-        lines.append(f"  {p.name} [{p.unit}]: {p.meaning}{bound}{default}")
+        lines.append(f"  {p.name} [{_units(p.unit)}]: {p.meaning}{bound}{default}")
     return "\n".join([*lines, f"  source: {law.source}"])
+
+
+def _units(unit: str) -> str:
+    return f"{unit}, or {WHOLE_CELL[unit]} for the whole cell" if unit in WHOLE_CELL else unit
 
 
 def channel_text() -> str:
@@ -80,7 +85,7 @@ def channel_text() -> str:
     for how, law in HOW_OPEN.items():
         leak = library()[law]
         unit = next(p.unit for p in leak.parameters if p.name == how)
-        lines.append(f"  {how} [{unit}] times the product of gates, used in: {leak.title} ({law})")
+        lines.append(f"  {how} [{_units(unit)}] times the product of gates, used in: {leak.title} ({law})")
     lines += [
         "  ions: {na: 1, k: 0.3}, the share of each ion; each ion becomes a separate mechanism",
         "  gates: by name, each with a power and",

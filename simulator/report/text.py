@@ -162,9 +162,11 @@ def _overview(trajectory: Trajectory, verdict: Verdict, end: Snapshot) -> Iterat
     yield from _moved(trajectory, end)
     contents = trajectory.model.contents()
     for c, compartment in trajectory.scenario.compartments.items():
-        if compartment.impermeant is not None:
+        trapped = compartment.impermeant
+        if trapped is not None:
             number = plain_number(impermeant_charge(contents, c), 6)
-            held = with_unit(compartment.impermeant.concentration, "mol/m^3")
+            given = ((trapped.concentration, "mol/m^3"), (trapped.amount, "mol"))
+            held = next(with_unit(value, unit) for value, unit in given if value is not None)
             yield f"impermeant in {c}", f"{held} at the start, mean charge {number}"
 
 

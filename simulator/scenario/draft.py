@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -17,10 +18,11 @@ from simulator.physics.constants import (
     WATER_MOLAR_VOLUME,
     ZERO_CELSIUS,
 )
+from simulator.physics.dissolved import Solute
 from simulator.scenario import paths
 from simulator.scenario.parts import POTENTIAL, Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
-from simulator.scenario.quantity import Quantity, SiNumber
+from simulator.scenario.quantity import OfSolute, Quantity, SiNumber
 from simulator.scenario.records import LONGEST_TITLE, Frozen, Label, Record, check_title
 from simulator.scenario.sweep import Sweep
 
@@ -32,6 +34,26 @@ BODY_TEMPERATURE = 37.0 + ZERO_CELSIUS
 
 #: The Faraday constant and its bounds.
 FARADAY_RANGE = Quantity("C/mol", 9.6e4, 9.7e4)
+
+
+#: The end of a dotted path that names a concentration.
+_CONCENTRATION = re.compile(r"\bcompartments\.\w+\.concentrations\.(\w+)$")
+
+
+def _charges_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Charge numbers of built-in and declared species, as far as they can be read."""
+    own = data.get("species")
+    declared = own.items() if isinstance(own, Mapping) else ()
+    charges = {n: s.get("charge") if isinstance(s, Mapping) else getattr(s, "charge", None) for n, s in declared}
+    return SPECIES_CHARGE | {name: charge for name, charge in charges.items() if isinstance(charge, int)}
+
+
+def _with_solutes(compartment: Any, charges: Mapping[str, int]) -> Any:
+    listed = compartment.get("concentrations") if isinstance(compartment, Mapping) else None
+    if not isinstance(listed, Mapping):
+        return compartment
+    told = {s: OfSolute(c, Solute(s, charges.get(s))) if isinstance(c, str) else c for s, c in listed.items()}
+    return {**compartment, "concentrations": told}
 
 
 class Draft(Record):
@@ -80,6 +102,15 @@ class Draft(Record):
             return {**data, "temperature": SiNumber(BODY_TEMPERATURE)}
         return data
 
+    @model_validator(mode="before")
+    @classmethod
+    def _solutes(cls, data: Any) -> Any:
+        """Tell texts of concentrations which species they are of, because their units may depend on it."""
+        given = data.get("compartments") if isinstance(data, Mapping) else None
+        if not isinstance(given, Mapping):
+            return data
+        return {**data, "compartments": {name: _with_solutes(c, _charges_in(data)) for name, c in given.items()}}
+
     def thermal_voltage_at(self, temperature: Any) -> Any:
         """RT/F [V] at a temperature [K]."""
         return GAS_CONSTANT * temperature / self.faraday
@@ -108,6 +139,19 @@ class Draft(Record):
         order = dict.fromkeys(name for c in self.compartments.values() for name in c.concentrations)
         return {name: charge for name in order if (charge := self.charge_of(name)) is not None}
 
+    def read_at(self, path: str, quantity: Quantity, value: Any, *, text: bool) -> float | str:
+        """Read a new value for a dotted path.
+
+        Raises
+        ------
+        QuantityError
+            If the value is not such a quantity or is out of bounds.
+        """
+        of = _CONCENTRATION.search(path)
+        if isinstance(value, str) and of is not None:
+            value = OfSolute(value, Solute(of[1], self.charge_of(of[1])))
+        return quantity.read(value, text=text, faraday=self.faraday)
+
     def quantities(self) -> dict[str, float]:
         """Return every number by dotted path [SI], defaults included."""
         return {path: leaf.value for path, leaf in self._leaves.items() if not isinstance(leaf.value, bool | str)}
@@ -122,6 +166,11 @@ class Draft(Record):
         """
         quantity = self._leaves[path].quantity
         return quantity.unit if quantity is not None else "1"
+
+    def kind_of(self, path: str) -> str:
+        """How a number is given: for the whole ``cell``, as a ``ratio``, or empty (in the unit of its key)."""
+        leaf = self._leaves.get(path)
+        return leaf.quantity.kind if leaf is not None and leaf.quantity is not None else ""
 
     def leaves(self) -> Mapping[str, Leaf]:
         """Every value (number, word or switch) by dotted path."""

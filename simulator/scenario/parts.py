@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.library import AnyMechanism
@@ -33,12 +33,32 @@ __all__ = [
 #: Above the solubility of any salt here [mol/m3]; most values with M written for mM exceed it.
 LARGEST_CONCENTRATION = 20_000.0
 
-Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION)]
+#: A hundred thousand times that of a lipid bilayer, for slips of the prefix [F/m2].
+LARGEST_CAPACITANCE = 10.0
+
+#: Of water, for the same reason [m/s].
+LARGEST_PERMEABILITY = 1.0
+
+Concentration = Annotated[float, Quantity("mol/m^3", 0.0, LARGEST_CONCENTRATION, solute=True)]
 #: A membrane potential and its bounds.
 POTENTIAL = Quantity("V", -1.0, 1.0)
 
 Potential = Annotated[float, POTENTIAL]
 Length = Annotated[float, Quantity("m", maximum=1.0, positive=True)]
+
+
+def _one_of(*keys: str) -> dict[str, Any]:
+    """JSON Schema of a record that has exactly one of some keys."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
+def _require_one(record: Record, key: str, other: str) -> None:
+    """Refuse a record that gives both of two keys for the same, or neither."""
+    given = [name for name in (key, other) if getattr(record, name) is not None]
+    if len(given) != 1:
+        problem = f"{key} and {other} are both given" if given else f"`{key}` is missing, and so is `{other}`"
+        hint = "keep one of them" if given else ""
+        refuse(type(record).__name__, [Complaint((other,) if given else (), problem, f"either {key} or {other}", hint)])
 
 
 class Species(Record):
@@ -47,16 +67,27 @@ class Species(Record):
     charge: Annotated[int, Quantity("1", -20, 20, whole=True)] = Field(description="charge number")
 
 
-class Sphere(Record):
+class Round(Record):
+    """A shape with a radius, or the diameter instead."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("radius", "diameter"))
+
+    radius: Length | None = Field(None, description="radius, or give the diameter")
+    diameter: Length | None = Field(None, description="diameter instead of the radius")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require_one(self, "radius", "diameter")
+        return self
+
+
+class Sphere(Round):
     """A sphere."""
 
-    radius: Length = Field(description="radius")
 
-
-class Cylinder(Record):
+class Cylinder(Round):
     """A cylinder; only its side counts as membrane, not its ends."""
 
-    radius: Length = Field(description="radius")
     length: Length = Field(description="length")
 
 
@@ -70,10 +101,20 @@ class Geometry(Record):
 class Impermeant(Record):
     """Charged molecules that never leave their compartment."""
 
-    concentration: Concentration = Field(description="concentration of the molecules")
+    model_config = ConfigDict(json_schema_extra=_one_of("concentration", "amount"))
+
+    concentration: Concentration | None = Field(None, description="concentration of the molecules at the start")
+    amount: Annotated[float, Quantity("mol", 0.0, solute=True)] | None = Field(
+        None, description="amount of the molecules instead of the concentration"
+    )
     charge: Annotated[float | Literal["auto"], Quantity("1", -1000.0, 1000.0, words=("auto",))] = Field(
         description="mean charge number; auto balances the charge at the start"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require_one(self, "concentration", "amount")
+        return self
 
 
 class Compartment(Record):
@@ -93,7 +134,9 @@ class Compartment(Record):
 class WaterPermeability(Record):
     """Water that moves at a finite rate."""
 
-    permeability: Annotated[float, Quantity("m/s", 0.0, 1.0)] = Field(description="osmotic water permeability")
+    permeability: Annotated[float, Quantity("m/s", 0.0, LARGEST_PERMEABILITY, example="50 um/s")] = Field(
+        description="osmotic water permeability"
+    )
 
 
 def _water_branch(value: object) -> str:
@@ -110,7 +153,7 @@ class Membrane(Record):
     """A membrane between two compartments; its potential is inside minus outside."""
 
     branches: ClassVar[Mapping[str, tuple[int, str]]] = {
-        "water": (1, "fixed, instant or {permeability: 50 um/s}"),
+        "water": (1, "one of fixed, instant, {permeability: 50 um/s}"),
     }
 
     inside: Label = Field(description="compartment inside")
@@ -123,10 +166,13 @@ class Membrane(Record):
         description="whether membrane, pumps and channels stay what they are when the volume changes, or grow with it "
         "(a sphere keeps its shape, a cylinder its length)",
     )
-    capacitance: Annotated[float, Quantity("F/m^2", maximum=10.0, positive=True)] = Field(
-        0.01, description="capacitance per area (default 1 uF/cm^2)"
+    capacitance: Annotated[float, Quantity("F/m^2", maximum=LARGEST_CAPACITANCE, positive=True)] = Field(
+        0.01, description="capacitance per area (default 1 uF/cm^2), or of the whole membrane"
     )
     potential: Potential | None = Field(None, description="initial potential, inside minus outside")
+    permeability_scale: Annotated[float, Quantity("m/s", 0.0)] | None = Field(
+        None, description="permeability of which those mechanisms have multiples that give a plain number"
+    )
     water: Water = Field("fixed", description="fixed volume, instant osmotic balance, or a water permeability")
     mechanisms: Annotated[dict[Label, AnyMechanism], Frozen] = Field(
         default_factory=dict, description="transport mechanisms by label", validate_default=True

@@ -48,16 +48,16 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
             for index, item in enumerate(value):
                 yield from _walk((*path, str(index)), item, quantity)
         case Measured():
-            yield Leaf(path, float(value), Quantity(value.unit))
+            yield Leaf(path, float(value), (quantity or Quantity(value.unit)).of(value))
         case _:
-            yield Leaf(path, value, None if isinstance(value, str) else quantity)
+            yield Leaf(path, value, None if isinstance(value, str) or quantity is None else quantity.of(value))
 
 
 def plain(value: Any) -> Any:
     """Return a record as plain data (dict, list, text, number) without values that are not given."""
     match value:
         case Measured():
-            return float(value) if value.unit == "1" else value.text()
+            return value.plain()
         case Record():
             items = ((name, getattr(value, name)) for name in type(value).model_fields)
             return {name: plain(item) for name, item in items if item is not None}

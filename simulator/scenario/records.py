@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Never, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Never, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -20,11 +20,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
-from simulator.physics.units import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
-__all__ = ["LONGEST_TITLE", "Frozen", "FrozenDict", "Label", "Record", "check_title"]
+__all__ = ["LONGEST_TITLE", "TWIN_NAME", "Frozen", "FrozenDict", "Label", "Record", "check_title"]
 
 K = TypeVar("K")
 Item = TypeVar("Item")
@@ -63,19 +62,20 @@ Label = Annotated[
     str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
 ]
 
+#: Names of twins: they can be typed after ``--twin`` and are no path.
+TWIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]{0,40}")
+
 #: Maximum number of characters of a title.
 LONGEST_TITLE = 100
 
 
 def check_title(title: str) -> str:
-    """Refuse titles that are unsafe as a file name or label."""
-    expected = f"a title of 1 to {LONGEST_TITLE} characters without / and \\"
+    """Refuse titles that do not fit into one line."""
+    expected = f"a title of 1 to {LONGEST_TITLE} characters"
     if not title.strip() or len(title) > LONGEST_TITLE:
         raise complaint_error(f"the title has {len(title)} characters", expected)
     if any(unicodedata.category(character).startswith("C") for character in title):
         raise complaint_error("the title contains a control character", expected)
-    if "/" in title or "\\" in title or title.startswith("."):
-        raise complaint_error(f"`{shown(title)}` looks like a file path", expected)
     return title
 
 
@@ -134,6 +134,19 @@ class Record(BaseModel):
         return location[:depth] + location[depth + 1 :]
 
 
+def _words_in(annotation: Any, key: str = "") -> list[str]:
+    """Words that a type allows; with a key, those that this key has in the records of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _words_in(annotation.model_fields[key].annotation) if key in annotation.model_fields else []
+    if get_origin(annotation) is Literal:
+        return [] if key else [str(word) for word in get_args(annotation)]
+    return [word for part in get_args(annotation) for word in _words_in(part, key)]
+
+
+def _one_of(words: list[str]) -> str:
+    return "one of " + ", ".join(words) if words else ""
+
+
 _KINDS = {
     "model_type": "a block of `key: value` lines",
     "model_attributes_type": "a block of `key: value` lines",
@@ -157,26 +170,28 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             field = record.model_fields.get(str(location[-1]))
             meaning = field.description if field is not None and len(location) == 1 else ""
             quantity = quantity_of(field) if field is not None else None
-            unit = DIMENSION_WORDS.get(quantity.unit, ("", ""))[1] if quantity is not None else ""
-            form = f" (with its unit, e.g. {unit})" if unit else ""
-            return Complaint(location, f"`{location[-1]}` is missing", f"{meaning or 'a value'}{form}")
+            example = quantity.typical() if quantity is not None else ""
+            form = f" (with its unit, e.g. {example})" if example else ""
+            choice = _one_of(_words_in(field.annotation)) if field is not None and quantity is None else ""
+            told = f"{choice} ({meaning})" if choice and meaning else choice or f"{meaning or 'a value'}{form}"
+            return Complaint(location, f"`{location[-1]}` is missing", told)
         case "literal_error":
             words = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
             hint = suggestion(error["input"], words) if isinstance(error["input"], str) else ""
-            return Complaint(location, f"this is {kind_of(error['input'])}", "one of " + ", ".join(words), hint)
+            told = record.branches.get(str(location[0]), (0, ""))[1] or _one_of(words)
+            return Complaint(location, f"this is {kind_of(error['input'])}", told, hint)
         case "union_tag_invalid":
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
             key, given = context["discriminator"].strip("'").removesuffix("()"), str(context["tag"])
             where = (*location, key)
-            return Complaint(
-                where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words)
-            )
+            return Complaint(where, f"unknown {key} `{shown(given)}`", _one_of(words), suggestion(given, words))
         case "union_tag_not_found":
             key = context["discriminator"].strip("'").removesuffix("()")
-            problem = (
-                f"`{key}` is missing" if isinstance(error["input"], Mapping) else f"this is {kind_of(error['input'])}"
-            )
-            return Complaint(location, problem, record.branches.get(str(location[0]), (0, ""))[1])
+            example = record.branches.get(str(location[0]), (0, ""))[1]
+            if not isinstance(error["input"], Mapping):
+                return Complaint(location, f"this is {kind_of(error['input'])}", example)
+            choice = _one_of(_words_in(record.model_fields[str(location[0])].annotation, key))
+            return Complaint(location, f"`{key}` is missing", choice or example, example if choice else "")
     expected = _KINDS.get(error["type"], error["msg"])
     scalar = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
     return Complaint(location, f"this is {kind_of(error['input'])}", expected, "put it in quotes" if scalar else "")

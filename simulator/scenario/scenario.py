@@ -53,7 +53,7 @@ def differences(a: Scenario, b: Scenario) -> list[tuple[str, str, str]]:
     found = []
     for path in [*first, *(path for path in second if path not in first)]:
         here, there = first.get(path), second.get(path)
-        if here is None or there is None or here.value != there.value:
+        if here is None or there is None or here.value != there.value or a.unit_of(path) != b.unit_of(path):
             texts = tuple("-" if leaf is None else leaf.text() for leaf in (here, there))
             if texts[0] == texts[1]:  # they differ beyond the digits shown
                 texts = tuple("-" if leaf is None else repr(leaf.value) for leaf in (here, there))

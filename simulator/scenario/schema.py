@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.physics.notation import format_quantity
+from simulator.scenario.records import TWIN_NAME
 from simulator.scenario.scenario import Scenario
 
 __all__ = ["json_schema"]
@@ -21,6 +22,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["twins"] = {
         "type": "object",
         "description": "variants of this scenario by name, each with dotted paths and new values",
+        "propertyNames": {"pattern": f"^{TWIN_NAME.pattern}$"},
         "additionalProperties": {"type": "object", "minProperties": 1},
     }
     first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}

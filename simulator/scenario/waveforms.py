@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -138,7 +139,13 @@ def is_waveform(value: object) -> bool:
 
 
 def settled_waveform(
-    value: Any, quantity: Quantity, at: tuple[str | int, ...], *, text: bool, faraday: float, lasting: float | None
+    value: Any,
+    quantity: Quantity,
+    read: Callable[[Quantity, Any], Any],
+    at: tuple[str | int, ...],
+    lasting: float | None,
+    *,
+    text: bool,
 ) -> tuple[Ramp | Sine | Table | None, list[Complaint]]:
     """Return a waveform with its values in SI, and the complaints about it.
 
@@ -148,55 +155,41 @@ def settled_waveform(
         The waveform as written.
     quantity : Quantity
         What its values are.
+    read : callable
+        Reads a value of such a quantity.
     at : tuple of str or int
         Its place in the scenario.
-    text : bool
-        Whether the scenario is read from text.
-    faraday : float
-        Faraday constant [C/mol] that turns a current into a flux.
     lasting : float or None
         How long its event is in force [s]; None if for good.
+    text : bool
+        Whether the scenario is read from text, where times need units.
     """
     shape = shape_of(value)
     if shape is None:
         return None, [Complaint(at, "this is not a waveform", EXAMPLES)]
     try:
-        found = SHAPES[shape].model_validate(value, context={"text": text, "faraday": faraday})
+        found = SHAPES[shape].model_validate(value, context={"text": text})
     except ValidationError as error:
         return None, [Complaint.of((*at, *line["loc"]), line["ctx"]) for line in error.errors(include_url=False)]
     wrong: list[Complaint] = []
-    read = {place: _read(found, place, quantity, text, faraday, at, wrong) for place in found.numbers()}
+    difference = replace(quantity, minimum=-math.inf, maximum=math.inf, positive=False)
+    numbers = {}
+    for place in found.numbers():
+        given: Any = found
+        for step in place:
+            given = getattr(given, step) if isinstance(step, str) else given[step]
+        try:
+            numbers[place] = read(difference if place == ("sine",) else quantity, given)
+        except QuantityError as error:
+            numbers[place] = math.nan
+            wrong.append(Complaint((*at, *place), error.problem, error.expected, error.hint))
     if isinstance(found, Ramp):
         if found.over is None and lasting is None:
             wrong.append(Complaint(at, "`over` is missing: the time from the first to the last value", "a time"))
-        found = found.model_copy(update={"ramp": tuple(read.values())})
-    elif isinstance(found, Table):
-        found = found.model_copy(update={"values": tuple(read.values())})
-    else:
-        amplitude, mean = read.values()
-        found = found.model_copy(update={"sine": amplitude, "around": mean})
-        if not wrong and not (quantity.allows(mean - abs(amplitude)) and quantity.allows(mean + abs(amplitude))):
-            wrong.append(Complaint((*at, "sine"), "the sine leaves the range of the value", quantity.expected))
-    return found, wrong
-
-
-def _read(
-    waveform: Ramp | Sine | Table,
-    place: tuple[str | int, ...],
-    quantity: Quantity,
-    text: bool,
-    faraday: float,
-    at: tuple[str | int, ...],
-    wrong: list[Complaint],
-) -> float:
-    """One value of a waveform in SI; NaN, with a complaint, if it cannot be read."""
-    value: Any = waveform
-    for step in place:
-        value = getattr(value, step) if isinstance(step, str) else value[step]
-    if place == ("sine",):  # a difference from the mean, so without the bounds of the value
-        quantity = Quantity(quantity.unit)
-    try:
-        return float(quantity.read(value, text=text, faraday=faraday))
-    except QuantityError as error:
-        wrong.append(Complaint((*at, *place), error.problem, error.expected, error.hint))
-        return math.nan
+        return found.model_copy(update={"ramp": tuple(numbers.values())}), wrong
+    if isinstance(found, Table):
+        return found.model_copy(update={"values": tuple(numbers.values())}), wrong
+    amplitude, mean = numbers.values()
+    if not wrong and not (quantity.allows(mean - abs(amplitude)) and quantity.allows(mean + abs(amplitude))):
+        wrong.append(Complaint((*at, "sine"), "the sine leaves the range of the value", quantity.expected))
+    return found.model_copy(update={"sine": amplitude, "around": mean}), wrong

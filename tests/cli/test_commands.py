@@ -177,9 +177,10 @@ def test_verify_exits_0_when_the_numbers_agree(tmp_path):
         (("run", LEAKY, "--set", "run.durration=2 h"), 2, ["durration", "duration"]),
         (("plot", LEAKY), 5, ["leaky_bucket.yaml"]),
         (("info", "missing.h5"), 5, ["missing.h5"]),
-        (("examples", "nothing"), 2, ["nothing"]),
-        (("mechanisms", "leak_ghkk"), 2, ["leak_ghkk"]),
-        (("verify", "NOPE-01"), 2, ["NOPE-01"]),
+        (("examples", "leeky_bucket"), 2, ["leeky_bucket", "did you mean `leaky_bucket`?"]),
+        (("mechanisms", "leak_ghkk"), 2, ["leak_ghkk", "did you mean `leak_ghk`?"]),
+        (("verify", "NOPE-01"), 2, ["NOPE-01", "the cases are"]),
+        (("plot", "missing.h5", "--kind", "fluxs"), 2, ["fluxs", "did you mean `fluxes`?"]),
     ],
 )
 def test_refusals_have_the_right_code_and_say_what_is_wrong(arguments, code, words, tmp_path):

@@ -70,7 +70,12 @@ def surroundings(name: str, chosen: str | None, seed: int = 0) -> dict[str, floa
     """Random concentrations, potential and parameters, by the names of the equations."""
     random = np.random.default_rng(seed)
     law = library()[name]
-    numbers = {"rt_over_f": 0.0267, "FARADAY": FARADAY, ATP_ENERGY: -22.0 * 0.0267, voltage("plasma"): random.uniform(-0.1, 0.1)}
+    numbers = {
+        "rt_over_f": 0.0267,
+        "FARADAY": FARADAY,
+        ATP_ENERGY: -22.0 * 0.0267,
+        voltage("plasma"): random.uniform(-0.1, 0.1),
+    }
     numbers |= {volume("cell"): 4e-15, "area_plasma": 1.2e-9}
     for s in use_of("m", name, chosen).species:
         numbers[concentration("cell", s)] = random.uniform(1.0, 150.0)
@@ -215,7 +220,13 @@ def test_array_functions_and_compiled_kernel_agree_on_every_law(tmp_path):
     compiled = compiled_rates(equations, tmp_path / "rates.py")
     random = np.random.default_rng(7)
     species = equations.charges
-    sizes = {"rt_over_f": 0.0267, ATP_ENERGY: -22.0 * 0.0267, "w_cell": 4e-15, "area_plasma": 1.2e-9, "capacitance_plasma": 0.01}
+    sizes = {
+        "rt_over_f": 0.0267,
+        ATP_ENERGY: -22.0 * 0.0267,
+        "w_cell": 4e-15,
+        "area_plasma": 1.2e-9,
+        "capacitance_plasma": 0.01,
+    }
     sizes |= {concentration("bath", s): random.uniform(1.0, 150.0) for s in species} | {"x_cell": 0.0, "x_bath": 0.0}
     sizes |= {amount("cell", s): random.uniform(1.0, 150.0) * 4e-15 for s in species}
     sizes |= {charge("cell"): -0.07 * 1.2e-9 * 0.01}

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import DISPLAY, format_quantity
-from simulator.physics.units import UNITS, QuantityError, parse_quantity
+from simulator.physics.unit_table import UNITS
+from simulator.physics.units import QuantityError, parse_quantity
 
 REGISTRY = pint.UnitRegistry()
 
 SYMBOLS = [prefix + name for name, unit in UNITS.items() for prefix in ("", *unit.prefixes)]
 
 #: SI unit by what pint calls the dimension.
-SI = ["m", "s", "m^3", "mol", "mol/m^3", "V", "A", "C", "F", "S", "J", "W", "K"]
+SI = ["m", "s", "1/s", "kg", "m^3", "mol", "mol/m^3", "V", "A", "C", "F", "S", "ohm", "J", "W", "K"]
 
 
 def complaint(text, unit):

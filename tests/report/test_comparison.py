@@ -161,7 +161,7 @@ def test_a_scenario_is_compared_with_the_twin_it_names(capsys, tmp_path):
     ("arguments", "words"),
     [
         (["potassium_only.yaml"], "has no twins"),
-        (["leaky_bucket.yaml", "--twin", "pump_on"], "it has pump_off"),
+        (["leaky_bucket.yaml", "--twin", "pump_on"], "did you mean `pump_off`?; it has pump_off"),
         (["leaky_bucket.yaml", "glucose.yaml"], "own twin"),
     ],
 )
@@ -172,6 +172,18 @@ def test_a_twin_that_is_not_there_is_refused_in_words(capsys, arguments, words):
         main(["compare", *(str(CONFIGS / a) if a.endswith(".yaml") else a for a in arguments)])
     assert leave.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_title_with_brackets_and_slashes_is_a_title_of_a_twin_too(tmp_path, capsys):
+    from simulator.cli.app import main
+
+    path = tmp_path / "cell.yaml"
+    text = (CONFIGS / "leaky_bucket.yaml").read_text()
+    path.write_text(text.replace("name: leaky bucket", r"name: '[Na/K]: a \ leaky $bucket'"))
+    with pytest.raises(SystemExit) as leave:
+        main(["compare", str(path)])
+    assert leave.value.code == 0
+    assert "[Na/K]" in capsys.readouterr().out
 
 
 def test_a_twin_that_changes_nothing_that_exists_is_an_error(tmp_path):

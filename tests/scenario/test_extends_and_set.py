@@ -55,7 +55,7 @@ def test_errors_of_a_base_are_placed_in_the_base(tmp_path):
         ("over.yaml", "in turn"),
         ("ring.yaml", "in turn"),
         ("[a]", "not a file name"),
-        ("absent.yaml", "no such file"),
+        ("absent.yaml", "there is no file `absent.yaml`"),
         ("c0.yaml", "more than 8 files"),
     ],
 )

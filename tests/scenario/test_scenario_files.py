@@ -251,8 +251,8 @@ def test_devices_and_pipes_are_not_read(tmp_path):
     refusal(Path("/dev/zero"), "not a regular file")
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", '"a\\0b"', "x" * 300, "..", "''", '"a\\nb"', "5"])
-def test_names_that_could_escape_are_refused(refused, name):
+@pytest.mark.parametrize("name", ['"a\\0b"', "x" * 300, "''", '"a\\nb"', '"\\e[31m"', "5"])
+def test_titles_that_do_not_fit_into_a_line_are_refused(refused, name):
     [issue] = refused(replaced("name: cell", f"name: {name}"))
     assert issue.key == "name"
 

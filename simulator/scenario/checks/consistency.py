@@ -76,6 +76,9 @@ def _in_compartment(draft: Draft, at: tuple[str, ...], compartment: Compartment)
         if compartment.impermeant is not None and compartment.impermeant.charge == "auto":
             problem = "`auto` works only in a free compartment, where the charge balance sets the charge"
             yield Complaint((*at, "impermeant", "charge"), problem, "a number")
+        if compartment.impermeant is not None and compartment.impermeant.amount is not None:
+            problem = "a fixed compartment has no volume that an amount could fill"
+            yield Complaint((*at, "impermeant", "amount"), problem, "a concentration")
         return
     if len(sizes) != 1:
         problem = "volume and geometry are both given" if sizes else "the volume is missing"

@@ -12,7 +12,9 @@ from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.physics.notation import format_quantity
+from simulator.physics.units import describe
 from simulator.scenario.complaints import Complaint
+from simulator.scenario.quantity import Ratio
 
 if TYPE_CHECKING:
     from simulator.scenario.entries.custom import CustomEntry
@@ -36,6 +38,12 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
                 problem = f"`{other}` already makes a mechanism `{mechanism.label}` (a channel has one per ion)"
                 yield Complaint(where, problem, "another label")
             yield from _species(draft, where, membrane, entry, mechanism)
+        ratio = getattr(entry, "permeability", None)
+        if isinstance(ratio, Ratio) and membrane.permeability_scale is None:
+            problem = f"`{ratio:.6g}` has no unit, and the membrane has no permeability_scale"
+            expected = describe("m/s")
+            hint = "give a velocity such as 4e-9 m/s, or permeability_scale on the membrane and plain ratios here"
+            yield Complaint((*where, "permeability"), problem, expected, hint)
         if entry.law == "custom":
             yield from _expressions(draft, where, membrane, cast("CustomEntry", entry))
         else:
@@ -45,6 +53,13 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
 
 def warnings(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Complaint]:
     """Yield complaints about what is allowed but probably unintended."""
+    given = [getattr(entry, "permeability", None) for entry in membrane.mechanisms.values()]
+    if membrane.permeability_scale is not None and not any(isinstance(value, Ratio) for value in given):
+        problem, hint = (
+            "no mechanism of this membrane gives its permeability as a plain ratio",
+            "e.g. permeability: 0.04",
+        )
+        yield Complaint((*at, "permeability_scale"), problem, "a ratio to it somewhere", hint)
     for label, entry in membrane.mechanisms.items():
         for mechanism in entry.mechanisms(label):
             charges = {s: draft.charge_of(s) or 0 for s in mechanism.species}

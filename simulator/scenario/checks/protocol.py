@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from simulator.errors import shown, suggestion
@@ -48,9 +49,8 @@ def _settled_clamps(
         found += _in_clamp(draft, (*at, name), name, clamp.carrier)
         if is_waveform(clamp.potential):
             place = (*at, name, "potential")
-            wave, wrong = settled_waveform(
-                clamp.potential, POTENTIAL, place, text=text, faraday=draft.faraday, lasting=event.lasting
-            )
+            read = partial(draft.read_at, "", text=text)
+            wave, wrong = settled_waveform(clamp.potential, POTENTIAL, read, place, event.lasting, text=text)
             found += wrong
             clamps[name] = clamp.model_copy(update={"potential": wave})
     return event.model_copy(update={"clamp": type(event.clamp)(clamps)}), found
@@ -81,13 +81,12 @@ def _settled_changes(
             expected = "a parameter of a mechanism or membrane, the temperature or a concentration in a fixed bath"
             found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
         elif is_waveform(value):
-            values[path], wrong = settled_waveform(
-                value, leaf.quantity, where, text=text, faraday=draft.faraday, lasting=lasting
-            )
+            read = partial(draft.read_at, path, text=text)
+            values[path], wrong = settled_waveform(value, leaf.quantity, read, where, lasting, text=text)
             found += wrong
         else:
             try:
-                values[path] = leaf.quantity.read(value, text=text, faraday=draft.faraday)
+                values[path] = draft.read_at(path, leaf.quantity, value, text=text)
             except QuantityError as error:
                 found.append(Complaint(where, error.problem, error.expected, error.hint))
     if not changes:

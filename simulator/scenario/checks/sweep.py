@@ -8,8 +8,9 @@ from typing import Any
 
 from simulator.errors import shown, suggestion
 from simulator.physics.constants import FARADAY
+from simulator.physics.dissolved import PH
 from simulator.physics.notation import count, size
-from simulator.physics.units import QuantityError
+from simulator.physics.units import QuantityError, fits
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
@@ -29,7 +30,7 @@ def settled_sweep(draft: Draft, *, text: bool) -> tuple[Sweep | None, list[Compl
     """Return the sweep with its values in SI, and the complaints about it."""
     if draft.sweep is None:
         return None, []
-    reader = _Reader(draft.leaves_without_changes() | _changes(draft), text, draft.faraday)
+    reader = _Reader(draft, draft.leaves_without_changes() | _changes(draft), text)
     sweep = reader.sweep(("sweep",), draft.sweep)
     if not reader.found:
         reader.found += _too_many(draft, sweep)
@@ -56,8 +57,8 @@ def _too_many(draft: Draft, sweep: Sweep) -> Iterator[Complaint]:
 class _Reader:
     """Reads the values of a sweep with the quantities of their keys, and collects complaints."""
 
-    def __init__(self, leaves: Mapping[str, Leaf], text: bool, faraday: float) -> None:
-        self.leaves, self.text, self.faraday = leaves, text, faraday
+    def __init__(self, draft: Draft, leaves: Mapping[str, Leaf], text: bool) -> None:
+        self.draft, self.leaves, self.text = draft, leaves, text
         self.found: list[Complaint] = []
         self.taken: set[str] = set()
 
@@ -134,11 +135,11 @@ class _Reader:
 
     def _value(self, at: Location, key: str, value: Any) -> Any:
         quantity = self._quantity(at, key)
-        return value if quantity is None else self._read(at, quantity, value)
+        return value if quantity is None else self._read(at, key, quantity, value)
 
-    def _read(self, at: Location, quantity: Quantity, value: Any) -> Any:
+    def _read(self, at: Location, key: str, quantity: Quantity, value: Any) -> Any:
         try:
-            return quantity.read(value, text=self.text, faraday=self.faraday)
+            return self.draft.read_at(key, quantity, value, text=self.text)
         except QuantityError as error:
             self.complain(at, error.problem, error.expected, error.hint)
             return value
@@ -161,7 +162,7 @@ class _Reader:
         if quantity is None:
             return axis
         before = len(self.found)
-        read = [self._read((*at, form, i), q, v) for i, (q, v) in enumerate(_kinds(form, quantity, numbers))]
+        read = [self._read((*at, form, i), key, q, v) for i, (q, v) in enumerate(_kinds(form, quantity, numbers))]
         if len(self.found) == before:
             self._ordered((*at, form), form, read)
         return axis.model_copy(update={form: tuple(read)})
@@ -212,10 +213,9 @@ def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tu
         difference = (form == "normal" and i == 1) or (form == "range" and i == 2)
         if not difference:
             yield quantity, number
-        elif form == "normal":
-            yield _Difference(quantity.unit, positive=True), number
         else:
-            yield _Difference(quantity.unit), number
+            size = _Difference(quantity.unit, ratio=quantity.ratio, key_unit=quantity.key_unit)
+            yield replace(size, positive=form == "normal"), number
 
 
 class _Difference(Quantity):
@@ -224,6 +224,8 @@ class _Difference(Quantity):
     def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
         if self.unit == "K" and isinstance(value, str) and "C" in value:
             raise QuantityError(f"`{shown(value)}` is a temperature", "a difference of temperatures, e.g. 2 K")
+        if isinstance(value, str) and (PH.fullmatch(value) or fits(value, self.unit) == "resistance"):
+            raise QuantityError(f"`{shown(value)}` is no difference of two values", self.expected)
         return super().read(value, text=text, faraday=faraday)
 
 

@@ -42,6 +42,7 @@ class MechanismEntry(Record):
 
 def field_of(parameter: Parameter) -> Any:
     """Return type and description of a parameter as a record field."""
-    quantity = Quantity(parameter.unit, parameter.minimum, parameter.maximum, parameter.positive)
+    limits = (parameter.minimum, parameter.maximum, parameter.positive)
+    quantity = Quantity(parameter.unit, *limits, ratio=parameter.name == "permeability")
     default = ... if parameter.default is None else parameter.default
     return (Annotated[float, quantity], Field(default, description=parameter.meaning))

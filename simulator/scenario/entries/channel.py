@@ -190,7 +190,7 @@ class ChannelEntry(MechanismEntry):
     conductance: Annotated[float, Quantity("S/m^2", 0.0)] | None = Field(
         None, description="conductance with all gates open (ohmic)"
     )
-    permeability: Annotated[float, Quantity("m/s", 0.0)] | None = Field(
+    permeability: Annotated[float, Quantity("m/s", 0.0, ratio=True)] | None = Field(
         None, description="permeability with all gates open (Goldman-Hodgkin-Katz)"
     )
     gates: Annotated[dict[Label, ChannelGate], Frozen] = Field(
@@ -257,7 +257,7 @@ class ChannelEntry(MechanismEntry):
             yield Complaint(("states",), "no state is open", "the states in which ions pass, e.g. open: [o]")
         if len(self.states) < 2:
             yield Complaint(("states",), "there is one state", "two or more")
-        named = [(("open", i), name) for i, name in enumerate(self.open)]
+        named: list[tuple[tuple[str | int, ...], str]] = [(("open", i), name) for i, name in enumerate(self.open)]
         named += [
             (("transitions", i, "between", j), n)
             for i, t in enumerate(self.transitions)

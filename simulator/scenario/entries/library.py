@@ -77,7 +77,7 @@ def _validated(value: object, info: core_schema.ValidationInfo) -> MechanismEntr
         refuse("mechanism", [Complaint((), f"this is {kind_of(value)}", _EXAMPLE)])
     law = value.get("law")
     if law is None:
-        refuse("mechanism", [Complaint((), "`law` is missing", _EXAMPLE)])
+        refuse("mechanism", [Complaint((), "`law` is missing", "one of " + ", ".join(laws()), _EXAMPLE)])
     if law not in laws():
         problem, known = f"unknown law `{shown(law)}`", laws()
         refuse("mechanism", [Complaint(("law",), problem, "one of " + ", ".join(known), suggestion(str(law), known))])

@@ -116,18 +116,22 @@ class Composer:
     def _mapping(self, place: Place, path: tuple[str, ...], depth: int) -> Node:
         content: dict[str, Node] = {}
         keys: dict[str, Place] = {}
+        merged: dict[str, Node] = {}
         while (event := next(self.events)).kind != "close":
             key = self._key(event, path, depth)
             name = key if key is not None else "?"
             value = self._node(next(self.events), (*path, name), depth + 1)
             if key is None:
+                # A merge key is reported already; with what it stands for, nothing else seems to be missing.
+                merged |= value.content if event.value == "<<" and isinstance(value.content, dict) else {}
                 continue
             if key in content:
                 problem = f"`{key}` is given twice; the first is in line {keys[key].line}"
                 self.issues.append(self._issue(event, (*path, key), problem, "", "keep one of them"))
                 continue
             content[key], keys[key] = value, self._place(event)
-        return Node(content, place, keys)
+        keys = dict.fromkeys(merged, place) | keys
+        return Node(merged | content, place, keys)
 
     def _key(self, event: Event, path: tuple[str, ...], depth: int) -> str | None:
         """Return the key, or None if a scenario cannot have such a key."""

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from simulator.errors import shown
+from simulator.scenario.yaml.files import similar_name
 from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.parser import read_file
 from simulator.scenario.yaml.tree import Node
@@ -29,14 +31,10 @@ def read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tuple
     base, place = tree.content["extends"].content, tree.keys["extends"]
     own = Node({k: v for k, v in tree.content.items() if k != "extends"}, tree.place, tree.keys)
     chain = (*chain, os.path.realpath(path))
-    problem = _wrong_base(base, path, chain)
+    problem, hint = _wrong_base(base, path, chain)
     if problem:
-        raise ConfigError(
-            [
-                *issues,
-                Issue(place.file, place.line, place.column, "extends", problem, "a scenario file beside this one"),
-            ]
-        )
+        expected = "the path of a scenario file, seen from this one"
+        raise ConfigError([*issues, Issue(place.file, place.line, place.column, "extends", problem, expected, hint)])
     try:
         _, below = read_chain(Path(os.path.normpath(path.parent / base)), issues, chain)
     except ConfigError as error:
@@ -44,17 +42,20 @@ def read_chain(path: Path, issues: list[Issue], chain: tuple[str, ...]) -> tuple
     return text, merged(below, own)
 
 
-def _wrong_base(base: Any, path: Path, chain: tuple[str, ...]) -> str:
-    """Why a file cannot be extended; empty if it can."""
+def _wrong_base(base: Any, path: Path, chain: tuple[str, ...]) -> tuple[str, str]:
+    """Why a file cannot be extended, and a hint; empty if it can."""
     if not isinstance(base, str) or "\0" in base:
-        return "this is not a file name"
+        return "this is not a file name", ""
     if os.path.isabs(base) or base.startswith("~"):
-        return f"`{base}` is an absolute path"
+        return f"`{base}` is an absolute path", ""
     if not base.endswith((".yaml", ".yml")):
-        return f"`{base}` is not a YAML file"
+        return f"`{base}` is not a YAML file", ""
     if os.path.realpath(path.parent / base) in chain:
-        return f"`{base}` extends this file in turn"
-    return f"more than {LONGEST_CHAIN} files extend each other" if len(chain) > LONGEST_CHAIN else ""
+        return f"`{base}` extends this file in turn", ""
+    if len(chain) > LONGEST_CHAIN:
+        return f"more than {LONGEST_CHAIN} files extend each other", ""
+    file = Path(os.path.normpath(path.parent / base))
+    return ("", "") if file.exists() else (f"there is no file `{shown(base)}`", similar_name(file))
 
 
 def merged(base: Node, over: Node) -> Node:

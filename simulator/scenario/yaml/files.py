@@ -8,7 +8,7 @@ from pathlib import Path
 from simulator.errors import suggestion
 from simulator.scenario.yaml.issues import ConfigError, Issue
 
-__all__ = ["read_text"]
+__all__ = ["read_text", "similar_name"]
 
 LARGEST_FILE = 2**20
 
@@ -26,6 +26,12 @@ def read_text(path: Path) -> str:
     return _decoded(_bytes_of(path), str(path))
 
 
+def similar_name(path: Path) -> str:
+    """Hint that suggests a file with a name like that of a missing one; empty without one."""
+    folder = path.parent if path.parent.is_dir() else Path()
+    return suggestion(path.name, [entry.name for entry in folder.iterdir()][:1000])
+
+
 def _bytes_of(path: Path) -> bytes:
     def refused(problem: str, hint: str = "") -> ConfigError:
         return ConfigError([Issue(str(path).replace("\0", "\\0"), None, None, "", problem, "", hint)])
@@ -34,9 +40,7 @@ def _bytes_of(path: Path) -> bytes:
         if path.is_dir():
             raise refused("this is a directory, not a scenario file")
         if not path.exists():
-            folder = path.parent if path.parent.is_dir() else Path()
-            near = suggestion(path.name, [entry.name for entry in folder.iterdir()][:1000])
-            raise refused("there is no such file", near)
+            raise refused("there is no such file", similar_name(path))
         if not path.is_file():
             raise refused("this is not a regular file")
         with path.open("rb") as file:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from simulator.errors import shown
 from simulator.scenario.complaints import Complaint
-from simulator.scenario.records import LONGEST_TITLE
+from simulator.scenario.records import LONGEST_TITLE, TWIN_NAME
 
 #: New values by dotted path: text with a unit, or SI numbers.
 Overrides = Mapping[str, str | float]
@@ -26,6 +27,13 @@ def twins_in(data: Any) -> tuple[dict[str, Overrides], list[Complaint]]:
     found: dict[str, Overrides] = {}
     wrong: list[Complaint] = []
     for name, changes in data.items():
+        if not TWIN_NAME.fullmatch(str(name)):
+            problem, expected = (
+                f"`{shown(name)}` is not a valid name",
+                "letters, digits, spaces, _ . + or -, at most 41",
+            )
+            wrong.append(Complaint(("twins", str(name)), problem, expected, "e.g. pump_off"))
+            continue
         if isinstance(changes, Mapping) and changes:
             found[str(name)] = {path: value for path, value in changes.items() if isinstance(value, str | float | int)}
         if len(found.get(str(name), {})) != (len(changes) if isinstance(changes, Mapping) else -1):
