@@ -97,6 +97,8 @@ def _two(
         if name not in loaded.twins:
             raise UsageError(f"{a} has no twin {name!r}", f"it has {names}")
         changes = {path: str(value) for path, value in loaded.twins[name].items()}
+        if "start.from" in changes:  # relative to the file that says so
+            changes["start.from"] = str(a.parent / changes["start.from"])
     title = twin_title(loaded.scenario.name, changes, "" if overrides else name)
     other = read_source(a, [f"{path}={value}" for path, value in ({"name": title} | changes).items()])
     for each in (loaded, other):

@@ -220,7 +220,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
         raise UsageError("there is nothing to run: the arrays are empty", "give at least one value for each key")
     for key, column in columns.items():
         quantity = leaves[key].quantity if key in leaves else None
-        if quantity is None or (reason := why_not_swept(key)):
+        if quantity is None or (reason := why_not_swept(key, leaves)):
             problem = f"`{key}` cannot be swept" + (f": {reason}" if quantity is not None else "")
             raise UsageError(problem, suggestion(key, leaves) or "give the dotted path of a number")
         wrong = np.flatnonzero(~(np.isfinite(column) & quantity.allows(column)))

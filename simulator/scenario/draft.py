@@ -22,6 +22,7 @@ from simulator.scenario.parts import Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity, SiNumber
 from simulator.scenario.records import LONGEST_TITLE, Frozen, Label, Record, check_title
+from simulator.scenario.start import Start
 from simulator.scenario.sweep import Sweep
 
 __all__ = ["Draft"]
@@ -69,6 +70,9 @@ class Draft(Record):
     )
     compartments: Annotated[dict[Label, Compartment], Frozen] = Field(description="compartments by name")
     membranes: Annotated[dict[Label, Membrane], Frozen] = Field(description="membranes by name")
+    start: Start | None = Field(
+        None, description="begin with the last saved state of another run, instead of the initial values given here"
+    )
     protocol: tuple[Event, ...] = Field((), description="events during the run", strict=False)
     run: Run = Field(description="duration, saved points, accuracy")
     sweep: Sweep | None = Field(None, description="many runs of this scenario, each with its own values")

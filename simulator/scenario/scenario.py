@@ -11,9 +11,10 @@ from typing import Self
 
 from pydantic import ValidationInfo, model_validator
 
-from simulator.scenario.checks import consistency
+from simulator.scenario.checks import consistency, start
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
+from simulator.scenario.start import Ended
 
 __all__ = ["Scenario", "differences"]
 
@@ -23,7 +24,7 @@ class Scenario(Draft):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        complaints = list(consistency.complaints(self))
+        complaints = [*consistency.complaints(self), *start.complaints(self)]
         protocol, more = consistency.settled_protocol(self, text=bool(info.context and info.context.get("text")))
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
@@ -39,6 +40,23 @@ class Scenario(Draft):
         elif found:
             refuse("Scenario", found)
         return self
+
+    def starting_from(self, end: Ended) -> Self:
+        """Return the same scenario, beginning with the last saved state of a run.
+
+        Parameters
+        ----------
+        end : Trajectory
+            The run; of a batch, ``batch.trajectory(run)``.
+
+        Raises
+        ------
+        UsageError
+            If that run failed.
+        ValidationError
+            If its state is not one of this scenario.
+        """
+        return type(self).model_validate(self.resolved() | {"start": end.as_start()})
 
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.errors import UsageError
 from simulator.kernel import load_arrays
 from simulator.kernel.status import Status
 from simulator.model.model import Model
@@ -87,6 +88,34 @@ class Trajectory:
         found = replace(self, time=time, **arrays)
         vars(found)["model"] = self.model  # of the same scenario
         return found
+
+    def as_start(self) -> dict[str, Any]:
+        """The last saved state as the ``start`` of a scenario, see :class:`simulator.scenario.start.Start`.
+
+        Raises
+        ------
+        UsageError
+            If the run failed.
+        """
+        if self.status != Status.OK.word:
+            problem = f"the run failed at {self.end_time:g} s with the status {self.status}: {self.ending}"
+            raise UsageError(problem, "a run starts only from the end of one that finished")
+        last = {name: values[-1].tolist() for name, values in self._arrays.items()}
+        electric, kind = ("charge", "charges")
+        if self.structure.formulation == "electroneutral":
+            electric, kind = ("compartment_potential", "potentials")
+        compartments = [*enumerate(self.structure.compartments)]
+        solutions = [(i, c) for i, c in compartments if c.volume != "bath"]
+        place = {s: j for j, s in enumerate(self.labels["species"])}
+        return {
+            "from": self.scenario.name,
+            "time": float(self.time[-1]),
+            "amounts": {c.name: {s: last["amount"][i][place[s]] for s in c.species} for i, c in solutions},
+            kind: {c.name: last[electric][i] for i, c in compartments if c.potential == "free"},
+            "volumes": {c.name: last["volume"][i] for i, c in solutions},
+            "gates": dict(zip(self.labels["gate"], last["open_fraction"], strict=True)),
+            "membranes": list(self.labels["membrane"]),
+        }
 
     @property
     def ending(self) -> str:

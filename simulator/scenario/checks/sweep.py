@@ -10,6 +10,7 @@ from simulator.errors import shown, suggestion
 from simulator.physics.constants import FARADAY
 from simulator.physics.notation import count, size
 from simulator.physics.units import QuantityError
+from simulator.scenario.checks.start import why_overridden
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
@@ -123,10 +124,14 @@ class _Reader:
         """Return the quantity of a key; None, with a complaint, if it cannot be swept."""
         leaf = self.leaves.get(key)
         if leaf is None or leaf.quantity is None or isinstance(leaf.value, str):
-            numbers = [p for p, other in self.leaves.items() if other.quantity is not None and not why_not_swept(p)]
+            numbers = [
+                p
+                for p, other in self.leaves.items()
+                if other.quantity is not None and not why_not_swept(p, self.leaves)
+            ]
             self.complain(at, f"there is no number `{shown(key)}` in this scenario", "", suggestion(key, numbers))
             return None
-        if reason := why_not_swept(key):
+        if reason := why_not_swept(key, self.leaves):
             self.complain(at, f"`{key}` cannot be swept: {reason}", "a number of a compartment, membrane or event")
             return None
         # Words such as `auto` are not values of an axis.
@@ -227,8 +232,11 @@ class _Difference(Quantity):
         return super().read(value, text=text, faraday=faraday)
 
 
-def why_not_swept(path: str) -> str:
-    """Return why a value cannot differ between the runs of a sweep; empty if it can."""
+def why_not_swept(path: str, leaves: Mapping[str, Leaf]) -> str:
+    """Return why a value cannot differ between the runs of a sweep; empty if it can.
+
+    `leaves` are all values of the scenario, by dotted path.
+    """
     match path.split("."):
         case ["species", *_]:
             return "a charge number is part of the equations, which the runs of a sweep share"
@@ -236,4 +244,4 @@ def why_not_swept(path: str) -> str:
             return "it is a setting that all runs of a sweep share"
         case ["protocol", _, "times"]:
             return "the number of pulses is part of the protocol, which the runs of a sweep share"
-    return ""
+    return why_overridden(path, leaves)
