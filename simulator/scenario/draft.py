@@ -151,7 +151,10 @@ class Draft(Record):
                 target = ".".join(leaf.path[leaf.path.index("set") + 1 :])
                 leaves[path] = replace(leaf, quantity=leaves[target].quantity)
         for path, leaf in leaves.items():
-            swept = next((key for key in leaf.path if key in leaves), None) if leaf.path[0] == "sweep" else None
+            if leaf.path[0] != "sweep":
+                continue
+            # The last key in a path, because an axis may stand below the one that it goes along with.
+            swept = next((key for key in reversed(leaf.path) if key in leaves), None)
             if swept is not None and leaf.quantity is None:
                 leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
         return leaves
