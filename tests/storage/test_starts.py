@@ -332,6 +332,42 @@ def test_a_start_that_was_not_read_is_refused(cell):
         Scenario.model_validate(data)
 
 
+@pytest.mark.parametrize(
+    "name", ["epithelium", "spreading_depression", "published/saetra_2020", "published/halnes_2013"]
+)
+def test_shipped_cells_with_many_compartments_go_on_from_where_they_ended(configs, name):
+    data = load_scenario(configs / f"{name}.yaml").resolved() | {"protocol": []}
+
+    def lasting(duration):
+        run_ = {"duration": duration, "rtol": 1e-8, "max_steps": 10**6}
+        return Scenario.model_validate(data | {"run": run_})
+
+    length = data["run"]["duration"] / 20
+    whole, half = run(lasting(length)), run(lasting(length / 2))
+    rest = run(lasting(length / 2).starting_from(half))
+    moving = [name != "time" for name in whole.structure.states]
+    np.testing.assert_array_equal(rest.states[0, moving], half.states[-1, moving])
+    scale = np.max(np.abs(whole.states), axis=0)
+    assert np.max((np.abs(rest.states[-1] - whole.states[-1]) / scale)[moving]) < 10 * 1e-8
+
+
+def test_a_state_that_is_written_out_needs_no_file(cell, saved):
+    units = {"amounts": "mol", "charges": "C", "volumes": "m^3", "time": "s"}
+
+    def written(value, unit):
+        if isinstance(value, dict):
+            return {key: written(item, unit) for key, item in value.items()}
+        return f"{value!r} {unit}" if unit else value
+
+    start = load_scenario(following(cell, "{from: first.h5}")).resolved()["start"]
+    text = json.dumps({key: written(value, units.get(key)) for key, value in start.items()})
+    saved.unlink()
+    scenario = load_scenario(following(cell, text))
+    assert scenario.resolved()["start"] == start
+    other = load_scenario(following(cell, text), {"start.amounts.cell.na": "60 fmol"})
+    assert Inputs.of(Model.of(other)).state[0, 0] == 60e-15
+
+
 # -- identity and the command line ----------------------------------------------------------------
 
 
