@@ -171,6 +171,26 @@ def test_impermeant_and_areas_come_from_the_scenario_not_from_the_saved_volume(c
         assert after.parameters[0, i] == before.parameters[0, i]
 
 
+def test_mechanisms_may_come_and_go_and_a_solute_that_no_longer_moves_keeps_its_amount(cell, saved):
+    path = following(cell, "{from: first.h5}")
+    path.write_text(
+        path.read_text().replace("      na_leak:", "      # na_leak:").replace("      pump:", "      # pump:")
+    )
+    scenario, before = load_scenario(path, {"run.duration": "1 h"}), read(saved)
+    found = run(scenario)
+    assert "n_cell_na" not in found.structure.states
+    sodium = found.labels["species"].index("na")
+    assert found.amount[:, 1, sodium].tolist() == [before.amount[-1, 1, sodium]] * 2
+
+
+def test_a_volume_that_is_fixed_from_now_on_is_the_saved_one(cell, saved):
+    path = following(cell, "{from: first.h5}")
+    path.write_text(path.read_text().replace("water: {permeability: 20 um/s}", "water: fixed"))
+    found, before = run(load_scenario(path)), read(saved)
+    assert found.volume[:, 1].tolist() == [before.volume[-1, 1]] * len(found.time)
+    assert before.volume[-1, 1] != before.volume[0, 1]
+
+
 def test_drift_is_measured_from_the_saved_state(cell, saved):
     after = run(load_scenario(following(cell, "{from: first.h5}")))
     assert conservation(after).charge < 1e-12
@@ -332,9 +352,10 @@ def test_a_start_that_was_not_read_is_refused(cell):
         Scenario.model_validate(data)
 
 
-@pytest.mark.parametrize(
-    "name", ["epithelium", "spreading_depression", "published/saetra_2020", "published/halnes_2013"]
-)
+MANY = ("epithelium", "spreading_depression", "published/saetra_2020", "published/halnes_2013")
+
+
+@pytest.mark.parametrize("name", MANY)
 def test_shipped_cells_with_many_compartments_go_on_from_where_they_ended(configs, name):
     data = load_scenario(configs / f"{name}.yaml").resolved() | {"protocol": []}
 
@@ -405,6 +426,19 @@ def test_the_path_in_a_file_is_relative_to_it_and_that_of_the_command_to_the_fol
     # `--set` on top of a file that names another run.
     other = write(run(load_scenario(cell, {"run.duration": "1 h"})), below / "other.h5")
     assert load_scenario(following(cell, "{from: first.h5}"), {"start.from": other.name}).start.time == 3600.0
+
+
+def test_the_path_in_a_file_that_is_extended_is_relative_to_that_file(cell, saved):
+    below = cell.parent / "below"
+    below.mkdir()
+    saved.rename(below / "first.h5")
+    following(cell, "{from: first.h5}").rename(below / "base.yaml")
+    over = cell.with_name("over.yaml")
+    over.write_text("extends: below/base.yaml\nname: over\n")
+    assert load_scenario(over).start.source == "first.h5"
+    over.write_text("extends: below/base.yaml\nname: over\nstart: {from: second.h5}\n")
+    [issue] = issues(over)
+    assert (issue.file, issue.line, issue.key) == (str(over), 3, "start.from")
 
 
 def ionflux(*arguments):
