@@ -9,7 +9,10 @@ from pydantic import Field
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Frozen, Label, Record
 
-__all__ = ["STATE_KEYS", "Ended", "Start"]
+__all__ = ["MOST_RUNS", "STATE_KEYS", "Ended", "Start"]
+
+#: Largest number of a run.
+MOST_RUNS = 10**15
 
 #: Keys of the state itself; a scenario that has them needs no file.
 STATE_KEYS = ("amounts", "charges", "potentials", "volumes", "gates", "membranes")
@@ -33,7 +36,7 @@ class Start(Record):
     """
 
     source: str = Field(alias="from", description="data file (.h5) of a run, or directory of a sweep")
-    run: Annotated[int, Quantity("1", 0, 10**15, whole=True)] | None = Field(
+    run: Annotated[int, Quantity("1", 0, MOST_RUNS, whole=True)] | None = Field(
         None, description="number of the run, if `from` holds a sweep"
     )
     time: Annotated[float, Quantity("s", 0.0)] | None = Field(

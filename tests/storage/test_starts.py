@@ -326,6 +326,28 @@ def test_a_failed_run_is_no_start(cell):
         load_scenario(cell).starting_from(broken)
 
 
+@pytest.mark.parametrize(
+    ("start", "key"),
+    [
+        ("{from: first.h5, run: }", "start.run"),
+        ("{from: first.h5, run: 1.5}", "start.run"),
+        ("{from: first.h5, run: -1}", "start.from"),
+        ("{from: first.h5, run: 2}", "start.from"),
+        ("{from: first.h5, run: 1e300}", "start.run"),
+        ("{from: first.h5, run: true}", "start.run"),
+        ("{from: first.h5, ran: 1}", "start.ran"),
+        ("{from: }", "start.from"),
+        ("{from: [first.h5]}", "start.from"),
+        (f"{{from: {'x' * 300}}}", "start.from"),
+        ("{}", "start.from"),
+        ("first.h5", "start"),
+        ("[first.h5]", "start"),
+    ],
+)
+def test_every_wrong_start_is_told_at_its_key(cell, saved, start, key):
+    assert key in {issue.key for issue in issues(following(cell, start))}
+
+
 def test_a_missing_file_is_told_at_its_place_with_the_name_that_is_meant(cell, saved):
     [issue] = issues(following(cell, "{from: frist.h5}"))
     assert (issue.file, issue.line, issue.key) == (str(cell.with_name("next.yaml")), CELL.count("\n") + 1, "start.from")

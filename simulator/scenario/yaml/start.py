@@ -9,7 +9,7 @@ from typing import Any
 from simulator.errors import UsageError, shown, suggestion
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.quantity import SiNumber
-from simulator.scenario.start import STATE_KEYS
+from simulator.scenario.start import MOST_RUNS, STATE_KEYS
 from simulator.scenario.yaml.issues import Issue
 from simulator.scenario.yaml.overrides import OVERRIDE
 from simulator.scenario.yaml.tree import Node, find_place
@@ -28,31 +28,39 @@ def started(data: Any, tree: Node, read_end: ReadEnd) -> list[Issue]:
     A path in a file is relative to that file, one from the command line to the working directory.
     """
     start = data.get("start") if isinstance(data, dict) else None
-    if not isinstance(start, dict) or not isinstance(start.get("from"), str):
-        return []
-    named = find_place(tree, ("start", "from"))[0]
-    if _has_state(tree):
+    if not isinstance(start, dict) or not isinstance(start.get("from"), str) or _has_state(tree):
         return []
     run = start.get("run")
-    if run is not None and (isinstance(run, bool) or not isinstance(run, int | float) or run != int(run)):
+    if run is not None and not _counts(run):
         return []  # told by the validation
-    folder = Path() if named.file == OVERRIDE else Path(named.file).parent
-    path = folder / start["from"]
-    problem, hint = _missing(path, start["from"])
-    state: Mapping[str, Any] = {}
-    if not problem:
-        try:
-            state = read_end(path, None if run is None else int(run))
-        except UsageError as error:
-            problem, hint = f"{start['from']}: {error.problem}", error.hint
-    if not problem and start.get("sha256", state["sha256"]) != state["sha256"]:
-        problem, hint = f"{start['from']} is another file: its SHA-256 is {state['sha256']}", "leave out `sha256`"
-    if problem:
+    try:
+        state = _read(start, tree, read_end)
+    except UsageError as error:
         del data["start"]  # the rest is checked as if it were not there
-        return [issue_at(tree, Complaint(("start", "from"), problem, "", hint))]
-    unknown = {key: value for key, value in start.items() if key not in STATE_KEYS}
-    data["start"] = unknown | {key: _si(value) for key, value in state.items()}
+        return [issue_at(tree, Complaint(("start", "from"), error.problem, "", error.hint))]
+    others = {key: value for key, value in start.items() if key not in STATE_KEYS}
+    data["start"] = others | {key: _si(value) for key, value in state.items()}
     return []
+
+
+def _read(start: Mapping[str, Any], tree: Node, read_end: ReadEnd) -> Mapping[str, Any]:
+    """The state that a file ends with; a UsageError says why it cannot be had."""
+    name, run = start["from"], start.get("run")
+    place = find_place(tree, ("start", "from"))[0]
+    path = (Path() if place.file == OVERRIDE else Path(place.file).parent) / name
+    _require_there(path, name)
+    try:
+        state = read_end(path, None if run is None else int(run))
+    except UsageError as error:
+        raise UsageError(f"{shown(name)}: {error.problem}", error.hint) from None
+    if start.get("sha256", state["sha256"]) != state["sha256"]:
+        raise UsageError(f"{shown(name)} is another file: its SHA-256 is {state['sha256']}", "leave out `sha256`")
+    return state
+
+
+def _counts(run: object) -> bool:
+    """Whether this can be the number of a run."""
+    return isinstance(run, int | float) and not isinstance(run, bool) and abs(run) <= MOST_RUNS and run == int(run)
 
 
 def _has_state(tree: Node) -> bool:
@@ -61,15 +69,17 @@ def _has_state(tree: Node) -> bool:
     return places[1][1] and places[0][0].file == places[1][0].file
 
 
-def _missing(path: Path, name: str) -> tuple[str, str]:
-    """Say that there is no such file, with a hint; both are empty if there is one."""
-    if "\0" in name:
-        return "this is not a file name", ""
-    if path.exists():
-        return "", ""
-    folder = path.parent
-    near = [entry.name for entry in folder.iterdir()][:1000] if folder.is_dir() else []
-    return f"there is no file `{shown(name)}` (looked for {path})", suggestion(path.name, near)
+def _require_there(path: Path, name: str) -> None:
+    """Raise UsageError if there is no such file, with the name that may be meant."""
+    try:
+        if path.exists():
+            return
+        near = [entry.name for entry in path.parent.iterdir()][:1000] if path.parent.is_dir() else []
+    except (OSError, ValueError) as error:
+        problem = f"`{shown(name)}` cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(problem) from None
+    where = f" (looked for {path})" if str(path) != name else ""
+    raise UsageError(f"there is no file `{shown(name)}`{where}", suggestion(path.name, near))
 
 
 def _si(value: Any) -> Any:
