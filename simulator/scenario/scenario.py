@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Self
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import ValidationError, ValidationInfo, model_validator
 
+from simulator.errors import UsageError
 from simulator.scenario.checks import consistency, start
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
@@ -52,11 +53,13 @@ class Scenario(Draft):
         Raises
         ------
         UsageError
-            If that run failed.
-        ValidationError
-            If its state is not one of this scenario.
+            If that run failed, or its state is not one of this scenario.
         """
-        return type(self).model_validate(self.resolved() | {"start": end.as_start()})
+        data = self.resolved() | {"start": end.as_start()}
+        try:
+            return type(self).model_validate(data)
+        except ValidationError as error:
+            raise UsageError("\n".join(each["msg"] for each in error.errors(include_url=False))) from None
 
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:

@@ -307,6 +307,14 @@ def test_a_state_of_another_cell_is_refused_by_name(cell, saved, old, new, told)
     assert {(issue.file, issue.line, issue.key) for issue in found} == {place}
 
 
+def test_the_same_is_refused_by_name_in_python(cell, saved):
+    other = load_scenario(cell, {"formulation": "electroneutral", "membranes.plasma.mechanisms": {}})
+    with pytest.raises(UsageError) as caught:
+        other.starting_from(read(saved))
+    assert "cell has a gate `plasma.k_channel.n`, this scenario does not; it has none" in str(caught.value)
+    assert "cell was run capacitive, this scenario is electroneutral" in str(caught.value)
+
+
 def test_another_ground_is_refused(cell, saved):
     scenario = load_scenario(cell).resolved()
     scenario["compartments"]["cell"]["grounded"] = True
