@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simulator.runs.integrate import run as run
     from simulator.runs.threads import run_batch as run_batch
     from simulator.scenario.scenario import Scenario as Scenario
-    from simulator.scenario.yaml.reader import load_scenario as load_scenario
+    from simulator.storage.start import load_scenario as load_scenario
     from simulator.storage.store import read as read
     from simulator.storage.store import write as write
     from simulator.trajectory.analysis import Analysis as Analysis
@@ -33,7 +33,7 @@ _HOMES = {
     "Verdict": "verdict.verdict",
     "classify": "verdict.verdict",
     "compare": "report.comparison",
-    "load_scenario": "scenario.yaml.reader",
+    "load_scenario": "storage.start",
     "read": "storage.store",
     "run": "runs.integrate",
     "run_batch": "runs.threads",

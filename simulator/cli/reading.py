@@ -96,6 +96,8 @@ def _two(
         if name not in loaded.twins:
             raise UsageError(f"{a} has no twin {name!r}", among(name, loaded.twins, "it has"))
         changes = {path: str(value) for path, value in loaded.twins[name].items()}
+        if "start.from" in changes:  # relative to the file that says so
+            changes["start.from"] = str(a.parent / changes["start.from"])
     title = twin_title(loaded.scenario.name, changes, "" if overrides else name)
     # The title is quoted, since --set reads a value that starts with a bracket as YAML.
     named = {"name": json.dumps(title, ensure_ascii=False)} | changes

@@ -12,7 +12,7 @@ import typer
 
 from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE, after_runs
-from simulator.cli.source import Configs, Overrides, read_source
+from simulator.cli.source import Configs, From, FromRun, Overrides, read_source, with_start
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_target, sweep_tried
 from simulator.errors import IonfluxError, UsageError
 
@@ -25,6 +25,8 @@ def run(
     configs: Configs,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File, or directory for several.")] = None,
     overrides: Overrides = None,
+    start: From = None,
+    start_run: FromRun = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all available processors).")
     ] = None,
@@ -33,6 +35,7 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
 ) -> int:
     """Run scenarios and save each result as HDF5. Given a data file, repeat its run."""
+    overrides = with_start(overrides, start, start_run)
     records: list[dict[str, Any]] = []
     begun = time.perf_counter()
     compiled = False
@@ -70,6 +73,8 @@ def run(
 def steady(
     configs: Configs,
     overrides: Overrides = None,
+    start: From = None,
+    start_run: FromRun = None,
     as_json: Json = False,
 ) -> int:
     """Find the steady states after all events of the protocol, without time stepping.
@@ -80,6 +85,7 @@ def steady(
     from simulator.report.text import steady_text
     from simulator.verdict.steady import NoSteadyState, steady_states
 
+    overrides = with_start(overrides, start, start_run)
     records: list[dict[str, Any]] = []
     announce = Announcer()
     missing, elapsed = 0, 0.0
@@ -107,12 +113,15 @@ def steady(
 def validate(
     configs: Configs,
     overrides: Overrides = None,
+    start: From = None,
+    start_run: FromRun = None,
     show_resolved: Annotated[
         bool, typer.Option("--show-resolved", help="Print every value and where it comes from.")
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Check scenarios. Warnings do not change the exit code."""
+    overrides = with_start(overrides, start, start_run)
     errors: list[dict[str, Any]] = []
     warnings: list[dict[str, Any]] = []
     for config in configs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from simulator.scenario.yaml.reader import Loaded
 
 Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="Start from the last saved state in this data file or sweep."),
+]
+FromRun = Annotated[int | None, typer.Option("--from-run", metavar="N", help="Run of the sweep given by --from.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path; repeatable.")
 ]
@@ -26,19 +32,33 @@ Overrides = Annotated[
 REMARKED_TOGETHER = 1 << 16
 
 
+def with_start(overrides: list[str] | None, file: Path | None, run: int | None) -> list[str] | None:
+    """The assignments of ``--set`` together with what ``--from`` and ``--from-run`` set."""
+    if file is None:
+        if run is not None:
+            raise UsageError("--from-run needs --from", "for example --from sweep_dir --from-run 17")
+        return overrides
+    start = {"from": str(file)} | ({} if run is None else {"run": run})
+    return [f"start={json.dumps(start, ensure_ascii=False)}", *(overrides or [])]
+
+
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
     """Read a scenario from YAML or from a data file, apply ``--set`` and check its numbers."""
-    from simulator.scenario.yaml.reader import from_resolved, read_config
+    from simulator.scenario.yaml.reader import from_resolved
     from simulator.storage.datafile import SUFFIXES
+    from simulator.storage.start import load_config
 
     if path.suffix in SUFFIXES:
         from simulator.storage.store import stored_scenario
 
         if overrides:
-            raise UsageError("--set cannot change a data file, which repeats its own run", "start from its YAML")
+            raise UsageError(
+                "--set and --from cannot change a data file, which repeats its own run",
+                "give its YAML; --from FILE.h5 continues from its end",
+            )
         loaded = from_resolved(stored_scenario(path))
     else:
-        loaded = read_config(path, assignments(overrides))
+        loaded = load_config(path, assignments(overrides))
     return _with_numbers_checked(loaded)
 
 

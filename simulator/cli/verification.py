@@ -17,7 +17,8 @@ import numpy as np
 from simulator.physics.units import parse_quantity
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import load_scenario, read_plain
+from simulator.scenario.yaml.reader import read_plain
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.steady import steady_states

@@ -104,7 +104,7 @@ class Inputs:
 
 
 def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
-    """States at t = 0, gates included: their given start values, otherwise their steady state.
+    """States at t = 0, gates included: their saved or given start values, otherwise their steady state.
 
     Parameters
     ----------
@@ -121,19 +121,17 @@ def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
     state, names = model.initial_state(values), model.structure.gate_states
     if not names:
         return state
-    equations, numbers = load_arrays(model.structure), model.values if values is None else values
+    equations, contents = load_arrays(model.structure), model.contents(values)
     parameters = model.parameters(values)
-    started = {
-        name: f"membranes.{m.name}.mechanisms.{mechanism.owner}.{gate.start_key}"
-        for name, (m, mechanism, gate) in model.structure.gates.items()
-    }
     axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
     state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
     # Gates may depend on each other in a chain, at most as long as their number.
     for _ in names:
         rests = equations.gate_rests(state, parameters) | _occupancies(model.structure, state, parameters)
         for name in names:
-            state[..., model.structure.states.index(name)] = numbers.get(started[name], rests[name])
+            m, mechanism, gate = model.structure.gates[name]
+            start = contents.gate(m.name, mechanism.owner, gate, rests[name])
+            state[..., model.structure.states.index(name)] = start
     return state
 
 

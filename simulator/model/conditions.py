@@ -52,10 +52,10 @@ class Conditions:
 
     def concentration(self, compartment: str, species: str) -> Any:
         """Concentration [mol/m3] after instantaneous water equilibration."""
-        given = self.values[f"compartments.{compartment}.concentrations.{species}"]
+        given = self.contents.concentration(compartment, species)
         if self.structure.compartment(compartment).volume != "osmotic":
             return given
-        return given * self.contents.volume(compartment) / self.contents.balanced_volume(compartment)
+        return given * self.contents.starting_volume(compartment) / self.contents.balanced_volume(compartment)
 
     def sides(self, m: MembraneStructure) -> dict[str, tuple[Any, Any]]:
         """Concentrations of the species on both sides of a membrane; NaN where one side lacks a species."""
@@ -99,9 +99,10 @@ class Conditions:
         for _ in own:  # a gate may depend on another one, which may depend on a third
             for name, (mechanism, gate) in own.items():
                 known = self.known(m, mechanism, v, sides) | self._named(m, mechanism, found)
-                at = f"membranes.{m.name}.mechanisms.{mechanism.owner}.{gate.start_key}"
                 rest = gate.resting(lambda rate, known=known: _evaluated(rate, known))  # type: ignore[misc]
-                found[name] = rest if gate.at_once else self.values.get(at, rest)
+                if not gate.at_once:
+                    rest = self.contents.gate(m.name, mechanism.owner, gate, rest)
+                found[name] = rest
         return {n: found[n] for n, (_, gate) in own.items() if moving or gate.at_once}
 
     def _named(self, m: MembraneStructure, mechanism: Mechanism, gates: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Amounts and sizes at t = 0.
 
-Values are looked up by dotted path. Where some have the shape (runs,), so do the results.
+Values are looked up by dotted path. Where some have the shape (runs,), so do the results. If a scenario starts from a
+saved state, the values under ``start`` take the place of its initial concentrations, volumes and gates.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from simulator.mechanisms import Gate
 from simulator.model.structure import Structure
 from simulator.physics.geometry import area_ratio, cylinder_area, cylinder_volume, sphere_area, sphere_volume
 from simulator.scenario.scenario import Scenario
@@ -48,8 +50,20 @@ class Contents:
             return self.values["rt_over_f"]
         return self.scenario.thermal_voltage_at(self.values["temperature"])
 
+    @property
+    def own(self) -> Contents:
+        """The same without the saved state that the run starts from: what the scenario's own values define."""
+        return replace(self, values={key: v for key, v in self.values.items() if not key.startswith("start.")})
+
+    def saved(self, kind: str) -> dict[str, Any] | None:
+        """Charges [C] or potentials [V] of compartments in the saved state that the run starts from; None without."""
+        if "start.time" not in self.values:
+            return None
+        listed = getattr(self.scenario.start, kind) or {}
+        return {c: self.values[f"start.{kind}.{c}"] for c in listed}
+
     def volume(self, compartment: str) -> Any:
-        """Volume [m3] given in the scenario."""
+        """Volume [m3] given in the scenario, which defines areas and the amount of impermeant."""
         shape = self.scenario.compartments[compartment].geometry
         if shape is None:
             return self.values[f"compartments.{compartment}.volume"]
@@ -75,9 +89,14 @@ class Contents:
             return sphere_area(self._radius(inside, "sphere"))
         return cylinder_area(self._radius(inside, "cylinder"), self._length(inside))
 
+    def starting_volume(self, compartment: str) -> Any:
+        """Volume [m3] at t = 0 before water equilibrates: as given, or that of the saved state."""
+        saved = self.values.get(f"start.volumes.{compartment}")
+        return self.volume(compartment) if saved is None else saved
+
     def balanced_volume(self, compartment: str) -> Any:
-        """Volume [m3] at t = 0: as given, or after instantaneous water equilibration."""
-        given = self.volume(compartment)
+        """Volume [m3] at t = 0: as at the start, or after instantaneous water equilibration."""
+        given = self.starting_volume(compartment)
         if self.structure.compartment(compartment).volume != "osmotic":
             return given
         group = next(g for g in self.structure.osmotic_groups if compartment in g)
@@ -85,20 +104,20 @@ class Contents:
         solute = {c: self.solute(c) for c in group}
         if baths:
             return solute[compartment] / solute[baths[0]]
-        return solute[compartment] / sum(solute.values()) * sum(self.volume(c) for c in group)
+        return solute[compartment] / sum(solute.values()) * sum(self.starting_volume(c) for c in group)
 
     def balanced_area(self, membrane: str) -> Any:
         """Area [m2] at t = 0, after instantaneous water equilibration."""
         m = next(m for m in self.structure.membranes if m.name == membrane)
         area = self.area(membrane)
-        if m.area == "given" or self.structure.compartment(m.inside).volume != "osmotic":
+        if m.area == "given":
             return area
         swollen = self.balanced_volume(m.inside) / self.volume(m.inside)
         return area * area_ratio(m.area, swollen)
 
     @cached_property
     def _areas(self) -> dict[str, Any]:
-        return {name: self.balanced_area(name) for name in self.scenario.membranes}
+        return {name: self.own.balanced_area(name) for name in self.scenario.membranes}
 
     def per_area(self, membrane: str, path: str) -> Any:
         """Value of a membrane or its mechanisms as laws take it: per area, and permeabilities as such.
@@ -115,7 +134,22 @@ class Contents:
 
     def amount(self, compartment: str, species: str) -> Any:
         """Amount [mol] of a species in a free compartment."""
+        saved = self.values.get(f"start.amounts.{compartment}.{species}")
+        if saved is not None:
+            return saved
         return self.values[f"compartments.{compartment}.concentrations.{species}"] * self.volume(compartment)
+
+    def concentration(self, compartment: str, species: str) -> Any:
+        """Concentration [mol/m3] at t = 0 before water equilibrates."""
+        saved = self.values.get(f"start.amounts.{compartment}.{species}")
+        if saved is not None:
+            return saved / self.starting_volume(compartment)
+        return self.values[f"compartments.{compartment}.concentrations.{species}"]
+
+    def gate(self, membrane: str, owner: str, gate: Gate, resting: Any) -> Any:
+        """Open fraction of a gate at t = 0: that of the saved state, the given one, or where it rests."""
+        given = self.values.get(f"membranes.{membrane}.mechanisms.{owner}.{gate.start_key}", resting)
+        return self.values.get(f"start.gates.{membrane}.{owner}.{gate.name}", given)
 
     def impermeant(self, compartment: str) -> Any:
         """Impermeant solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
@@ -130,9 +164,9 @@ class Contents:
     def solute(self, compartment: str) -> Any:
         """Total solute: amount [mol] in a free compartment, concentration [mol/m3] in a bath."""
         bath = self.structure.compartment(compartment).volume == "bath"
-        size = 1.0 if bath else self.volume(compartment)
+        size = 1.0 if bath else self.starting_volume(compartment)
         listed = self.structure.compartment(compartment).species
-        dissolved = sum(self.values[f"compartments.{compartment}.concentrations.{s}"] for s in listed) * size
+        dissolved = sum(self.concentration(compartment, s) for s in listed) * size
         return dissolved + self.impermeant(compartment)
 
     def charges_in(self, compartment: str) -> dict[str, int]:

@@ -89,12 +89,12 @@ class Model:
         check_whole_cell(contents)
         compartments = self.structure.compartments
         amounts = {amount(c.name, s): contents.amount(c.name, s) for c in compartments for s in c.states}
-        volumes = {volume(c.name): contents.volume(c.name) for c in compartments if c.volume == "state"}
+        volumes = {volume(c.name): contents.starting_volume(c.name) for c in compartments if c.volume == "state"}
         potentials = initial_potentials(contents)
         if self.structure.formulation == "electroneutral":
             electric = {potential(name): v for name, v in potentials.items()}
         else:
-            held = capacitor_charges(contents, potentials)
+            held = contents.saved("charges") or capacitor_charges(contents, potentials)
             electric = {charge(name): sum(held[c] for c in group) for name, group in self.structure.behind.items()}
         state = amounts | electric | volumes | dict.fromkeys((*self.structure.gate_states, CLOCK), 0.0)
         return stacked([state[name] for name in self.structure.states])
@@ -105,10 +105,10 @@ class Model:
         thermal = contents.thermal_voltage()
         out: list[Any] = []
         for c in self.structure.compartments:
-            out += [TRACE_CONCENTRATION * contents.volume(c.name) for _ in c.states]
+            out += [TRACE_CONCENTRATION * contents.starting_volume(c.name) for _ in c.states]
         kinds = self.structure.states_of
         if kinds["charge"]:
             out += [size * thermal for size in group_capacitances(self.structure, capacitances(contents))]
         out += [thermal] * len(kinds["potential"]) + [GATE_SCALE] * len(kinds["gate"]) + [1.0] * len(kinds["clock"])
-        out += [contents.volume(c.name) for c in self.structure.compartments if c.volume == "state"]
+        out += [contents.starting_volume(c.name) for c in self.structure.compartments if c.volume == "state"]
         return stacked(out)

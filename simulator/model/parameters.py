@@ -54,9 +54,9 @@ def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] =
             else:
                 found[amount(c.name, s)] = contents.amount(c.name, s)
         if c.volume == "given":
-            found[volume(c.name)] = contents.volume(c.name)
+            found[volume(c.name)] = contents.starting_volume(c.name)
     for group in structure.closed_water:
-        found[water_total(group)] = sum(contents.volume(c) for c in group)
+        found[water_total(group)] = sum(contents.starting_volume(c) for c in group)
     for m in structure.membranes:
         key = f"membranes.{m.name}"
         found[area(m.name)] = contents.area(m.name)

@@ -119,10 +119,11 @@ def _charge(contents: Contents, compartment: str) -> Iterator[tuple[str, str, st
 
 
 def _volume(contents: Contents, compartment: str) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    ratio = np.asarray(contents.balanced_volume(compartment) / contents.volume(compartment))
+    ratio = np.asarray(contents.balanced_volume(compartment) / contents.starting_volume(compartment))
     worst = float(ratio.flat[np.argmax(np.abs(ratio - 1.0))])
+    which = "given" if contents.scenario.start is None else "saved"
     text = (
-        f"water equilibrates instantly: the volume starts at {worst:.4g} times the given one, and the concentrations "
+        f"water equilibrates instantly: the volume starts at {worst:.4g} times the {which} one, and the concentrations "
         f"at {1.0 / worst:.4g} times"
     )
     yield "volume", f"compartments.{compartment}", text, np.abs(ratio - 1.0) > UNNOTICED

@@ -26,15 +26,18 @@ POTENTIAL_AGREES = 1.0e-6
 def initial_potentials(contents: Contents) -> dict[str, Any]:
     """Potential [V] of each free (not grounded) compartment at t = 0.
 
-    If the impermeant charge of a compartment is given, its potential follows from its composition. Otherwise it
-    is that given for one of its membranes.
+    If the run starts from a saved state, it is that of this state. If the impermeant charge of a compartment is given,
+    its potential follows from its composition. Otherwise it is that given for one of its membranes.
 
     Raises
     ------
     ModelError
-        When composition and potential contradict each other.
+        When composition and potential contradict each other, or the saved state has other free compartments.
     """
     free = [c.name for c in contents.structure.compartments if c.potential == "free"]
+    kind = "potentials" if contents.structure.formulation == "electroneutral" else "charges"
+    if (saved := contents.saved(kind)) is not None:
+        return _saved_potentials(contents, free, kind, saved)
     rows: list[list[Any]] = []
     right: list[Any] = []
     # Each equation ties a compartment to ground, directly or through compartments already tied.
@@ -64,8 +67,26 @@ def initial_potentials(contents: Contents) -> dict[str, Any]:
     return potentials
 
 
+def _saved_potentials(contents: Contents, free: list[str], kind: str, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Potentials [V] of the free compartments in the saved state that the run starts from."""
+    if set(free) != set(saved):
+        raise ModelError(
+            "start.from",
+            f"it has {kind} of {', '.join(saved) or 'no compartment'}, but the potentials of "
+            f"{', '.join(free) or 'no compartment'} are free in this scenario",
+            "a run with the same grounded compartments",
+        )
+    if kind == "potentials":
+        return {name: saved[name] for name in free}
+    return dict(zip(free, _solve(capacitances(contents), [saved[name] for name in free]), strict=True))
+
+
 def impermeant_charge(contents: Contents, compartment: str) -> float:
-    """Charge number of the impermeant solute, with ``auto`` resolved; NaN if there is none or it is undetermined."""
+    """Charge number of the impermeant solute, with ``auto`` resolved; NaN if there is none or it is undetermined.
+
+    The scenario's own initial values define it, also where the run starts from a saved state.
+    """
+    contents = contents.own
     spec = contents.scenario.compartments[compartment].impermeant
     if spec is None or not contents.impermeant(compartment):
         return math.nan
@@ -85,11 +106,8 @@ def unbalanced_charge(contents: Contents, compartment: str) -> Any:
     """Charge [mol/m3] of a compartment's listed solutes, minus the charge on its membranes; 0 with charge ``auto``."""
     spec = contents.scenario.compartments[compartment].impermeant
     structure = contents.structure.compartment(compartment)
-    size = 1.0 if structure.volume == "bath" else contents.volume(compartment)
-    held = sum(
-        z * contents.values[f"compartments.{compartment}.concentrations.{s}"]
-        for s, z in contents.charges_in(compartment).items()
-    )
+    size = 1.0 if structure.volume == "bath" else contents.starting_volume(compartment)
+    held = sum(z * contents.concentration(compartment, s) for s, z in contents.charges_in(compartment).items())
     if spec is not None and spec.charge == "auto":
         return 0.0
     if spec is not None:

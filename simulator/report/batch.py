@@ -123,10 +123,12 @@ def _overview(batch: Batch) -> Iterator[tuple[str, str]]:
 
 
 def _swept(batch: Batch) -> Iterator[tuple[str, str]]:
+    leaders = batch.scenario.sweep.leaders() if batch.scenario.sweep is not None else {}
     for key, values in batch.coordinates.items():
         unit = batch.scenario.unit_of(key)
         low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
-        yield "", f"{key}: {low} to {high}, {len(np.unique(values)):,} values"
+        along = f"along with {leaders[key]}" if key in leaders else f"{len(np.unique(values)):,} values"
+        yield "", f"{key}: {low} to {high}, {along}"
 
 
 def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:

@@ -95,6 +95,9 @@ def info_text(trajectory: Trajectory, energies: bool = False) -> str:
     lines += ["", "Conservation (largest drift, relative to the sum of all terms)", ""]
     lines += definitions(_conserved(conservation(trajectory)))
     lines += ["", "Origin", ""]
+    if (start := trajectory.scenario.start) is not None:
+        where = f"{start.source}, run {start.run or 0}, at {duration(start.time or 0.0)}"
+        lines += definitions([("starts from", where)])
     lines += definitions(
         (key.replace("_", " "), value)
         for key, value in sorted(trajectory.provenance.items())

@@ -189,11 +189,29 @@ class Batch:
 
     def final(self, quantity: str) -> np.ndarray:
         """One quantity at the last saved time of each run, shape (runs,); NaN where a run failed."""
-        values = self.over_time(quantity)
-        # If only final states were saved there is one per run, whatever its time.
-        last = np.clip(np.searchsorted(self.time, self.end_time, "right") - 1, 0, len(self.time) - 1)
-        found = values[np.arange(self.runs), last]
-        return np.where(self.arrays["status"] == 0, found, np.nan)
+        name, labels = self._place(quantity)
+        place: Any = (slice(None), *labels)
+        return self.last(name)[place]
+
+    def last(self, name: str) -> np.ndarray:
+        """One of the saved quantities at the last saved time of each run, shape (runs, ...); NaN where a run failed."""
+        found, places = [], self._last_places
+        for values in self._by_part(name):
+            found.append(values[np.arange(len(values)), places[: len(values)]])
+            places = places[len(values) :]
+        whole = np.concatenate(found)
+        whole[self.arrays["status"] != 0] = np.nan
+        return whole
+
+    @property
+    def _last_places(self) -> np.ndarray:
+        """Index of the last saved time of each run; 0 if only final states were saved, one per run."""
+        return np.clip(np.searchsorted(self.time, self.end_time, "right") - 1, 0, len(self.time) - 1)
+
+    @property
+    def last_time(self) -> np.ndarray:
+        """Time of the last saved state of each run [s], shape (runs,)."""
+        return self.end_time if self.scenario.run.save == "final" else self.time[self._last_places]
 
     def _by_part(self, name: str) -> Iterator[np.ndarray]:
         """A variable, part by part if it is on disk, else whole."""

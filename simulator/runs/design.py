@@ -97,12 +97,15 @@ class Drawn(Design):
     @property
     def keys(self) -> tuple[str, ...]:  # type: ignore[override]
         """Keys that vary."""
-        return tuple(self.axes)
+        return tuple(key for leader, axis in self.axes.items() for key in (leader, *axis.coupled()))
 
     def values(self, run: np.ndarray) -> dict[str, np.ndarray]:
         """Values by key."""
-        shares = self._shares(run)
-        return {key: quantile(axis, shares[:, i], self.bounds[key]) for i, (key, axis) in enumerate(self.axes.items())}
+        shares, found = self._shares(run), {}
+        for i, (key, axis) in enumerate(self.axes.items()):
+            for name, each in {key: axis, **axis.coupled()}.items():  # axes that go along take the same share
+                found[name] = quantile(each, shares[:, i], self.bounds[name])
+        return found
 
     def _shares(self, run: np.ndarray) -> np.ndarray:
         """Numbers in [0, 1), shape (len(run), axes)."""
@@ -147,10 +150,10 @@ def quantile(axis: Axis, share: np.ndarray, bounds: tuple[float, float]) -> np.n
             return np.array(numbers, dtype=float)[place]
         case "uniform":
             low, high = numbers
-            return np.clip(low + share * (high - low), low, high)
+            return np.clip(low + share * (high - low), min(numbers), max(numbers))
         case "loguniform":
             low, high = numbers
-            return np.clip(low * np.exp(share * math.log(high / low)), low, high)
+            return np.clip(low * np.exp(share * math.log(high / low)), min(numbers), max(numbers))
     from scipy.special import ndtr, ndtri
 
     mean, deviation = numbers
@@ -158,6 +161,11 @@ def quantile(axis: Axis, share: np.ndarray, bounds: tuple[float, float]) -> np.n
     tiny = np.finfo(float).tiny
     drawn = mean + deviation * ndtri(np.clip(low + share * (high - low), tiny, 1.0 - 1e-16))
     return np.clip(drawn, *bounds)
+
+
+def columns(key: str, axis: Axis) -> dict[str, np.ndarray]:
+    """All values of an axis that is not a distribution, and of those that go along with it, by key."""
+    return {name: spaced(each) for name, each in {key: axis, **axis.coupled()}.items()}
 
 
 def spaced(axis: Axis) -> np.ndarray:
@@ -183,13 +191,13 @@ def _design(scenario: Scenario, sweep: Sweep) -> Design:
     if sweep.mode == "product":
         return Product(tuple(_design(scenario, part) for part in sweep.parts))
     if sweep.mode in RANDOM_MODES:
-        bounds = {key: _bounds(scenario, key) for key in sweep.over}
+        bounds = {key: _bounds(scenario, key) for key in sweep.swept()}
         return Drawn(sweep.mode, sweep.over, bounds, int(sweep.n or 0), sweep.seed)
     if sweep.mode == "grid":
-        return Product(tuple(Listed({key: spaced(axis)}) for key, axis in sweep.over.items()))
+        return Product(tuple(Listed(columns(key, axis)) for key, axis in sweep.over.items()))
     if sweep.runs:
         return Listed({key: np.array([run[key] for run in sweep.runs], dtype=float) for key in sweep.runs[0]})
-    return Listed({key: spaced(axis) for key, axis in sweep.over.items()})
+    return Listed({name: v for key, axis in sweep.over.items() for name, v in columns(key, axis).items()})
 
 
 def _bounds(scenario: Scenario, key: str) -> tuple[float, float]:
@@ -220,7 +228,7 @@ def design_of_arrays(scenario: Scenario, parameters: Mapping[str, Sequence[float
         raise UsageError("there is nothing to run: the arrays are empty", "give at least one value for each key")
     for key, column in columns.items():
         quantity = leaves[key].quantity if key in leaves else None
-        if quantity is None or (reason := why_not_swept(key)):
+        if quantity is None or (reason := why_not_swept(key, leaves)):
             problem = f"`{key}` cannot be swept" + (f": {reason}" if quantity is not None else "")
             raise UsageError(problem, suggestion(key, leaves) or "give the dotted path of a number")
         wrong = np.flatnonzero(~(np.isfinite(column) & quantity.allows(column)))

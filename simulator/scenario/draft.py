@@ -24,6 +24,7 @@ from simulator.scenario.parts import POTENTIAL, Compartment, Event, Membrane, Ru
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import OfSolute, Quantity, SiNumber
 from simulator.scenario.records import LONGEST_TITLE, Frozen, Label, Record, check_title
+from simulator.scenario.start import Start
 from simulator.scenario.sweep import Sweep
 
 __all__ = ["Draft"]
@@ -91,6 +92,9 @@ class Draft(Record):
     )
     compartments: Annotated[dict[Label, Compartment], Frozen] = Field(description="compartments by name")
     membranes: Annotated[dict[Label, Membrane], Frozen] = Field(description="membranes by name")
+    start: Start | None = Field(
+        None, description="begin with the last saved state of another run, instead of the initial values given here"
+    )
     protocol: tuple[Event, ...] = Field((), description="events during the run", strict=False)
     run: Run = Field(description="duration, saved points, accuracy")
     sweep: Sweep | None = Field(None, description="many runs of this scenario, each with its own values")
@@ -204,7 +208,10 @@ class Draft(Record):
                 elif leaf.path[2] == "clamp":
                     leaves[path] = replace(leaf, quantity=POTENTIAL)
         for path, leaf in leaves.items():
-            swept = next((key for key in leaf.path if key in leaves), None) if leaf.path[0] == "sweep" else None
+            if leaf.path[0] != "sweep":
+                continue
+            # The last key in a path, because an axis may stand below the one that it goes along with.
+            swept = next((key for key in reversed(leaf.path) if key in leaves), None)
             if swept is not None and leaf.quantity is None:
                 leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
         return leaves

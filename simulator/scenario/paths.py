@@ -31,7 +31,7 @@ class Leaf:
 def leaves(record: Record) -> Iterator[Leaf]:
     """Yield all values of a record in order, except those not given (None)."""
     for name, field in type(record).model_fields.items():
-        yield from _walk((name,), getattr(record, name), quantity_of(field))
+        yield from _walk((field.alias or name,), getattr(record, name), quantity_of(field))
 
 
 def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Iterator[Leaf]:
@@ -59,8 +59,8 @@ def plain(value: Any) -> Any:
         case Measured():
             return value.plain()
         case Record():
-            items = ((name, getattr(value, name)) for name in type(value).model_fields)
-            return {name: plain(item) for name, item in items if item is not None}
+            items = ((f.alias or name, getattr(value, name)) for name, f in type(value).model_fields.items())
+            return {key: plain(item) for key, item in items if item is not None}
         case Mapping():
             return {key: plain(item) for key, item in value.items()}
         case tuple():

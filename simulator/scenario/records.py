@@ -116,12 +116,13 @@ class Record(BaseModel):
     def _unknown_keys(cls, errors: list[ErrorDetails], missing: set[str]) -> list[Complaint]:
         """Complaints about unknown keys, each with the key that may be meant; that one is taken out of `missing`."""
         complaints = []
+        known = [field.alias or name for name, field in cls.model_fields.items()]
         for error in [e for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1][:MOST_UNKNOWN_KEYS]:
             given = str(error["loc"][0])
             meant = closest(given, missing)
             missing.discard(meant)  # the unknown key explains the missing one
-            hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
-            keys = "one of " + ", ".join(cls.model_fields)
+            hint = did_you_mean(meant) if meant else suggestion(given, known)
+            keys = "one of " + ", ".join(known)
             problem = f"unknown key `{shown(given)}`"
             complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
         return complaints
@@ -167,7 +168,8 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             location = location[:-1] if location and location[-1] == "[key]" else location
             return Complaint.of(location, context)
         case "missing":
-            field = record.model_fields.get(str(location[-1]))
+            fields = {field.alias or name: field for name, field in record.model_fields.items()}
+            field = fields.get(str(location[-1]))
             meaning = field.description if field is not None and len(location) == 1 else ""
             quantity = quantity_of(field) if field is not None else None
             example = quantity.typical() if quantity is not None else ""

@@ -9,12 +9,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Self
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import ValidationError, ValidationInfo, model_validator
 
-from simulator.scenario.checks import consistency
+from simulator.errors import UsageError
+from simulator.scenario.checks import consistency, start
 from simulator.scenario.checks.protocol import settled_protocol
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
+from simulator.scenario.start import Ended
 
 __all__ = ["Scenario", "differences"]
 
@@ -24,7 +26,7 @@ class Scenario(Draft):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        complaints = list(consistency.complaints(self))
+        complaints = [*consistency.complaints(self), *start.complaints(self)]
         protocol, more = settled_protocol(self, text=bool(info.context and info.context.get("text")))
         found = [*complaints, *more]
         object.__setattr__(self, "protocol", protocol)
@@ -40,6 +42,25 @@ class Scenario(Draft):
         elif found:
             refuse("Scenario", found)
         return self
+
+    def starting_from(self, end: Ended) -> Self:
+        """Return the same scenario, beginning with the last saved state of a run.
+
+        Parameters
+        ----------
+        end : Trajectory
+            The run; of a batch, ``batch.trajectory(run)``.
+
+        Raises
+        ------
+        UsageError
+            If that run failed, or its state is not one of this scenario.
+        """
+        data = self.resolved() | {"start": end.as_start()}
+        try:
+            return type(self).model_validate(data)
+        except ValidationError as error:
+            raise UsageError("\n".join(each["msg"] for each in error.errors(include_url=False))) from None
 
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:

@@ -24,6 +24,7 @@ DEFAULT_LIMIT = 10_000_000
 
 #: Forms of an axis, with the number of values each takes (None: any).
 FORMS = {"values": None, "linspace": 2, "logspace": 2, "range": 3, "uniform": 2, "loguniform": 2, "normal": 2}
+SPACED = ("linspace", "logspace")
 DISTRIBUTIONS = ("uniform", "loguniform", "normal")
 
 Count = Annotated[int, Quantity("1", 1, 10**15, whole=True)]
@@ -48,6 +49,11 @@ class Axis(Record):
         None, description="mean and standard deviation, truncated at the bounds of the key", strict=False
     )
     n: Count | None = Field(None, description="number of values of linspace or logspace")
+    with_: Annotated[dict[str, Axis], Frozen] | None = Field(
+        None,
+        alias="with",
+        description="axes of other keys that go along: as many values, or drawn at the same quantile",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -74,6 +80,12 @@ class Axis(Record):
             return math.floor((last - first) / step * (1.0 + 1.0e-12) + 1.0e-12) + 1
         return len(self.numbers) if self.form == "values" else _whole(self.n)
 
+    def coupled(self) -> dict[str, Axis]:
+        """Axes that go along with this one by dotted path, each with the same number of values."""
+        n = self.count() if self.with_ else 0
+        own = (self.with_ or {}).items()
+        return {key: axis.model_copy(update={"n": n}) if axis.form in SPACED else axis for key, axis in own}
+
 
 class Sweep(Record):
     """Many runs of one scenario, each with its own values."""
@@ -96,11 +108,19 @@ class Sweep(Record):
 
     def swept(self) -> tuple[str, ...]:
         """Dotted paths that vary, in order of appearance."""
-        own = [*self.over, *(key for run in self.runs for key in run)]
+        along = (key for leader, axis in self.over.items() for key in (leader, *(axis.with_ or ())))
+        own = [*along, *(key for run in self.runs for key in run)]
         return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.swept())]))
 
+    def leaders(self) -> dict[str, str]:
+        """Each key that goes along with another one, and that one; together they are one axis."""
+        own = {key: leader for leader, axis in self.over.items() for key in axis.with_ or ()}
+        for part in self.parts:
+            own |= part.leaders()
+        return own
+
     def counts(self) -> Mapping[str, int]:
-        """Number of values of each axis; a part that draws or lists its runs counts as a whole."""
+        """Number of values of each axis, by the key that leads it; a part that draws or lists its runs is one axis."""
         if self.mode == "product":
             found: dict[str, int] = {}
             for i, part in enumerate(self.parts):

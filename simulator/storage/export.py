@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -16,16 +15,34 @@ import numpy as np
 from simulator.errors import UsageError
 from simulator.physics.notation import size
 from simulator.runs.batch import Batch
+from simulator.runs.last_states import LastStates
 from simulator.storage.atomic import refuse_existing, write_atomically
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.arrangement import QUANTITIES
+from simulator.trajectory.labelled import Field
+from simulator.trajectory.states import States
 from simulator.trajectory.trajectory import Trajectory
 
 #: Largest batch that is written as one file [bytes]; the file is assembled in memory.
 MOST_BYTES = 1 << 30
 
 #: Quantities of :class:`simulator.trajectory.analysis.Analysis` that a table has in addition to the saved ones.
-DERIVED = ("nernst", "driving_force", "influx", "efflux", "net_flux", "current", "atp_rate", "dissipation")
+DERIVED = (
+    "nernst",
+    "driving_force",
+    "influx",
+    "efflux",
+    "net_flux",
+    "species_flux",
+    "current",
+    "ion_current",
+    "species_current",
+    "atp_rate",
+    "dissipation",
+)
+
+#: Runs whose derived quantities are computed, and rows whose text is made, at once.
+TOGETHER = 1 << 14
 
 
 def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, overwrite: bool = False) -> None:
@@ -38,7 +55,7 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
     Parameters
     ----------
     result : Trajectory or Batch
-        The run; for a batch, one row per run says how it ended.
+        The run; for a batch, one row per run says how it ended, with the same quantities at its end.
     target : path or text stream
         File or stream to write to.
     overwrite : bool
@@ -49,11 +66,13 @@ def to_csv(result: Trajectory | Batch, target: str | PathLike[str] | TextIO, *, 
     StorageError
         If the file cannot be written.
     """
-    columns = _ends(result) if isinstance(result, Batch) else {"time [s]": result.time} | dict(_columns(result))
+    columns = _ends(result) if isinstance(result, Batch) else {"time [s]": result.time} | _over_time(result)
     if isinstance(target, str | PathLike):
-        buffer = io.StringIO()
-        _write_table(columns, buffer)
-        write_atomically(Path(target), buffer.getvalue().encode(), overwrite)
+        memory = io.BytesIO()
+        text = io.TextIOWrapper(memory, "utf-8", newline="")
+        _write_table(columns, text)
+        text.flush()
+        write_atomically(Path(target), memory.getbuffer(), overwrite)
     else:
         _write_table(columns, target)
 
@@ -91,37 +110,61 @@ def to_netcdf(result: Trajectory | Batch, target: str | PathLike[str], *, overwr
 
 
 def _ends(batch: Batch) -> dict[str, np.ndarray]:
-    """Columns of how each run of a batch ended: swept values, status, verdict, end time and last state."""
+    """Columns of how each run of a batch ended: swept values, status, verdict, end time, and all of its last state."""
     columns: dict[str, np.ndarray] = {"run": np.arange(batch.first, batch.first + batch.runs)}
     columns |= {f"{key} [{batch.scenario.unit_of(key)}]": values for key, values in batch.coordinates.items()}
     columns |= {"status": batch.status, "verdict": batch.verdict, "end_time [s]": batch.end_time}
-    for kind, (unit, _, dims) in QUANTITIES.items():
-        for labels in product(*(batch.labels[dim] for dim in dims.split())):
-            values = batch.final(".".join((kind, *labels)))
-            if not np.all(np.isnan(values)):
-                columns[f"{'.'.join((kind, *labels))} [{unit}]"] = values
+    last = {name: batch.last(name) for name in QUANTITIES}
+    for name, values in last.items():
+        unit, meaning, dims = QUANTITIES[name]
+        names = dims.split()
+        columns |= _columns(name, Field(values, ("run", *names), {d: batch.labels[d] for d in names}, unit, meaning))
+    states = LastStates.of(batch, last)
+    parts = [_derived(states.part(slice(i, i + TOGETHER))) for i in range(0, batch.runs, TOGETHER)]
+    for name in DERIVED:
+        whole = np.concatenate([part[name].values for part in parts])
+        whole[batch.arrays["status"] != 0] = np.nan
+        columns |= _columns(name, replace(parts[0][name], values=whole))
     return columns
 
 
-def _columns(trajectory: Trajectory) -> Iterator[tuple[str, np.ndarray]]:
-    analysis = Analysis(trajectory)
+def _over_time(trajectory: Trajectory) -> dict[str, np.ndarray]:
+    """Columns of a run's quantities at its saved times."""
+    columns: dict[str, np.ndarray] = {}
+    for name, field in (trajectory.fields() | _derived(trajectory)).items():
+        columns |= _columns(name, field)
+    return columns
+
+
+def _derived(states: States) -> dict[str, Field]:
+    """Quantities that are recomputed from saved states."""
+    analysis = Analysis(states)
     with np.errstate(all="ignore"):
-        fields = trajectory.fields() | {name: getattr(analysis, name) for name in DERIVED}
-    for name, field in fields.items():
-        for labels in product(*(field.labels[dim] for dim in field.dims[1:])):
-            values = field.sel(**dict(zip(field.dims[1:], labels, strict=True)))
-            if not np.all(np.isnan(values)):
-                yield f"{'.'.join((name, *labels))} [{field.unit}]", values
+        return {name: getattr(analysis, name) for name in DERIVED}
+
+
+def _columns(name: str, field: Field) -> dict[str, np.ndarray]:
+    """One column for each label of a quantity that has any number."""
+    found = {}
+    for labels in product(*(field.labels[dim] for dim in field.dims[1:])):
+        values = field.sel(**dict(zip(field.dims[1:], labels, strict=True)))
+        if not np.all(np.isnan(values)):
+            found[f"{'.'.join((name, *labels))} [{field.unit}]"] = values
+    return found
 
 
 def _write_table(columns: dict[str, np.ndarray], stream: TextIO) -> None:
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(columns)
-    for row in zip(*(values.tolist() for values in columns.values()), strict=True):
-        table.writerow(_cell(value) for value in row)
+    for start in range(0, len(next(iter(columns.values()))), TOGETHER):
+        table.writerows(zip(*(_texts(values[start : start + TOGETHER]) for values in columns.values()), strict=True))
 
 
-def _cell(value: float | int | str) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if math.isnan(value) else repr(value)
+def _texts(values: np.ndarray) -> list[str]:
+    """The cells of a column, numbers with all their digits; NaN is an empty cell."""
+    if values.dtype.kind != "f":
+        return [*map(str, values.tolist())]
+    texts = [*map(repr, values.tolist())]
+    for i in np.flatnonzero(np.isnan(values)).tolist():
+        texts[i] = ""
+    return texts

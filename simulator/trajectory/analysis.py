@@ -21,7 +21,7 @@ from simulator.physics.sign_convention import current_density
 from simulator.trajectory.arrangement import named, osmolarity
 from simulator.trajectory.flows import Flows
 from simulator.trajectory.labelled import Field
-from simulator.trajectory.trajectory import Trajectory
+from simulator.trajectory.states import States
 
 #: Range [V] searched for zero-current potentials.
 POTENTIAL_RANGE = (-0.4, 0.4)
@@ -32,15 +32,17 @@ UNDEFINED = np.errstate(all="ignore")
 
 @dataclass(frozen=True)
 class Analysis:
-    """Derived quantities of a trajectory; each is computed on first access.
+    """Derived quantities of a trajectory, or of the ends of many runs; each is computed on first access.
+
+    Where a shape says ``times``, it is the number of the saved states.
 
     Parameters
     ----------
-    trajectory : Trajectory
+    trajectory : States
         Saved states.
     """
 
-    trajectory: Trajectory
+    trajectory: States
 
     # -- electrochemistry of each species ---------------------------------------------------------
 
@@ -74,7 +76,7 @@ class Analysis:
 
     def _electric(self, values: np.ndarray, meaning: str) -> Field:
         labels = {"membrane": self.trajectory.labels["membrane"], "species": tuple(self._charged)}
-        return Field(values, ("time", "membrane", "species"), labels, "V", meaning)
+        return Field(values, (self.trajectory.axis, "membrane", "species"), labels, "V", meaning)
 
     @cached_property
     def osmolarity(self) -> Field:
@@ -166,6 +168,40 @@ class Analysis:
         return self._field(values, "mechanism", "A/m^2", "current density, outward")
 
     @cached_property
+    @UNDEFINED
+    def ion_current(self) -> Field:
+        """Outward current density that each species carries through each mechanism [A/m2].
+
+        Shape (times, mechanisms, species); NaN where a mechanism does not move the species, and for neutral ones.
+        """
+        charges = np.array([z or np.nan for _, z in self.trajectory.structure.charges])
+        values = current_density(charges, self.net_flux.values, self.trajectory.structure.faraday)
+        return self._field(values, "mechanism species", "A/m^2", "current density of a species, outward")
+
+    @cached_property
+    def species_flux(self) -> Field:
+        """Net flux of each species through each membrane, all mechanisms together [mol/m2/s].
+
+        Shape (times, membranes, species); NaN where no mechanism moves the species.
+        """
+        return self._summed(self.net_flux, "net flux through the membrane into the inside")
+
+    @cached_property
+    def species_current(self) -> Field:
+        """Outward current density that each species carries through each membrane [A/m2], as :attr:`species_flux`."""
+        return self._summed(self.ion_current, "current density of a species through the membrane, outward")
+
+    def _summed(self, field: Field, meaning: str) -> Field:
+        """Sum a field over the mechanisms of each membrane."""
+        values = self._empty("membrane", "species")
+        for i, m in enumerate(self.trajectory.structure.membranes):
+            for j, s in enumerate(self.trajectory.labels["species"]):
+                own = [k for k, (at, mechanism, _) in enumerate(self.mechanisms) if at is m and s in mechanism.moves]
+                if own:
+                    values[:, i, j] = np.sum(field.values[:, own, j], axis=1)
+        return self._field(values, "membrane species", field.unit, meaning)
+
+    @cached_property
     def area(self) -> Field:
         """Membrane areas [m2], shape (times, membranes)."""
         columns = (self._numbers[area(m.name)] for m in self.trajectory.structure.membranes)
@@ -193,7 +229,7 @@ class Analysis:
     def carrying(self) -> np.ndarray:
         """Where each mechanism has something to carry, shape (times, mechanisms)."""
         t = self.trajectory
-        flows = Flows.of(t.structure, t.states, t.parameters, t.model.scales())
+        flows = Flows.of(t.structure, t.states, t.parameters, t.model.scales(t.values))
         return self._columns(map(flows.carrying, t.labels["mechanism"])).astype(bool)
 
     @cached_property
@@ -224,6 +260,11 @@ class Analysis:
         """ATP used per turnover, shape (mechanisms,)."""
         return np.array([law.atp for _, _, law in self.mechanisms], dtype=float)
 
+    @property
+    def _atp_free_energy(self) -> np.ndarray:
+        """Free energy of ATP hydrolysis [J/mol], shape (times, 1), or (1, 1) where it does not change."""
+        return np.reshape(self.trajectory.values["atp_free_energy"], (-1, 1))
+
     @cached_property
     @UNDEFINED
     def atp_rate(self) -> Field:
@@ -234,7 +275,7 @@ class Analysis:
     @UNDEFINED
     def atp_power(self) -> Field:
         """Free energy that each mechanism gets from ATP [W], shape (times, mechanisms)."""
-        values = -self.atp_rate.values * self.trajectory.scenario.atp_free_energy
+        values = -self.atp_rate.values * self._atp_free_energy
         return self._field(values, "mechanism", "W", "power from ATP")
 
     @cached_property
@@ -253,7 +294,7 @@ class Analysis:
     @UNDEFINED
     def work(self) -> Field:
         """Free energy that transport stores per turnover [J/mol], shape (times, mechanisms)."""
-        values = -self.affinity.values - self._atp * self.trajectory.scenario.atp_free_energy
+        values = -self.affinity.values - self._atp * self._atp_free_energy
         return self._field(values, "mechanism", "J/mol", "transport work")
 
     # -- reversal and zero-current potentials -----------------------------------------------------
@@ -340,5 +381,5 @@ class Analysis:
         return np.full((len(self.trajectory.time), *(len(self.trajectory.labels[d]) for d in dims)), np.nan)
 
     def _field(self, values: np.ndarray, dims: str, unit: str, meaning: str) -> Field:
-        names = dims.split()
-        return Field(values, ("time", *names), {d: self.trajectory.labels[d] for d in names}, unit, meaning)
+        t, names = self.trajectory, dims.split()
+        return Field(values, (t.axis, *names), {d: t.labels[d] for d in names}, unit, meaning)

@@ -31,7 +31,7 @@ from simulator.model.names import capacitance, impermeant, water_flow, water_tot
 from simulator.physics.electrochemistry import electrochemical_difference
 from simulator.physics.geometry import AREA_POWERS
 from simulator.trajectory.analysis import Analysis
-from simulator.trajectory.trajectory import Trajectory
+from simulator.trajectory.states import States
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Ledger:
             return np.where(self.magnitude == 0.0, 0.0, np.abs(gap) / self.magnitude)
 
 
-def ledger(trajectory: Trajectory) -> Ledger | None:
+def ledger(trajectory: States) -> Ledger | None:
     """The energy ledger at every saved state; None if a law breaks conservation.
 
     A flow of a species at zero concentration makes a power infinite; such states have no finite balance.
@@ -99,7 +99,7 @@ def ledger(trajectory: Trajectory) -> Ledger | None:
 class _Books:
     """Flows of a run by compartment, and their powers."""
 
-    def __init__(self, trajectory: Trajectory):
+    def __init__(self, trajectory: States):
         self.trajectory = trajectory
         self.analysis = Analysis(trajectory)
         self.structure = trajectory.structure

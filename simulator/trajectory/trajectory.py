@@ -5,32 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from simulator.kernel import load_arrays
+from simulator.errors import UsageError
 from simulator.kernel.status import Status
 from simulator.model.model import Model
-from simulator.model.protocol import schedule
-from simulator.model.structure import Structure
-from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import (
-    ARRANGED,
-    QUANTITIES,
-    arranged,
-    concentrations,
-    dimension_labels,
-    gathered,
-    membrane_potentials,
-)
-from simulator.trajectory.labelled import Field, dataset
+from simulator.trajectory.arrangement import arranged
+from simulator.trajectory.labelled import dataset
+from simulator.trajectory.states import States, parameters_in_force
 
 
 @dataclass(frozen=True, repr=False)
-class Trajectory:
-    """The result of one run.
+class Trajectory(States):
+    """The result of one run: saved states with their times, and how it ended.
 
     Parameters
     ----------
@@ -58,13 +47,6 @@ class Trajectory:
         Versions, kernel hash, platform, configuration text.
     """
 
-    scenario: Scenario
-    time: np.ndarray
-    amount: np.ndarray
-    charge: np.ndarray
-    volume: np.ndarray
-    compartment_potential: np.ndarray
-    open_fraction: np.ndarray
     status: str = "ok"
     end_time: float = 0.0
     culprit: str = ""
@@ -88,6 +70,34 @@ class Trajectory:
         vars(found)["model"] = self.model  # of the same scenario
         return found
 
+    def as_start(self) -> dict[str, Any]:
+        """The last saved state as the ``start`` of a scenario, see :class:`simulator.scenario.start.Start`.
+
+        Raises
+        ------
+        UsageError
+            If the run failed.
+        """
+        if self.status != Status.OK.word:
+            problem = f"the run failed at {self.end_time:g} s with the status {self.status}: {self.ending}"
+            raise UsageError(problem, "a run starts only from the end of one that finished")
+        last = {name: values[-1].tolist() for name, values in self._arrays.items()}
+        electric, kind = ("charge", "charges")
+        if self.structure.formulation == "electroneutral":
+            electric, kind = ("compartment_potential", "potentials")
+        compartments = [*enumerate(self.structure.compartments)]
+        solutions = [(i, c) for i, c in compartments if c.volume != "bath"]
+        place = {s: j for j, s in enumerate(self.labels["species"])}
+        return {
+            "from": self.scenario.name,
+            "time": float(self.time[-1]),
+            "amounts": {c.name: {s: last["amount"][i][place[s]] for s in c.species} for i, c in solutions},
+            kind: {c.name: last[electric][i] for i, c in compartments if c.potential == "free"},
+            "volumes": {c.name: last["volume"][i] for i, c in solutions},
+            "gates": dict(zip(self.labels["gate"], last["open_fraction"], strict=True)),
+            "membranes": list(self.labels["membrane"]),
+        }
+
     @property
     def ending(self) -> str:
         """How the run ended, for a person: ``finished``, or what went wrong and with which state."""
@@ -97,65 +107,12 @@ class Trajectory:
             return f"no {where} near the last one balances the currents there; use `formulation: capacitive`"
         return status.sentence + (f" ({structure.in_words(self.culprit)})" if self.culprit else "")
 
-    # -- labels -----------------------------------------------------------------------------------
-
-    @cached_property
-    def model(self) -> Model:
-        """The model that was run."""
-        return Model.of(self.scenario)
-
-    @property
-    def structure(self) -> Structure:
-        """The structure of that model."""
-        return self.model.structure
-
-    @cached_property
-    def labels(self) -> dict[str, tuple[str, ...]]:
-        """Labels of each dimension but time."""
-        mechanisms = tuple(f"{m.name}.{mechanism.label}" for m, mechanism in self.structure.mechanisms)
-        return dimension_labels(self.structure) | {"mechanism": mechanisms}
-
     # -- quantities -------------------------------------------------------------------------------
-
-    @cached_property
-    def equations(self) -> ModuleType:
-        """The model's equations as array functions."""
-        return load_arrays(self.structure)
 
     @cached_property
     def parameters(self) -> np.ndarray:
         """Parameter vector in force up to each saved time, shape (times, parameters)."""
         return parameters_at(self.model, self.time)
-
-    @cached_property
-    def states(self) -> np.ndarray:
-        """Saved states as the kernel orders them, shape (times, states)."""
-        return gathered(self.structure, self._arrays, self.time)
-
-    @property
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in ARRANGED}
-
-    @cached_property
-    def concentration(self) -> Field:
-        """Concentrations [mol/m3], shape (times, compartments, species); NaN where a species is absent."""
-        return self._field("concentration", concentrations(self.structure, self._arrays, self.parameters))
-
-    @cached_property
-    def potential(self) -> Field:
-        """Membrane potentials, inside minus outside [V], shape (times, membranes)."""
-        return self._field("potential", membrane_potentials(self.structure, self.compartment_potential))
-
-    def fields(self) -> dict[str, Field]:
-        """All saved quantities, by name."""
-        derived = {"concentration": self.concentration, "potential": self.potential}
-        saved = (name for name in QUANTITIES if name != "open_fraction" or self.labels["gate"])
-        return {n: derived[n] if n in derived else self._field(n, getattr(self, n)) for n in saved}
-
-    def _field(self, name: str, values: np.ndarray) -> Field:
-        unit, meaning, dims = QUANTITIES[name]
-        names = dims.split()
-        return Field(values, ("time", *names), {d: self.labels[d] for d in names}, unit, meaning)
 
     def to_xarray(self) -> Any:
         """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
@@ -165,5 +122,4 @@ class Trajectory:
 
 def parameters_at(model: Model, time: np.ndarray) -> np.ndarray:
     """Parameter vectors in force up to each time, shape (times, parameters); see :meth:`Schedule.at`."""
-    found = schedule(model.scenario, model.structure, model.values, 1).at(time, model.parameters()[None])
-    return np.broadcast_to(found[0], (len(time), len(model.structure.parameters)))
+    return parameters_in_force(model, model.values, time[None])[0]

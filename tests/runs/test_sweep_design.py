@@ -10,6 +10,8 @@ from simulator.scenario.yaml.reader import ConfigError, load_scenario
 K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
 BATH_K = "compartments.bath.concentrations.k"
+BATH_CL = "compartments.bath.concentrations.cl"
+BATH_NA = "compartments.bath.concentrations.na"
 
 
 @pytest.fixture
@@ -89,6 +91,64 @@ def test_what_a_run_draws_depends_on_seed_and_number_alone(written, mode):
     assert np.median(np.log(found[K_LEAK])) == pytest.approx(np.log(np.sqrt(1e-17)), abs=0.15)
 
 
+COUPLED = f"{{linspace: [3 mM, 12 mM], n: 10, with: {{{BATH_CL}: {{linspace: [148 mM, 157 mM]}}}}}}"
+
+
+def test_values_that_go_along_are_one_axis(written):
+    path = written(f"  mode: grid\n  over:\n    {BATH_K}: {COUPLED}\n    {K_LEAK}: [1.0e-9 m/s, 4.0e-9 m/s]\n")
+    design, found = values(path)
+    assert design.runs == 20
+    assert design.keys == (BATH_K, BATH_CL, K_LEAK) == tuple(found)
+    assert found[BATH_K].tolist() == np.repeat(np.arange(3.0, 13.0), 2).tolist()
+    assert found[BATH_CL] - found[BATH_K] == pytest.approx(np.full(20, 145.0))
+    sweep = load_scenario(path).sweep
+    assert dict(sweep.counts()) == {BATH_K: 10, K_LEAK: 2}
+    assert sweep.swept() == (BATH_K, BATH_CL, K_LEAK)
+    assert sweep.leaders() == {BATH_CL: BATH_K}
+    assert Scenario.model_validate(load_scenario(path).resolved()) == load_scenario(path)
+
+
+def test_spaced_values_go_along_with_listed_ones(written):
+    axis = f"{{values: [3 mM, 4 mM, 7 mM], with: {{{BATH_CL}: {{linspace: [148 mM, 152 mM]}}}}}}"
+    _, found = values(written(f"  mode: grid\n  over:\n    {BATH_K}: {axis}\n"))
+    assert found[BATH_CL].tolist() == [148.0, 150.0, 152.0]
+
+
+def test_listed_values_go_along_value_by_value_side_by_side_too(written):
+    _, found = values(
+        written(
+            f"  mode: zip\n  over:\n    {BATH_K}: {{values: [3 mM, 5 mM], with: {{{BATH_CL}: [148 mM, 150 mM]}}}}\n"
+            f"    {K_LEAK}: [1.0e-9 m/s, 4.0e-9 m/s]\n"
+        )
+    )
+    assert found[BATH_CL].tolist() == [148.0, 150.0]
+    assert found[K_LEAK].tolist() == [1e-9, 4e-9]
+
+
+@pytest.mark.parametrize("mode", ["random", "lhs", "sobol"])
+def test_what_goes_along_is_drawn_at_the_same_quantile_and_may_fall(written, mode):
+    text = (
+        f"  mode: {mode}\n  n: 50\n  over:\n    {BATH_K}:\n      uniform: [3 mM, 12 mM]\n      with:\n"
+        f"        {BATH_NA}: {{uniform: [146.5 mM, 137.5 mM]}}\n        {BATH_CL}: {{loguniform: [100 mM, 200 mM]}}\n"
+        f"    {K_LEAK}: {{loguniform: [1.0e-9 m/s, 1.0e-8 m/s]}}\n"
+    )
+    _, found = values(written(text))
+    assert found[BATH_K] + found[BATH_NA] == pytest.approx(np.full(50, 149.5))
+    assert np.log2(found[BATH_CL] / 100.0) == pytest.approx((found[BATH_K] - 3.0) / 9.0)
+    assert len(np.unique(found[BATH_K])) == 50
+    # What else is drawn is the same as without them.
+    alone = text.replace(text[text.index("      with:") : text.index(f"    {K_LEAK}")], "")
+    assert values(written(alone))[1][K_LEAK].tolist() == found[K_LEAK].tolist()
+
+
+def test_values_that_go_along_can_be_changed_from_outside(written):
+    path = written(f"  mode: grid\n  over:\n    {BATH_K}: {COUPLED}\n")
+    changed = load_scenario(path, {f"sweep.over.{BATH_K}.with.{BATH_CL}.linspace": "[140 mM, 149 mM]"})
+    assert design_of(changed).part(0, 1)[BATH_CL].tolist() == [140.0]
+    shown = {k: leaf.text() for k, leaf in changed.leaves().items()}
+    assert shown[f"sweep.over.{BATH_K}.with.{BATH_CL}.linspace.1"] == "149 mM"
+
+
 def test_a_resolved_sweep_is_the_same_sweep(written):
     path = written(f"  mode: lhs\n  n: 10\n  over:\n    {BATH_K}: {{normal: [4.5 mM, 1 mM]}}\n")
     scenario = load_scenario(path)
@@ -128,6 +188,29 @@ def test_unequal_axes_of_a_zip_are_told_with_both_lengths_and_both_lines(written
         (f"  mode: lhs\n  over: {{{BATH_K}: {{uniform: [3 mM, 4 mM]}}}}\n", ("`n` is missing",)),
         (f"  mode: lhs\n  n: 4\n  over: {{{BATH_K}: {{uniform: [4 mM, 3 mM]}}}}\n", ("not below",)),
         (f"  mode: lhs\n  n: 4\n  over: {{{BATH_K}: {{loguniform: [0 mM, 3 mM]}}}}\n", ("above 0",)),
+        (
+            f"  mode: grid\n  over: {{{BATH_K}: {{values: [3 mM, 4 mM], with: {{{BATH_CL}: [1 mM]}}}}}}\n",
+            (f"over.{BATH_K}.with.{BATH_CL}", f"there are 1 values here, but 2 for `{BATH_K}`"),
+        ),
+        (
+            f"  mode: grid\n  over:\n    {BATH_K}:\n      values: [3 mM]\n"
+            f"      with: {{{BATH_CL}: {{linspace: [1 mM, 2 mM], n: 1}}}}\n",
+            ("with", ".n:", "as many values as for"),
+        ),
+        (f"  mode: grid\n  over: {{{BATH_K}: {{values: [3 mM], with: {{{BATH_CL}: [3 mV]}}}}}}\n", ("with", "mV")),
+        (
+            f"  mode: grid\n  over: {{{BATH_K}: {{values: [3 mM], with: {{{BATH_CL}: [1 mM]}}}}, {BATH_CL}: [1 mM]}}\n",
+            (f"`{BATH_CL}` already varies in another part of the sweep",),
+        ),
+        (
+            f"  mode: grid\n  over:\n    {BATH_K}:\n      values: [3 mM]\n"
+            f"      with: {{{BATH_CL}: {{values: [1 mM], with: {{temperature: [300 K]}}}}}}\n",
+            (f".with.{BATH_CL}.with:", "itself"),
+        ),
+        (
+            f"  mode: grid\n  over: {{{BATH_K}: {{values: [3 mM], with: {{{BATH_CL}l: [1 mM]}}}}}}\n",
+            (f"did you mean `{BATH_CL}`?",),
+        ),
         ("  mode: grid\n  over: {run.duration: [1 s]}\n", ("all runs of a sweep share",)),
         ("  mode: gird\n  over: {}\n", ("grid",)),
         ("  mode: list\n  runs: [{temperature: 30 degC}, {rt_over_f: 25 mV}]\n", ("run 1",)),

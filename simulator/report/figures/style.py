@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.colors import to_hex, to_rgb
 
-from simulator.trajectory.trajectory import Trajectory
+from simulator.trajectory.states import States
 
 INK, MUTED, FAINT, PAPER = "#1a1a1a", "#606060", "#dddddd", "#ffffff"
 
@@ -110,7 +110,7 @@ def species_looks(species: Iterable[str]) -> dict[str, Look]:
     return looks | dict(zip(others, _unused(looks.values(), len(others)), strict=True))
 
 
-def mechanism_looks(trajectory: Trajectory) -> dict[str, Look]:
+def mechanism_looks(trajectory: States) -> dict[str, Look]:
     """Looks by ``membrane.label``: on each membrane, the first leak of a species gets the look of that species."""
     species = species_looks(trajectory.labels["species"])
     found: dict[str, Look] = {}

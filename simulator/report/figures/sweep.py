@@ -221,11 +221,13 @@ _KINDS: dict[str, Callable[[Batch, str, Sequence[str]], Figure]] = {
 
 
 def _chosen(batch: Batch, keys: Sequence[str]) -> list[Bins]:
-    """The one or two swept keys of a map."""
+    """The one or two swept keys of a map; by default none that goes along with another one."""
     unknown = [key for key in keys if key not in batch.coordinates]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not a swept key; expected one of {', '.join(batch.coordinates)}")
-    wanted = list(keys) or [key for key, values in batch.coordinates.items() if np.ptp(values) > 0.0]
+    led = batch.scenario.sweep.leaders() if batch.scenario.sweep is not None else {}
+    own = {key: values for key, values in batch.coordinates.items() if key not in led}
+    wanted = list(keys) or [key for key, values in own.items() if np.ptp(values) > 0.0]
     if not wanted:
         raise ValueError("nothing differs between the runs, so there is no map to draw")
     return [Bins.of(key, batch.coordinates[key], batch.scenario.unit_of(key)) for key in wanted[:2]]

@@ -11,11 +11,12 @@ from simulator.physics.constants import FARADAY
 from simulator.physics.dissolved import PH
 from simulator.physics.notation import count, size
 from simulator.physics.units import QuantityError, fits
+from simulator.scenario.checks.start import why_overridden
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import Quantity
-from simulator.scenario.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, Axis, Sweep
+from simulator.scenario.sweep import DISTRIBUTIONS, FORMS, RANDOM_MODES, SPACED, Axis, Sweep
 from simulator.scenario.sweep_cost import estimated_bytes
 
 __all__ = ["settled_sweep", "why_not_swept"]
@@ -70,11 +71,9 @@ class _Reader:
         """Return a sweep, or one of its `parts`, with its values in SI."""
         self._shape(at, sweep)
         parts = tuple(self.sweep((*at, "parts", i), part) for i, part in enumerate(sweep.parts))
-        for key in dict.fromkeys([*sweep.over, *(key for run in sweep.runs for key in run)]):
+        for where, key in _varied(at, sweep):
             if key in self.taken:
-                self.complain(
-                    (*at, "over", key), f"`{key}` already varies in another part of the sweep", "each key once"
-                )
+                self.complain(where, f"`{key}` already varies in another part of the sweep", "each key once")
             self.taken.add(key)
         over = {key: self._axis((*at, "over", key), key, axis, sweep.mode) for key, axis in sweep.over.items()}
         runs = tuple(
@@ -124,10 +123,14 @@ class _Reader:
         """Return the quantity of a key; None, with a complaint, if it cannot be swept."""
         leaf = self.leaves.get(key)
         if leaf is None or leaf.quantity is None or isinstance(leaf.value, str):
-            numbers = [p for p, other in self.leaves.items() if other.quantity is not None and not why_not_swept(p)]
+            numbers = [
+                p
+                for p, other in self.leaves.items()
+                if other.quantity is not None and not why_not_swept(p, self.leaves)
+            ]
             self.complain(at, f"there is no number `{shown(key)}` in this scenario", "", suggestion(key, numbers))
             return None
-        if reason := why_not_swept(key):
+        if reason := why_not_swept(key, self.leaves):
             self.complain(at, f"`{key}` cannot be swept: {reason}", "a number of a compartment, membrane or event")
             return None
         # Words such as `auto` are not values of an axis.
@@ -145,6 +148,33 @@ class _Reader:
             return value
 
     def _axis(self, at: Location, key: str, axis: Axis, mode: str) -> Axis:
+        """Return an axis, and those that go along with it, with their values in SI."""
+        leader = self._lone_axis(at, key, axis, mode)
+        if axis.with_ is None:
+            return leader
+        before, along = len(self.found), {}
+        for other, coupled in axis.with_.items():
+            where = (*at, "with", other)
+            if coupled.with_ is not None:
+                self.complain((*where, "with"), f"`{other}` goes along with `{key}` itself", f"all axes under `{key}`")
+            if coupled.n is not None:
+                self.complain((*where, "n"), f"there are as many values as for `{key}`", "no `n` here")
+            along[other] = self._lone_axis(where, other, coupled, mode, led=True)
+        leader = leader.model_copy(update={"with_": type(axis.with_)(along)})
+        if len(self.found) == before:
+            self._as_long(at, key, leader)
+        return leader
+
+    def _as_long(self, at: Location, key: str, leader: Axis) -> None:
+        """Check that listed axes have as many values as the one they go along with."""
+        for other, coupled in leader.coupled().items():
+            drawn = leader.form in DISTRIBUTIONS or coupled.form in DISTRIBUTIONS
+            if not drawn and coupled.count() != leader.count():
+                problem = f"there are {coupled.count()} values here, but {leader.count()} for `{key}`"
+                self.complain((*at, "with", other), problem, "as many values as the axis it goes along with")
+
+    def _lone_axis(self, at: Location, key: str, axis: Axis, mode: str, led: bool = False) -> Axis:
+        """Return an axis without those that go along; one that is `led` takes its number of values from another."""
         quantity = self._quantity(at, key)
         form = axis.form
         if not form:
@@ -158,17 +188,17 @@ class _Reader:
         if not numbers:
             self.complain((*at, form), "there are no values", "at least one")
             return axis
-        self._fits_mode(at, axis, mode)
+        self._fits_mode(at, axis, mode, led)
         if quantity is None:
             return axis
         before = len(self.found)
         read = [self._read((*at, form, i), key, q, v) for i, (q, v) in enumerate(_kinds(form, quantity, numbers))]
         if len(self.found) == before:
-            self._ordered((*at, form), form, read)
+            self._ordered((*at, form), form, read, led)
         return axis.model_copy(update={form: tuple(read)})
 
-    def _fits_mode(self, at: Location, axis: Axis, mode: str) -> None:
-        spaced = axis.form in ("linspace", "logspace")
+    def _fits_mode(self, at: Location, axis: Axis, mode: str, led: bool) -> None:
+        spaced = axis.form in SPACED
         if mode in RANDOM_MODES and axis.form not in (*DISTRIBUTIONS, "values"):
             hint = "uniform or loguniform draw between two values"
             self.complain(
@@ -182,19 +212,29 @@ class _Reader:
             self.complain(
                 (*at, axis.form), f"a {mode} sweep does not draw from distributions", "values that can be listed", hint
             )
-        elif spaced and axis.n is None:
+        elif spaced and axis.n is None and not led:
             self.complain(at, f"`n` is missing: the number of values of {axis.form}", "a whole number")
-        if axis.n is not None and not spaced:
+        if axis.n is not None and not spaced and not led:
             self.complain((*at, "n"), f"{axis.form} takes no `n`", "", "only linspace and logspace have their own")
 
-    def _ordered(self, at: Location, form: str, numbers: Sequence[Any]) -> None:
+    def _ordered(self, at: Location, form: str, numbers: Sequence[Any], led: bool) -> None:
+        """Check the order of values; one that goes along may fall while the other rises."""
         first, *others = numbers
-        if form in ("uniform", "loguniform") and not first < others[0]:
+        if form in ("uniform", "loguniform") and not (first < others[0] or (led and first > others[0])):
             self.complain(at, "the lowest value is not below the highest", _MEANING[form])
         if form in ("loguniform", "logspace") and not (first > 0.0 and others[0] > 0.0):
             self.complain(at, "values in equal ratios cannot start or end at 0 or below", "values above 0")
         if form == "range" and (others[1] == 0.0 or (others[0] - first) / others[1] < 0.0):
             self.complain(at, "the step does not lead from the first value to the last", _MEANING[form])
+
+
+def _varied(at: Location, sweep: Sweep) -> Iterator[tuple[Location, str]]:
+    """Every key that varies in a sweep itself, with its place."""
+    for key, axis in sweep.over.items():
+        yield (*at, "over", key), key
+        yield from (((*at, "over", key, "with", other), other) for other in axis.with_ or ())
+    for key in dict.fromkeys(key for run in sweep.runs for key in run):
+        yield (*at, "runs", 0, key), key
 
 
 _MEANING = {
@@ -229,8 +269,11 @@ class _Difference(Quantity):
         return super().read(value, text=text, faraday=faraday)
 
 
-def why_not_swept(path: str) -> str:
-    """Return why a value cannot differ between the runs of a sweep; empty if it can."""
+def why_not_swept(path: str, leaves: Mapping[str, Leaf]) -> str:
+    """Return why a value cannot differ between the runs of a sweep; empty if it can.
+
+    `leaves` are all values of the scenario, by dotted path.
+    """
     match path.split("."):
         case ["species", *_]:
             return "a charge number is part of the equations, which the runs of a sweep share"
@@ -238,4 +281,4 @@ def why_not_swept(path: str) -> str:
             return "it is a setting that all runs of a sweep share"
         case ["protocol", _, "times"]:
             return "the number of pulses is part of the protocol, which the runs of a sweep share"
-    return ""
+    return why_overridden(path, leaves)

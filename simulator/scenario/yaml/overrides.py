@@ -13,7 +13,7 @@ from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.parser import composed
 from simulator.scenario.yaml.tree import Node, Place
 
-__all__ = ["overridden"]
+__all__ = ["OVERRIDE", "overridden"]
 
 #: Where such a value is said to come from.
 OVERRIDE = "--set"
@@ -21,6 +21,8 @@ OVERRIDE = "--set"
 
 def overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
     """Put one new value into the tree of a scenario; what is wrong with it is added to `issues`."""
+    if key.startswith("start.") and tree.child("start") is None:  # a file may leave out the block
+        tree = assigned(tree, "start", Node({}, Place(OVERRIDE)))
     try:
         return assigned(tree, key, _override_value(value, key, issues))
     except KeyError:

@@ -15,13 +15,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator.scenario.checks.start import why_overridden
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.extends import read_chain
 from simulator.scenario.yaml.issues import ConfigError, Issue
-from simulator.scenario.yaml.overrides import overridden
+from simulator.scenario.yaml.overrides import OVERRIDE, overridden
 from simulator.scenario.yaml.parser import read_file
+from simulator.scenario.yaml.start import ReadEnd, started
 from simulator.scenario.yaml.tables import with_tables
 from simulator.scenario.yaml.tree import Node, find_place, plain_data
 from simulator.scenario.yaml.twins import Overrides, twins_in
@@ -89,10 +91,13 @@ def load_scenario(path: str | os.PathLike[str], overrides: Overrides | None = No
     return read_config(path, overrides).scenario
 
 
-def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Loaded:
+def read_config(
+    path: str | os.PathLike[str], overrides: Overrides | None = None, read_end: ReadEnd | None = None
+) -> Loaded:
     """Read a scenario file and record the origin of each value.
 
-    Parameters and errors are those of :func:`load_scenario`.
+    Parameters and errors are those of :func:`load_scenario`; `read_end` reads the saved run that a scenario starts
+    from, see :mod:`simulator.scenario.yaml.start`.
     """
     issues: list[Issue] = []
     text, tree = read_chain(Path(path), issues, ())
@@ -104,16 +109,23 @@ def read_config(path: str | os.PathLike[str], overrides: Overrides | None = None
     # Twins are separate runs, each with its own identity, so they are not part of this scenario.
     twins, wrong = twins_in(data.pop("twins", {}))
     issues += [issue_at(tree, c) for c in wrong]
+    if read_end is not None:
+        issues += started(data, tree, read_end)
     scenario, complaints = validated(data)
     # Unreadable and empty values have already been reported.
     known = {issue.key for issue in issues}
     issues += [issue for c in complaints if (issue := issue_at(tree, c)).key not in known]
+    if scenario is not None:
+        leaves = scenario.leaves()
+        useless = {key: why_overridden(key, leaves) for key in overrides or {} if key.partition(".")[0] != "start"}
+        issues += [Issue(OVERRIDE, None, None, k, "this has no effect: " + why) for k, why in useless.items() if why]
     if issues or scenario is None:
         raise ConfigError(sorted(issues, key=position))
     origins = {}
     for name, leaf in scenario.leaves().items():
         place, found = find_place(tree, leaf.path)
-        origins[name] = str(place) if found else "default"
+        default = scenario.start.source if scenario.start and leaf.path[0] == "start" else "default"
+        origins[name] = str(place) if found else default
     return Loaded(scenario, text, origins, tuple(issue_at(tree, c) for c in scenario.warnings), tree, twins)
 
 
