@@ -45,6 +45,7 @@ LAWS = "mechanisms/laws"
 COMMON = (
     "kernel/driver.py",
     "kernel/machine.py",
+    "kernel/measuring.py",
     "kernel/rodas5p.py",
     "kernel/status.py",
     "kernel/step_control.py",

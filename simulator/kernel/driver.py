@@ -10,6 +10,7 @@ Everything is inlined: a call would pass about sixty arguments (each array expan
 import numba as nb
 import numpy as np
 
+from simulator.kernel.measuring import begin_measures, measure_step, next_edge, write_measures
 from simulator.kernel.status import Status
 from simulator.kernel.step_control import aim, plan
 from simulator.kernel.vectormath import INNER, OPTIONS, inlined, larger, smaller
@@ -94,6 +95,7 @@ def _arrive(cell, at, counts, task):
     landed = step >= cell[at.target] - start
     time = cell[at.target] if landed else start + step
     _save_passed(cell, at, counts, task, step, start, time)
+    measure_step(cell, at, counts, task, start, step, time)
     cell[at.time] = time
     exhausted = _step_limit_reached(cell, at)
     if not landed and not exhausted:
@@ -236,6 +238,7 @@ def _finish(cell, at, counts, task, status, culprit):
     for save in range(int(cell[at.saves]), task.times.shape[0]):
         for i in range(n):
             task.saved[run, save, i] = np.nan
+    write_measures(cell, at, counts, task, run)
     task.outcome[run, n] = status
     task.outcome[run, n + 1] = cell[at.time]
     task.outcome[run, n + 2] = culprit
@@ -259,6 +262,7 @@ def _load(cell, at, counts, task):
         cell[at.parameters + j * counts.lanes] = task.start[run, 2 * n + j]
     for place in range(at.accepted, at.end, counts.lanes):
         cell[place] = 0.0
+    begin_measures(cell, at, counts, task)
     cell[at.rtol] = task.rtol
     cell[at.most] = task.max_steps
     cell[at.run] = run
@@ -313,4 +317,4 @@ def _look_ahead(cell, at, counts, task):
             cell[at.saves] = 1.0
     if save < task.times.shape[0]:
         target = smaller(target, task.times[save])
-    cell[at.due] = target
+    cell[at.due] = next_edge(task, counts, time, target)

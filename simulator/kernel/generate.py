@@ -18,7 +18,7 @@ import numba as nb
 from simulator.physics.special import bern_slope, bern_value
 from simulator.kernel import cache
 from simulator.kernel.step_control import count_and_accept, misfit
-from simulator.kernel.vectormath import INNER, OPTIONS, choose, cos, exp, fma, log, sin, smaller
+from simulator.kernel.vectormath import INNER, OPTIONS, choose, cos, exp, fma, larger, log, sin, smaller
 from simulator.kernel.vectors import over_rows
 from simulator.kernel.workspace import COLLAPSED, Counts, Rows, lanes_of
 

@@ -15,6 +15,7 @@ from simulator.model.model import Model
 from simulator.model.names import gate_name
 from simulator.model.protocol import Schedule, schedule
 from simulator.model.structure import Structure, scheme_rate_names
+from simulator.scenario.measures import KINDS, Measure
 from simulator.scenario.parts import Run
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Inputs:
         End times [s].
     events : Schedule
         Parameter changes after the start.
+    measures : ndarray, shape (measures, 6)
+        What to measure, see :mod:`simulator.kernel.measuring`.
     settings : Run
         Accuracy and limits, shared by all runs.
     """
@@ -44,6 +47,7 @@ class Inputs:
     parameters: np.ndarray
     end: np.ndarray
     events: Schedule
+    measures: np.ndarray
     settings: Run
 
     @classmethod
@@ -69,12 +73,12 @@ class Inputs:
         )
         end = np.full(runs, model.scenario.run.duration)
         state, scale = rows(initial_states(model, values)), rows(model.scales(values))
-        return cls(state, scale, parameters, end, events, model.scenario.run)
+        return cls(state, scale, parameters, end, events, measure_table(model.scenario.measure), model.scenario.run)
 
     def part(self, rows: slice) -> Inputs:
         """The inputs of some of the runs."""
         state, scale, parameters, end = (a[rows] for a in (self.state, self.scale, self.parameters, self.end))
-        return Inputs(state, scale, parameters, end, self.events.part(rows), self.settings)
+        return Inputs(state, scale, parameters, end, self.events.part(rows), self.measures, self.settings)
 
     def in_force(self, times: np.ndarray) -> np.ndarray:
         """Parameters in force up to each time, see :meth:`simulator.model.protocol.Schedule.at`."""
@@ -95,12 +99,27 @@ class Inputs:
             self.end,
             times,
             events=self.events,
+            measures=self.measures,
             rtol=self.settings.rtol,
             max_steps=self.settings.max_steps,
             stopped=stopped,
         )
         follow_commands(self.events.structure, self.events, self.parameters, found.saved, times)
         return found
+
+
+def measure_table(measures: Mapping[str, Measure]) -> np.ndarray:
+    """Table of measures for the kernel, shape (measures, 6), see :mod:`simulator.kernel.measuring`."""
+    quantities = list(dict.fromkeys(measure.quantity for measure in measures.values()))
+    rows = []
+    for measure in measures.values():
+        begin, end = measure.window or (0.0, np.inf)
+        if measure.at is not None:
+            begin = end = measure.at
+        direction = ("rising", "falling", "either").index(measure.direction)
+        place, level = quantities.index(measure.quantity), measure.level or 0.0
+        rows.append([list(KINDS).index(measure.kind), direction, begin, end, level, place])
+    return np.array(rows, dtype=float).reshape(-1, 6)
 
 
 def initial_states(model: Model, values: Values | None = None) -> np.ndarray:

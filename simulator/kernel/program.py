@@ -26,10 +26,14 @@ NOTHING = Task(
     np.empty(0),
     np.empty((0, 0, 0)),
     np.empty((0, 0)),
+    np.empty((0, 6)),
+    np.empty((0, 0)),
     np.array([0, 0, 1]),
     0.0,
     0,
 )
+#: A measure that never begins.
+NOTHING_MEASURED = np.array([[0.0, 0.0, np.inf, -np.inf, 0.0, 0.0]])
 EXAMPLE = (np.empty(0), NOTHING, 0)
 
 
@@ -51,6 +55,8 @@ class Integration:
         Index of the state that made the run fail, -1 if none did.
     attempts : ndarray of int, shape (runs,)
         Attempted steps.
+    measured : ndarray, shape (runs, measures)
+        What the measures came to; NaN where nothing was found.
     """
 
     saved: np.ndarray
@@ -59,6 +65,7 @@ class Integration:
     time: np.ndarray
     culprit: np.ndarray
     attempts: np.ndarray
+    measured: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,15 @@ class Program:
         Rows of its workspace.
     size, lanes : int
         How many rows and lanes there are.
+    measures : int
+        How many measures it takes.
     """
 
     advance: Function
     rows: Rows
     size: int
     lanes: int
+    measures: int
 
     @classmethod
     def load(cls, path: Path, announce: Callable[[str], None]) -> Program:
@@ -89,7 +99,8 @@ class Program:
             announce(found if damaged else f"compiling the kernel of this model (once; cached in {path.parent})")
 
         advance = obtained(path.parent, "advance", lambda: _compiled(path), announced)
-        return cls(advance, Rows(*advance.facts["rows"]), advance.facts["size"], advance.facts["lanes"])
+        facts = advance.facts
+        return cls(advance, Rows(*facts["rows"]), facts["size"], facts["lanes"], facts["measures"])
 
     def integrate(
         self,
@@ -100,6 +111,7 @@ class Program:
         times: np.ndarray,
         *,
         events: Schedule | None = None,
+        measures: np.ndarray | None = None,
         rtol: float = 1.0e-6,
         max_steps: int = 100_000,
         stopped: Callable[[], bool] = lambda: False,
@@ -118,6 +130,8 @@ class Program:
             Save times [s], increasing, shared by all runs.
         events : Schedule, optional
             Changes of the parameters after the start.
+        measures : ndarray, shape (measures, 6), optional
+            What to measure (:mod:`simulator.kernel.measuring`); by default nothing is.
         rtol : float
             Relative tolerance of the error per step.
         max_steps : int
@@ -132,7 +146,9 @@ class Program:
         outcome = np.full((runs, n + 4), float(Status.CANCELLED))
         queue = np.array([0, 0, 1])
         start, changes, times = (np.ascontiguousarray(values, dtype=float) for values in (start, changes, times))
-        task = Task(start, changes, times, saved, outcome, queue, float(rtol), int(max_steps))
+        wanted = NOTHING_MEASURED.repeat(self.measures, axis=0) if measures is None else measures
+        measured = np.full((runs, self.measures), math.nan)
+        task = Task(start, changes, times, saved, outcome, wanted, measured, queue, float(rtol), int(max_steps))
         work = workspace(self.size, self.lanes)
         work[self.rows.accepted * self.lanes : self.rows.end * self.lanes] = 0.0
         attempts_per_call = max(1, ROWS_PER_CALL // self.size)
@@ -141,7 +157,13 @@ class Program:
         status, time, culprit, attempts = outcome[:, n:].T
         saved[status == Status.CANCELLED] = math.nan
         return Integration(
-            saved, outcome[:, :n], status.astype(np.int64), time, culprit.astype(np.int64), attempts.astype(np.int64)
+            saved,
+            outcome[:, :n],
+            status.astype(np.int64),
+            time,
+            culprit.astype(np.int64),
+            attempts.astype(np.int64),
+            measured,
         )
 
 
@@ -156,7 +178,8 @@ class NothingMoves:
         runs = len(state)
         nothing = np.zeros(runs, dtype=np.int64)
         saved = np.empty((runs, len(times), 0))
-        return Integration(saved, state.copy(), nothing + Status.OK, end.copy(), nothing - 1, nothing)
+        measured = np.empty((runs, 0))
+        return Integration(saved, state.copy(), nothing + Status.OK, end.copy(), nothing - 1, nothing, measured)
 
 
 def _compiled(path: Path) -> MachineCode:
@@ -174,5 +197,5 @@ def _tried(path: Path) -> MachineCode:
     from simulator.kernel.compiler import compiled
 
     module = cache.load_module(path)
-    facts = {"rows": module.ROWS, "size": module.SIZE, "lanes": module.LANES}
+    facts = {"rows": module.ROWS, "size": module.SIZE, "lanes": module.LANES, "measures": module.COUNTS.measures}
     return compiled(module.advance, EXAMPLE, facts)

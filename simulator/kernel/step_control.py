@@ -47,7 +47,7 @@ def aim(planned, left):
 
 
 @inlined
-def count_and_accept(step, error, lowest, phase, time, due, target, planned, longest, rejected, attempts, most):
+def count_and_accept(step, error, lowest, phase, time, due, target, planned, longest, rejected, attempts, most, look):
     """Accept the step just attempted if it is good and nothing is due within it; otherwise leave it to the driver.
 
     Returns
@@ -68,7 +68,8 @@ def count_and_accept(step, error, lowest, phase, time, due, target, planned, lon
     attempts = attempts + stepping
     reached = time + step
     plain = stepping * good if reached < due else 0.0
-    accepted = plain if attempts < most else 0.0
+    seen = plain if look <= 0.0 else 0.0
+    accepted = seen if attempts < most else 0.0
     longer = smaller(plan(step, suggested, planned, rejected), longest)
     return (
         good,

@@ -26,27 +26,28 @@ IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 #: ``accepted``: whether the next attempt starts from the new state. From ``run`` on: index of the lane's run, phase,
 #: saves, events, repetitions of a block and attempts so far, whether the last step was rejected, time reached, time of
 #: the last event or the start, planned and longest step, time of the next event or end, the next time at which anything
-#: is due, most attempts.
+#: is due, most attempts; rows of the measures, and of the values of what they measure.
 Rows = namedtuple(
     "Rows",
     "state new dense scale parameters step error good suggested accepted rtol "
-    "run phase saves events laps attempts rejected time begun planned longest target due most end",
+    "run phase saves events laps attempts rejected time begun planned longest target due most measures measured end",
 )
 
 #: Numbers of states, of amounts (the first states) and volumes (the last ones), which must stay positive, and of
 #: parameters, of parameters that follow waveforms, and sines among them; place of the clock among
 #: the states, -1 if there is none; first and past-the-end index of the potentials that solve an algebraic equation;
-#: number of lanes.
+#: number of measures; number of lanes.
 Counts = namedtuple(
-    "Counts", "states amounts volumes parameters drives sines clock first_algebraic end_algebraic lanes"
+    "Counts", "states amounts volumes parameters drives sines clock first_algebraic end_algebraic measures lanes"
 )
 
 #: Inputs and results of an integration, in few arrays to keep compilation fast:
 #: ``start[run]`` is state, scale, parameters, end time; ``events[run, event]`` is a row of a
 #: :class:`~simulator.model.protocol.Schedule`; ``times`` are the save times; ``saved[run, time]`` and ``outcome[run]``
-#: (final state, then status, time, culprit, attempts) are filled in. ``queue`` holds the next run to load, the number
+#: (final state, then status, time, culprit, attempts) are filled in, and ``measured[run]``, as
+#: ``measures`` says (:mod:`simulator.kernel.measuring`). ``queue`` holds the next run to load, the number
 #: of busy lanes, and whether parameters of a lane have changed.
-Task = namedtuple("Task", "start events times saved outcome queue rtol max_steps")
+Task = namedtuple("Task", "start events times saved outcome measures measured queue rtol max_steps")
 
 
 def lanes_of(rows: int) -> tuple[int, int]:

@@ -135,7 +135,7 @@ class Equations:
             if c.volume != "bath":
                 for s in c.species:
                     found[concentration(c.name, s)] = self.symbol(amount(c.name, s)) / self.symbol(volume(c.name))
-        potentials = self._potentials()
+        potentials = self.potentials
         for m in self.structure.membranes:
             found[voltage(m.name)] = potentials[m.inside] - potentials[m.outside]
         return found | self._instantaneous_gates()
@@ -185,7 +185,8 @@ class Equations:
             *(self.symbol(concentration(compartment, s)) for s in c.species), self.symbol(impermeant(compartment))
         )
 
-    def _potentials(self) -> dict[str, sp.Expr]:
+    @cached_property
+    def potentials(self) -> dict[str, sp.Expr]:
         """Potential [V] of each compartment."""
         free = [c.name for c in self.structure.compartments if c.potential == "free"]
         found: dict[str, sp.Expr] = {c.name: sp.Integer(0) for c in self.structure.compartments}

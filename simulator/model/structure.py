@@ -98,7 +98,8 @@ class Drive:
 class Structure:
     """All that decides the equations; equal structures share one kernel.
 
-    `faraday` is the value of Faraday's constant [C/mol], which the equations contain as a number.
+    `faraday` is the value of Faraday's constant [C/mol], which the equations contain as a number; `measures` are the
+    kinds and quantities of what is measured while a run is integrated.
     """
 
     formulation: str
@@ -107,6 +108,7 @@ class Structure:
     membranes: tuple[MembraneStructure, ...]
     faraday: float = FARADAY
     drives: tuple[Drive, ...] = ()
+    measures: tuple[tuple[str, str], ...] = ()
 
     def compartment(self, name: str) -> CompartmentStructure:
         """The compartment of that name."""
@@ -366,7 +368,8 @@ def structure_of(scenario: Scenario) -> Structure:
     charges = tuple(scenario.charges().items())
     found = Structure(scenario.formulation, charges, tuple(compartments), tuple(membranes), scenario.faraday)
     _check_names(found)
-    return replace(found, drives=tuple(_drives(scenario, found)))
+    measures = tuple((measure.kind, measure.quantity) for measure in scenario.measure.values())
+    return replace(found, drives=tuple(_drives(scenario, found)), measures=measures)
 
 
 def _drives(scenario: Scenario, structure: Structure) -> Iterator[Drive]:

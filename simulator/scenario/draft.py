@@ -20,6 +20,7 @@ from simulator.physics.constants import (
 )
 from simulator.physics.dissolved import Solute
 from simulator.scenario import paths
+from simulator.scenario.measures import Measure
 from simulator.scenario.parts import POTENTIAL, Compartment, Event, Membrane, Run, Species
 from simulator.scenario.paths import Leaf
 from simulator.scenario.quantity import OfSolute, Quantity, SiNumber
@@ -96,6 +97,9 @@ class Draft(Record):
         None, description="begin with the last saved state of another run, instead of the initial values given here"
     )
     protocol: tuple[Event, ...] = Field((), description="events during the run", strict=False)
+    measure: Annotated[dict[Label, Measure], Frozen] = Field(
+        default_factory=dict, description="numbers of a run besides its end, by name", validate_default=True
+    )
     run: Run = Field(description="duration, saved points, accuracy")
     sweep: Sweep | None = Field(None, description="many runs of this scenario, each with its own values")
 
@@ -207,6 +211,8 @@ class Draft(Record):
                     leaves[path] = replace(leaf, quantity=leaves[leaf.path[3]].quantity)
                 elif leaf.path[2] == "clamp":
                     leaves[path] = replace(leaf, quantity=POTENTIAL)
+            if leaf.path[0] == "measure" and leaf.path[2] == "level":
+                leaves[path] = replace(leaf, quantity=self.measure[leaf.path[1]].of)
         for path, leaf in leaves.items():
             if leaf.path[0] != "sweep":
                 continue

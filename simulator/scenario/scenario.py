@@ -13,6 +13,7 @@ from pydantic import ValidationError, ValidationInfo, model_validator
 
 from simulator.errors import UsageError
 from simulator.scenario.checks import consistency, start
+from simulator.scenario.checks.measures import settled_measures
 from simulator.scenario.checks.protocol import settled_protocol
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.draft import Draft
@@ -28,8 +29,10 @@ class Scenario(Draft):
     def _check(self, info: ValidationInfo) -> Self:
         complaints = [*consistency.complaints(self), *start.complaints(self)]
         protocol, more = settled_protocol(self, text=bool(info.context and info.context.get("text")))
-        found = [*complaints, *more]
+        measures, wrong = settled_measures(self, text=bool(info.context and info.context.get("text")))
+        found = [*complaints, *more, *wrong]
         object.__setattr__(self, "protocol", protocol)
+        object.__setattr__(self, "measure", type(self.measure)(measures))
         if self.sweep is not None:
             from simulator.scenario.checks.sweep import settled_sweep  # not needed for a single run
 
