@@ -83,6 +83,21 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return did_you_mean(closest(given, known))
 
 
+#: Words for random numbers, which somebody may look for in a rate, a stimulus or a scenario.
+NOISE = frozenset({"rand", "randn", "random", "noise", "normal", "gauss", "gaussian", "white_noise", "wiener"})
+
+
+def not_offered(word: str) -> tuple[str, str]:
+    """Why something is left out on purpose, and what to do instead; both empty for any other word."""
+    if word.lower() not in NOISE:
+        return "", ""
+    reason = "noise is not offered, because runs must repeat bit for bit and an adaptive step needs smooth rates"
+    return (
+        reason,
+        "sweep a parameter over random values (`normal`, `uniform`), or give irregular pulses in the protocol",
+    )
+
+
 def shown(value: object) -> str:
     """Value as quoted in error messages: short, printable, on one line."""
     text = value if isinstance(value, str) else repr(value)

@@ -10,9 +10,9 @@ import sympy as sp
 from simulator.mechanisms import Law, library
 from simulator.mechanisms.channel import BELL, HOW_OPEN
 from simulator.mechanisms.custom_law import NAMES
-from simulator.mechanisms.expressions import FUNCTIONS
 from simulator.mechanisms.gating import FORMS, bell
 from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
+from simulator.mechanisms.grammar import FUNCTIONS
 from simulator.mechanisms.law import arguments as parameters_of
 from simulator.model.equations import Equations
 from simulator.model.structure import Structure

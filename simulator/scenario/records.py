@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Never, Self, TypeVar
 
 from pydantic import (
@@ -19,12 +19,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
+from simulator.errors import closest, did_you_mean, kind_of, not_offered, shown, suggestion
 from simulator.physics.units import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
-__all__ = ["LONGEST_TITLE", "Frozen", "FrozenDict", "Label", "Record", "check_title"]
+__all__ = ["LONGEST_TITLE", "Frozen", "FrozenDict", "Label", "Record", "check_title", "unknown_word"]
 
 K = TypeVar("K")
 Item = TypeVar("Item")
@@ -120,10 +120,7 @@ class Record(BaseModel):
             given = str(error["loc"][0])
             meant = closest(given, missing)
             missing.discard(meant)  # the unknown key explains the missing one
-            hint = did_you_mean(meant) if meant else suggestion(given, cls.model_fields)
-            keys = "one of " + ", ".join(cls.model_fields)
-            problem = f"unknown key `{shown(given)}`"
-            complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
+            complaints.append(unknown_word(error["loc"], "key", given, cls.model_fields, meant))
         return complaints
 
     @classmethod
@@ -132,6 +129,16 @@ class Record(BaseModel):
             return location
         depth, _ = cls.branches[str(location[0])]
         return location[:depth] + location[depth + 1 :]
+
+
+def unknown_word(
+    location: tuple[str | int, ...], kind: str, given: str, known: Iterable[str], meant: str = ""
+) -> Complaint:
+    """Complaint about a word that is not among those known; `meant` is the one it probably stands for."""
+    reason, instead = not_offered(given)
+    hint = did_you_mean(meant) if meant else instead or suggestion(given, known)
+    problem = reason or f"unknown {kind} `{shown(given)}`"
+    return Complaint(location, problem, "" if reason else "one of " + ", ".join(known), hint, unknown_key=kind == "key")
 
 
 _KINDS = {
@@ -162,15 +169,14 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             return Complaint(location, f"`{location[-1]}` is missing", f"{meaning or 'a value'}{form}")
         case "literal_error":
             words = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
+            if isinstance(error["input"], str) and not_offered(error["input"])[0]:
+                return unknown_word(location, "word", error["input"], words)
             hint = suggestion(error["input"], words) if isinstance(error["input"], str) else ""
             return Complaint(location, f"this is {kind_of(error['input'])}", "one of " + ", ".join(words), hint)
         case "union_tag_invalid":
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
             key, given = context["discriminator"].strip("'"), str(context["tag"])
-            where = (*location, key)
-            return Complaint(
-                where, f"unknown {key} `{shown(given)}`", "one of " + ", ".join(words), suggestion(given, words)
-            )
+            return unknown_word((*location, key), key, given, words)
         case "union_tag_not_found":
             key = context["discriminator"].strip("'").removesuffix("()")
             problem = (

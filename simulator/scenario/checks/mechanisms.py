@@ -145,6 +145,7 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
         try:
             expression = Expression(text)
             check_dimensions(expression, unit, {**names, **own, **gates})
+            expression.require_defined()
             expression.require_differences(offsets)
         except ExpressionError as error:
             yield Complaint(where, error.problem, error.expected, error.hint)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, create_model
 from pydantic_core import core_schema
 
-from simulator.errors import kind_of, shown, suggestion
+from simulator.errors import kind_of
 from simulator.mechanisms import library
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
-from simulator.scenario.records import Label
+from simulator.scenario.records import Label, unknown_word
 
 __all__ = ["AnyMechanism", "laws"]
 
@@ -79,8 +79,7 @@ def _validated(value: object, info: core_schema.ValidationInfo) -> MechanismEntr
     if law is None:
         refuse("mechanism", [Complaint((), "`law` is missing", _EXAMPLE)])
     if law not in laws():
-        problem, known = f"unknown law `{shown(law)}`", laws()
-        refuse("mechanism", [Complaint(("law",), problem, "one of " + ", ".join(known), suggestion(str(law), known))])
+        refuse("mechanism", [unknown_word(("law",), "law", str(law), laws())])
     return _record(str(law)).model_validate(value, context=info.context)
 
 
