@@ -88,8 +88,8 @@ def sources(rooms: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _laws(structure: Structure) -> tuple[str, ...]:
-    """Source files of the laws that a structure uses."""
-    used = {mechanism.law_name for _, mechanism in structure.mechanisms if mechanism.form is None}
+    """Source files of the laws that a structure uses; it holds the digests of those from outside the package."""
+    used = {m.law_name for _, m in structure.mechanisms if m.form is None and not m.digest}
     return tuple(f"{LAWS}/{law}.py" for law in sorted(used))
 
 

@@ -151,6 +151,9 @@ class Dimensioned:
             return self._ARITHMETIC[name](*given)
         if name == "sqrt":
             return self ** Fraction(1, 2)
+        if function.nin > 1:
+            problem = f"NumPy's {name} needs numbers, but a rate is turned into symbols, which have no number yet"
+            raise DimensionError(problem, "", "use the functions of simulator.physics.special: choose, ...")
         if self.dimension != DIMENSIONLESS:
             raise DimensionError(
                 f"the argument of {name} has a unit", "a plain number", "divide it by a value with the same unit"

@@ -22,6 +22,7 @@ from sympy.polys.matrices import DomainMatrix
 from simulator.errors import ModelError
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.mechanisms.symbols import is_real
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import (
     ATP_ENERGY,
@@ -49,9 +50,6 @@ from simulator.physics.special import bern_symbol
 
 #: Faraday constant as a symbol; generated code assigns its value.
 FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)
-
-#: What SymPy writes for values that are infinite, undefined or not real.
-NO_NUMBERS = (sp.zoo, sp.oo, sp.nan, sp.I)
 
 #: Most operations in an affinity that is compared with the argument of a rate.
 LONGEST_AFFINITY = 60
@@ -265,7 +263,7 @@ class Equations:
     def _value(self, rate: Rate, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """A rate of a mechanism or of one of its gates, in the symbols of the equations."""
         value = sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
-        if not _is_real(value):
+        if not is_real(value):
             raise ModelError(
                 f"membranes.{m.name}.mechanisms.{mechanism.owner}",
                 "a rate of this law has no finite real value once it is simplified",
@@ -427,12 +425,6 @@ def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
         if not coefficient.has(bern_symbol()) and sp.expand(same) == 0:
             return -coefficient * x
     return None
-
-
-def _is_real(value: sp.Expr) -> bool:
-    """Whether a rate has a finite real value, and slopes that have one, as far as SymPy can tell without numbers."""
-    powers = value.atoms(sp.Pow)
-    return not value.has(*NO_NUMBERS) and not any(p.base.is_nonpositive and not p.exp.is_number for p in powers)
 
 
 def _may_be_affinity(x: sp.Expr) -> bool:

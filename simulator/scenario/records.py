@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from simulator.errors import closest, did_you_mean, kind_of, not_offered, shown, suggestion
+from simulator.errors import LABEL, LABEL_IN_WORDS, closest, did_you_mean, kind_of, not_offered, shown, suggestion
 from simulator.physics.units import DIMENSION_WORDS
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
@@ -31,8 +31,6 @@ Item = TypeVar("Item")
 
 #: Maximum number of unknown keys reported per record: suggestions take time, and a file may hold 10^5 such keys.
 MOST_UNKNOWN_KEYS = 20
-
-_LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 class FrozenDict(dict[K, Item]):
@@ -49,18 +47,17 @@ class FrozenDict(dict[K, Item]):
 
 
 def _check_label(value: object) -> object:
-    if isinstance(value, str) and not _LABEL.fullmatch(value):
+    if isinstance(value, str) and not LABEL.fullmatch(value):
         problem = f"`{shown(value)}` is not a valid name"
-        expected = "a lower-case letter, then lower-case letters, digits or _, at most 41 characters in all"
         lower = value.lower()
-        hint = f"did you mean `{lower}`?" if _LABEL.fullmatch(lower) else ""
-        raise complaint_error(problem, expected, hint)
+        hint = f"did you mean `{lower}`?" if LABEL.fullmatch(lower) else ""
+        raise complaint_error(problem, LABEL_IN_WORDS, hint)
     return value
 
 
 #: A name a scenario gives: of a compartment, membrane, mechanism or species.
 Label = Annotated[
-    str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
+    str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{LABEL.pattern}$"})
 ]
 
 #: Maximum number of characters of a title.

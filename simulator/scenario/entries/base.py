@@ -8,6 +8,7 @@ from pydantic import Field
 
 from simulator.mechanisms import Law, Parameter, library
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.mechanisms.outside import digest_of
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Record
 
@@ -37,7 +38,7 @@ class MechanismEntry(Record):
     def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
         """Return the mechanisms of the entry, without their parameter values."""
         partners = tuple(str(getattr(self, key)) for key in self.library_law.partners)
-        return (Mechanism(label, self.law, self.chosen, partners),)
+        return (Mechanism(label, self.law, self.chosen, partners, digest=digest_of(self.law)),)
 
 
 def field_of(parameter: Parameter) -> Any:
