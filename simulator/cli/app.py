@@ -91,7 +91,7 @@ def _with_laws(arguments: list[str]) -> list[str]:
         file = file if equals else next(left, "")
         if not file:
             raise UsageError("--laws names no file", "for example --laws kcc.py")
-        from simulator.mechanisms.outside import add_laws
+        from simulator.kernel.laws import add_laws
 
         add_laws(file)
     return rest

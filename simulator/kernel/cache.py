@@ -126,6 +126,11 @@ def folder(structure: Structure) -> Path:
     return path
 
 
+def proof_of(digest: str) -> Path:
+    """Path of an empty file that is there once the law from outside with this digest has been tried in symbols."""
+    return directory() / f"law-{_hash(digest, sources(('physics', 'mechanisms')))}"
+
+
 def is_generated(structure: Structure) -> bool:
     """Whether the modules of a structure have been generated."""
     return (directory() / cached_kernel_hash(structure) / "kernel.py").is_file()

@@ -87,28 +87,26 @@ def _parameters(law: Law) -> Iterator[Finding]:
             problem = (
                 f"there are two parameters `{p.name}`" if p.name in seen else f"`{shown(p.name)}` is no valid name"
             )
-            yield Finding(problem, "names of lower-case letters, digits and _, each once", about=p.name)
+            yield Finding(problem, "names of lower-case letters, digits and _, each once", about=p)
         seen.add(p.name)
         if p.name in reserved or (p.name.endswith(("_i", "_o")) and p.name[:-2] in SPECIES_CHARGE):
-            yield Finding(f"the parameter `{p.name}` has another meaning already", "another name", about=p.name)
+            yield Finding(f"the parameter `{p.name}` has another meaning already", "another name", about=p)
         try:
             of_unit(p.unit)
         except QuantityError as error:
-            yield Finding(f"the unit of `{p.name}`: {error.problem}", "an SI unit", error.hint, about=p.name)
+            yield Finding(f"the unit of `{p.name}`: {error.problem}", "an SI unit", error.hint, about=p)
             continue
         if p.unit != "1" and p.unit != (si := si_unit(unit_dimension(p.unit))) and unit_size(p.unit, si) != 1.0:
             yield Finding(
-                f"the unit of `{p.name}` is {p.unit}", f"the SI unit {si}, in which rates are computed", about=p.name
+                f"the unit of `{p.name}` is {p.unit}", f"the SI unit {si}, in which rates are computed", about=p
             )
         if p.minimum > p.maximum:
-            yield Finding(f"the smallest value of `{p.name}` is above its largest", about=p.name)
+            yield Finding(f"the smallest value of `{p.name}` is above its largest", about=p)
         elif p.default is not None and not _allowed(p, p.default):
-            yield Finding(f"the default {p.default!r} of `{p.name}` is outside its bounds", _bounds(p), about=p.name)
+            yield Finding(f"the default {p.default!r} of `{p.name}` is outside its bounds", _bounds(p), about=p)
         if p.name not in used:
             hint = suggestion(p.name, used)
-            yield Finding(
-                f"nothing uses the parameter `{p.name}`", "an argument of the rate with its name", hint, p.name
-            )
+            yield Finding(f"nothing uses the parameter `{p.name}`", "an argument of the rate with its name", hint, p)
 
 
 def _allowed(p: Parameter, value: float) -> bool:

@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -22,12 +22,27 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 from simulator.errors import LABEL, LABEL_IN_WORDS, FileError, Issue, one_line, shown
-from simulator.mechanisms import Law, library
+from simulator.mechanisms import Law, Parameter, library
 
-__all__ = ["GROUP", "LawError", "Origin", "add_laws", "digest_of", "known", "law_of", "load_installed", "origin_of"]
+if TYPE_CHECKING:
+    from simulator.mechanisms.rate_checks import Finding
+
+__all__ = [
+    "GROUP",
+    "LawError",
+    "Origin",
+    "add_file",
+    "digest_of",
+    "forget",
+    "known",
+    "law_of",
+    "load_installed",
+    "origin_of",
+    "refuse",
+]
 
 #: Entry point group of installed packages that offer laws.
 GROUP = "ionflux.laws"
@@ -70,27 +85,26 @@ _ORIGINS: dict[str, Origin] = {}
 _LOADED: dict[tuple[str, str], tuple[Law, Origin]] = {}
 
 
-def add_laws(*paths: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Make the laws of some files known, each under its file's name.
+def add_file(path: str | os.PathLike[str]) -> str:
+    """Make the law of a file known under the file's name, which is returned.
 
-    A file may be added again after a change.
-
-    Parameters
-    ----------
-    *paths : path
-        Python files that declare ``LAW``.
-
-    Returns
-    -------
-    tuple of str
-        The names of the laws.
+    A file may be added again after a change. :func:`simulator.kernel.laws.add_laws` also tries the law in symbols.
 
     Raises
     ------
     LawError
-        With all problems of a file, each with its line.
+        With all problems of the file, each with its line.
     """
-    return tuple(_added_file(Path(path)) for path in paths)
+    path = Path(path)
+    name = path.stem
+    if path.suffix != ".py":
+        raise _error(str(path), None, f"`{path.name}` is no Python file", "a file NAME.py that declares LAW")
+    if not path.is_file():
+        raise _error(str(path), None, "there is no such file" if not path.exists() else "this is not a file")
+    spec = spec_from_file_location(f"ionflux_laws.{name}", path.resolve())
+    assert spec is not None
+    _add(name, path, str(path), spec)
+    return name
 
 
 def known(name: str) -> bool:
@@ -101,7 +115,7 @@ def known(name: str) -> bool:
 
 
 def origin_of(name: str, digest: str = "") -> Origin | None:
-    """Origin of a law from outside, or of what it was with this digest; None for one of the library."""
+    """Origin of a law from outside, as it is or as it was with this digest; None for one of the library."""
     return _LOADED[name, digest][1] if digest else _ORIGINS.get(name)
 
 
@@ -135,22 +149,22 @@ def load_installed() -> None:
             problem = f"{package} offers the law `{point.name}` in {point.value}, which is not there"
             raise LawError([Issue("", None, None, "", problem, "", f"update or remove {package}")])
         if point.name not in _ORIGINS:  # a file of the user's goes first
-            _added(point.name, Path(spec.origin), f"{spec.origin} of {package}", spec)
+            _add(point.name, Path(spec.origin), f"{spec.origin} of {package}", spec)
 
 
-def _added_file(path: Path) -> str:
-    name = path.stem
-    if path.suffix != ".py":
-        raise _error(str(path), None, f"`{path.name}` is no Python file", "a file NAME.py that declares LAW")
-    if not path.is_file():
-        raise _error(str(path), None, "there is no such file" if not path.exists() else "this is not a file")
-    spec = spec_from_file_location(f"ionflux_laws.{name}", path.resolve())
-    assert spec is not None
-    _added(name, path, str(path), spec)
-    return name
+def refuse(origin: Origin, wrong: Sequence[Finding]) -> Never:
+    """Raise what is wrong with a law as errors with their lines in its file."""
+    tree, file = ast.parse(origin.path.read_bytes()), str(origin.path)
+    at = [(_line(w.about, w.error, file, tree), w) for w in wrong]
+    raise LawError([Issue(origin.file, line, None, "", w.problem, w.expected, w.hint) for line, w in at])
 
 
-def _added(name: str, path: Path, shown_as: str, spec: ModuleSpec) -> None:
+def forget(name: str) -> None:
+    """Make a law from outside unknown again."""
+    del library()[name], _ORIGINS[name]
+
+
+def _add(name: str, path: Path, shown_as: str, spec: ModuleSpec) -> None:
     """Load, check and register one law."""
     if not LABEL.fullmatch(name):
         raise _error(shown_as, None, f"`{shown(name)}` is no name for a law", LABEL_IN_WORDS, "rename it")
@@ -168,11 +182,10 @@ def _added(name: str, path: Path, shown_as: str, spec: ModuleSpec) -> None:
     # Imported here: a run without laws from outside needs no checks of them.
     from simulator.mechanisms.law_checks import findings
 
+    origin = Origin(shown_as, path.resolve(), _digest(source, module, tree))
     wrong = findings(law)
     if wrong:
-        at = [(_line(w.about, w.error, module.__file__ or "", tree), w) for w in wrong]
-        raise LawError([Issue(shown_as, line, None, "", w.problem, w.expected, w.hint) for line, w in at])
-    origin = Origin(shown_as, path.resolve(), _digest(source, module, tree))
+        refuse(origin, wrong)
     library()[name], _ORIGINS[name] = law, origin
     _LOADED[name, origin.digest] = law, origin
 
@@ -245,7 +258,7 @@ def _imported(tree: ast.Module, module: ModuleType) -> Iterator[ModuleType]:
 
 
 def _line(about: Any, error: BaseException | None, file: str, tree: ast.Module) -> int | None:
-    """Line of what went wrong: where an error was raised, where a function begins, or where a word is given to LAW."""
+    """Line of what went wrong: where an error was raised, where a function begins, or what LAW is given."""
     raised = traceback.extract_tb(error.__traceback__) if error is not None else []
     own = [frame.lineno for frame in raised if frame.filename == file]
     code = getattr(inspect.unwrap(about), "__code__", None) if callable(about) else None
@@ -257,11 +270,12 @@ def _line(about: Any, error: BaseException | None, file: str, tree: ast.Module) 
     return next(given, None) or next((n.lineno for n in tree.body if "LAW" in _assigned(n)), None)
 
 
-def _line_in(call: ast.Call, word: Any) -> Iterator[int]:
-    """Yield lines of a call: its own if a word is its first argument or name, or that of its argument of that name."""
-    names = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "name")]
-    yield from (call.lineno for value in names if isinstance(value, ast.Constant) and value.value == word)
-    yield from (keyword.value.lineno for keyword in call.keywords if keyword.arg == word)
+def _line_in(call: ast.Call, about: Any) -> Iterator[int]:
+    """Yield the line of a call that makes a parameter, or of its argument of a certain name."""
+    if isinstance(about, Parameter):
+        names = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "name")]
+        yield from (call.lineno for value in names if isinstance(value, ast.Constant) and value.value == about.name)
+    yield from (keyword.value.lineno for keyword in call.keywords if keyword.arg == about)
 
 
 def _assigned(node: ast.stmt) -> list[str]:

@@ -1,6 +1,6 @@
 """Check the functions of a law: the names of their inputs, their units, and that they are formulas with a value.
 
-Each is evaluated three times: with dimensions for numbers, with symbols, and with numbers of ordinary sizes.
+Each is evaluated three times: with dimensions for numbers, with numbers of ordinary sizes, and with symbols.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.errors import one_line, shown, suggestion
-from simulator.mechanisms import Law
+from simulator.errors import one_line, suggestion
+from simulator.mechanisms import Law, Parameter
 from simulator.mechanisms.custom_law import NAMES, ROLES
 from simulator.mechanisms.dimension import Dimensioned, DimensionError, dimension_in, in_words, of_unit
 from simulator.mechanisms.law import Rate, arguments
@@ -22,7 +22,7 @@ from simulator.mechanisms.symbols import is_real, unknown_functions
 from simulator.physics.constants import FARADAY, SPECIES_CHARGE
 from simulator.physics.units import describe
 
-__all__ = ["Finding", "functions_of", "in_functions", "inputs_of"]
+__all__ = ["Finding", "functions_of", "in_functions", "in_symbols", "inputs_of"]
 
 FLUX = "mol/m^2/s"
 SPECIAL = "use the functions of simulator.physics.special: exp, log, sqrt, tanh, choose, ..."
@@ -53,8 +53,8 @@ class Finding:
     ----------
     problem, expected, hint : str
         What is wrong, what was expected, and a suggestion.
-    about : callable or str
-        The function concerned, or the word by which its place in the file is found: a field of the law, a parameter.
+    about : callable, Parameter or str
+        What it is about, by which its place in the file is found: a function, a parameter, or a field of the law.
     error : Exception, optional
         What a function raised.
     """
@@ -62,7 +62,7 @@ class Finding:
     problem: str
     expected: str = ""
     hint: str = ""
-    about: Rate | str = ""
+    about: Rate | Parameter | str = ""
     error: BaseException | None = None
 
 
@@ -106,19 +106,25 @@ def in_functions(law: Law) -> Iterator[Finding]:
             problem = f"the gate `{gate.name}` is given by {' and '.join(sorted(given)) or 'nothing'}"
             yield Finding(problem, "opening and closing, steady and time_constant, or steady with at_once", "", "gates")
             return
-    units, used = _units(law), set[str]()
+    units = _units(law)
     for rate, what, unit in functions_of(law):
         wrong = list(_names(rate, what, units))
         wrong = wrong or list(_dimensions(rate, what, unit, units))
-        wrong = wrong or list(_symbols(rate, what, units, used))
-        wrong = wrong or list(_numbers(law, rate, what, units))
+        yield from wrong or _numbers(law, rate, what, units)
+
+
+def in_symbols(law: Law) -> Iterator[Finding]:
+    """Yield every problem of a law's functions in symbols, whose names and units are right."""
+    units, used = _units(law), set[str]()
+    for rate, what, _ in functions_of(law):
+        wrong = list(_symbols(rate, what, units, used))
         if wrong:
             yield from wrong
             return
     for p in law.parameters:
         if p.name not in used:
             problem = f"no function of the law depends on the parameter `{p.name}`, although one takes it"
-            yield Finding(problem, "a parameter that matters", "use it, or leave it out", p.name)
+            yield Finding(problem, "a parameter that matters", "use it, or leave it out", p)
 
 
 def _names(rate: Rate, what: str, units: Mapping[str, str]) -> Iterator[Finding]:
@@ -212,16 +218,14 @@ def _numbers(law: Law, rate: Rate, what: str, units: Mapping[str, str]) -> Itera
             yield from found
             return
         if np.iscomplexobj(value) or np.size(value) != 1:
-            yield Finding(f"{what} is {shown(value)} for numbers", "one real number", about=rate)
+            kind = "a complex number" if np.iscomplexobj(value) else f"{np.size(value)} numbers"
+            yield Finding(f"{what} is {kind}", "one real number", about=rate)
             return
         if np.isfinite(float(value)) and not (forward and float(value) < 0.0):
             return
         given = ", ".join(f"{name} = {values[name]:.3g}" for name in inputs_of(rate))
         shortest = shortest or f"{what} is {float(value):.3g} for {given}"
-    expected = (
-        "a forward rate that is never negative (the backward one follows from it)" if forward else "a finite number"
-    )
-    yield Finding(shortest, expected, about=rate)
+    yield Finding(shortest, "a forward rate of 0 or more" if forward else "a finite number", about=rate)
 
 
 def _ordinary(law: Law, units: Mapping[str, str], random: np.random.Generator) -> dict[str, Any]:

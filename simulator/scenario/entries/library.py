@@ -15,7 +15,7 @@ from pydantic_core import core_schema
 
 from simulator.errors import kind_of
 from simulator.mechanisms import library
-from simulator.mechanisms.outside import WRITTEN, Origin, add_laws, digest_of, known, law_of, load_installed, origin_of
+from simulator.mechanisms.outside import WRITTEN, Origin, add_file, digest_of, known, law_of, load_installed, origin_of
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
 from simulator.scenario.records import Label, unknown_word
@@ -31,7 +31,7 @@ class LibraryEntry(MechanismEntry):
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any], Origin | None]]:
         # The classes of these entries are made on demand, so pickle cannot find them by name.
-        origin = origin_of(self.law)
+        origin = origin_of(self.law, self.source_digest)
         return _restored, ({name: getattr(self, name) for name in type(self).model_fields}, origin)
 
 
@@ -64,7 +64,9 @@ def _record_of(law: str, digest: str) -> type[MechanismEntry]:
     fields |= {key: (Label, Field(description=f"species that acts as the {key}")) for key in found.partners}
     fields |= {parameter.name: field_of(parameter) for parameter in found.parameters}
     title = law.title().replace("_", "")
-    return create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
+    record = create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
+    record.source_digest = digest
+    return record
 
 
 class _ByLaw:
@@ -102,5 +104,5 @@ else:
 
 def _restored(data: dict[str, Any], origin: Origin | None) -> MechanismEntry:
     if origin is not None and digest_of(data["law"]) != origin.digest:  # in another process
-        add_laws(origin.path)
+        add_file(origin.path)
     return _record(data["law"]).model_validate(data)
