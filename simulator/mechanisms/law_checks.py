@@ -6,15 +6,20 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simulator.errors import LABEL, shown, suggestion
+from simulator.errors import LABEL, LABEL_IN_WORDS, shown, suggestion
 from simulator.mechanisms import CHOSEN, Gate, Law, Parameter
-from simulator.mechanisms.custom_law import NAMES
+from simulator.mechanisms.custom_law import NAMES, ROLES
 from simulator.mechanisms.dimension import of_unit
 from simulator.mechanisms.rate_checks import Finding, functions_of, in_functions, inputs_of
 from simulator.physics.constants import SPECIES_CHARGE
 from simulator.physics.units import QuantityError, si_unit, unit_dimension, unit_size
 
 __all__ = ["findings"]
+
+#: Names with a meaning of their own among the keys of a mechanism, and those of pydantic's own.
+RESERVED = frozenset({"law", "ion", "species", "values", "mechanisms", "chosen", "library_law", "source_digest"})
+RESERVED |= {"branches", "construct", "copy", "dict", "from_orm", "json", "parse_file", "parse_obj", "parse_raw"}
+RESERVED |= {"schema", "schema_json", "update_forward_refs", "validate"}
 
 
 def findings(law: Law) -> list[Finding]:
@@ -41,6 +46,20 @@ def _types(law: Law) -> Iterator[Finding]:
         part = getattr(law, name)
         if isinstance(part, tuple) and not all(isinstance(p, kind) for p in part):
             yield Finding(f"something in `{name}` is no {kind.__name__}", f"a tuple of {kind.__name__}", about=name)
+    for p in law.parameters if isinstance(law.parameters, tuple) else ():
+        if isinstance(p, Parameter):
+            yield from _types_of_parameter(p)
+    for gate in law.gates if isinstance(law.gates, tuple) else ():
+        functions = [getattr(gate, role, None) for role in ROLES]
+        if isinstance(gate, Gate) and not (
+            isinstance(gate.name, str)
+            and LABEL.fullmatch(gate.name)
+            and all(f is None or callable(f) for f in functions)
+        ):
+            yield Finding(f"the gate {shown(gate.name)} has no valid name, or no functions", "", "", "gates")
+    for name in ("moves", "outside"):
+        if isinstance(getattr(law, name), Mapping) and not all(isinstance(s, str) for s in getattr(law, name)):
+            yield Finding(f"`{name}` has something that is no species", "names in quotes", "", name)
     for name in ("rate", "equilibrium"):
         if not callable(getattr(law, name)) and (name == "rate" or getattr(law, name) is not None):
             yield Finding(f"`{name}` is no function", "a function whose arguments name what it needs", about=name)
@@ -48,7 +67,24 @@ def _types(law: Law) -> Iterator[Finding]:
         yield Finding(f"`chooses` is {shown(law.chooses)}", "'ion', 'species' or None", about="chooses")
 
 
+def _types_of_parameter(p: Parameter) -> Iterator[Finding]:
+    for field in ("name", "unit", "meaning", "path"):
+        if not isinstance(getattr(p, field), str):
+            yield Finding(
+                f"the {field} of the parameter {shown(p.name)} is {shown(getattr(p, field))}", "a text", "", p
+            )
+    for field in ("minimum", "maximum", "default"):
+        value = getattr(p, field)
+        if not (isinstance(value, int | float) or (field == "default" and value is None)):
+            yield Finding(f"the {field} of the parameter {shown(p.name)} is {shown(value)}", "a number in SI", "", p)
+    if p.path:
+        yield Finding(f"the parameter {shown(p.name)} has a path, as only laws written in scenarios do", "", "", p)
+
+
 def _declared(law: Law) -> Iterator[Finding]:
+    for key in law.partners:
+        if key in RESERVED or not LABEL.fullmatch(key):
+            yield Finding(f"`{shown(key)}` is no valid name of a partner", LABEL_IN_WORDS, "", "partners")
     if not law.moves:
         yield Finding("the law moves nothing", "e.g. moves={'k': 1, 'cl': 1}", about="moves")
     for field in ("moves", "outside"):
@@ -79,17 +115,19 @@ def _net_charge(law: Law) -> int:
 
 
 def _parameters(law: Law) -> Iterator[Finding]:
-    reserved = {*NAMES, "z", "c_i", "c_o", "law", "ion", "species", *law.partners}
+    reserved = {*NAMES, *RESERVED, "z", "c_i", "c_o", *law.partners, *(g.name for g in law.gates)}
     used = {name for rate, _, _ in functions_of(law) for name in inputs_of(rate)}
     seen: set[str] = set()
     for p in law.parameters:
         if p.name in seen or not LABEL.fullmatch(p.name):
-            problem = (
-                f"there are two parameters `{p.name}`" if p.name in seen else f"`{shown(p.name)}` is no valid name"
-            )
-            yield Finding(problem, "names of lower-case letters, digits and _, each once", about=p)
+            what = "is there twice" if p.name in seen else "has no valid name"
+            yield Finding(f"the parameter `{shown(p.name)}` {what}", LABEL_IN_WORDS, about=p)
         seen.add(p.name)
-        if p.name in reserved or (p.name.endswith(("_i", "_o")) and p.name[:-2] in SPECIES_CHARGE):
+        if (
+            p.name in reserved
+            or p.name.startswith("model_")
+            or (p.name.endswith(("_i", "_o")) and p.name[:-2] in SPECIES_CHARGE)
+        ):
             yield Finding(f"the parameter `{p.name}` has another meaning already", "another name", about=p)
         try:
             of_unit(p.unit)

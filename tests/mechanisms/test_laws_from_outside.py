@@ -3,6 +3,7 @@
 import json
 import pickle
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from simulator.mechanisms.outside import LawError
 from simulator.mechanisms.rate_checks import in_symbols
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
+from simulator.scenario.entries.base import MechanismEntry
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
 from simulator.storage.store import read, write
 
@@ -136,6 +138,37 @@ def test_what_is_wrong_with_a_law_is_told_with_its_line(own, what):
 def test_a_name_that_is_taken_or_no_name_is_refused(own, name):
     with pytest.raises(LawError, match=r"already|no name"):
         add_laws(own(name=name))
+
+
+def test_a_parameter_cannot_have_a_name_that_a_mechanism_has_already(own):
+    for name in [*(n for n in dir(MechanismEntry) if n[0] != "_"), "law", "ion", "species", "v", "k_o"]:
+        change = (f'Parameter("{name}"', f"def forward({name}, k_o, cl_o)", f"return {name} *")
+        old = ('Parameter("rate"', "def forward(rate, k_o, cl_o)", "return rate *")
+        with pytest.raises(LawError, match=r"another meaning|not valid Python|no valid name") as caught:
+            add_laws(own(*zip(old, change, strict=True)))
+        assert caught.value.issues[0].line in (PARAMETER, FORWARD)
+
+
+def test_fields_of_any_type_are_refused_and_never_crash(own):
+    """Whatever stands in a field, the answer is a law or an error of its file."""
+    junk = ["None", "3", "-1.5", "'x'", "()", "('a',)", "{}", "{'k': 'x'}", "{3: 1}", "[1]", "object()", "len", "True"]
+    fields = {
+        "title": '"K-Cl symport"',
+        "moves": '{"k": 1, "cl": 1}',
+        "rate": "forward",
+        "reversible": "True",
+        "source": '"law of mass action"',
+    }
+    new = ["chooses", "atp", "outside", "charge", "partners", "equilibrium", "gates", "electroneutral"]
+    for value in junk:
+        changes = [(f"{f}={old}", f"{f}={value}") for f, old in fields.items()]
+        changes += [(LAST, f"{LAST} {f}={value},") for f in new]
+        changes += [("minimum=0.0", f"{f}={value}") for f in ("minimum", "maximum", "default", "positive", "path")]
+        changes += [(old, value) for old in ('"rate"', '"m^4/mol/s"', '"rate constant per membrane area"')]
+        changes += [(LAST, f"{LAST} gates=(Gate({value}, steady={value}, at_once=True),),")]
+        for change in changes:
+            with suppress(LawError):
+                add_laws(own(change))
 
 
 def test_what_is_no_file_of_python_is_refused(tmp_path):
