@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _with_laws(arguments: list[str]) -> list[str]:
     """Load the laws that ``--laws`` names, wherever it stands; return the other arguments."""
     rest: list[str] = []
+    named: dict[str, str] = {}
     left = iter(arguments)
     for argument in left:
         option, equals, file = argument.partition("=")
@@ -93,7 +94,9 @@ def _with_laws(arguments: list[str]) -> list[str]:
             raise UsageError("--laws names no file", "for example --laws kcc.py")
         from simulator.kernel.laws import add_laws
 
-        add_laws(file)
+        [name] = add_laws(file)
+        if named.setdefault(name, file) != file:
+            raise UsageError(f"{named[name]} and {file} are both a law `{name}`", "rename one of the files")
     return rest
 
 

@@ -6,8 +6,8 @@ import os
 from contextlib import suppress
 
 from simulator.kernel.cache import proof_of
+from simulator.mechanisms.outside import LawError, forget, origin_of, require_formula
 from simulator.mechanisms.outside import add_file as added
-from simulator.mechanisms.outside import forget, law_of, origin_of, refuse
 
 __all__ = ["add_laws"]
 
@@ -45,11 +45,10 @@ def _require_formula(name: str) -> None:
     proof = proof_of(origin.digest)
     if proof.exists():
         return
-    from simulator.mechanisms.rate_checks import in_symbols
-
-    wrong = list(in_symbols(law_of(name, origin.digest)))
-    if wrong:
+    try:
+        require_formula(name, origin.digest)
+    except LawError:
         forget(name)
-        refuse(origin, wrong)
+        raise
     with suppress(OSError):
         proof.touch()

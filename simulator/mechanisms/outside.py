@@ -22,7 +22,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import LABEL, LABEL_IN_WORDS, FileError, Issue, one_line, shown
 from simulator.mechanisms import Law, Parameter, library
@@ -41,7 +41,7 @@ __all__ = [
     "law_of",
     "load_installed",
     "origin_of",
-    "refuse",
+    "require_formula",
 ]
 
 #: Entry point group of installed packages that offer laws.
@@ -152,11 +152,21 @@ def load_installed() -> None:
             _add(point.name, Path(spec.origin), f"{spec.origin} of {package}", spec)
 
 
-def refuse(origin: Origin, wrong: Sequence[Finding]) -> Never:
-    """Raise what is wrong with a law as errors with their lines in its file."""
-    tree, file = ast.parse(origin.path.read_bytes()), str(origin.path)
-    at = [(_line(w.about, w.error, file, tree), w) for w in wrong]
-    raise LawError([Issue(origin.file, line, None, "", w.problem, w.expected, w.hint) for line, w in at])
+@cache
+def require_formula(name: str, digest: str) -> None:
+    """Raise a :class:`LawError` unless a law from outside can be turned into symbols; this needs SymPy."""
+    from simulator.mechanisms.rate_checks import in_symbols
+
+    law, origin = _LOADED[name, digest]
+    _refuse(origin, list(in_symbols(law)))
+
+
+def _refuse(origin: Origin, wrong: Sequence[Finding]) -> None:
+    """Raise what is wrong with a law, if anything is, with the lines of its file."""
+    if wrong:
+        tree, file = ast.parse(origin.path.read_bytes()), str(origin.path)
+        at = [(_line(w.about, w.error, file, tree), w) for w in wrong]
+        raise LawError([Issue(origin.file, line, None, "", w.problem, w.expected, w.hint) for line, w in at])
 
 
 def forget(name: str) -> None:
@@ -183,9 +193,7 @@ def _add(name: str, path: Path, shown_as: str, spec: ModuleSpec) -> None:
     from simulator.mechanisms.law_checks import findings
 
     origin = Origin(shown_as, path.resolve(), _digest(source, module, tree))
-    wrong = findings(law)
-    if wrong:
-        refuse(origin, wrong)
+    _refuse(origin, findings(law))
     library()[name], _ORIGINS[name] = law, origin
     _LOADED[name, origin.digest] = law, origin
 

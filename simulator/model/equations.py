@@ -19,9 +19,10 @@ from functools import cached_property
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
-from simulator.errors import ModelError, one_line
+from simulator.errors import ModelError
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.mechanisms.outside import require_formula
 from simulator.mechanisms.symbols import is_real
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import (
@@ -262,17 +263,12 @@ class Equations:
 
     def _value(self, rate: Rate, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """A rate of a mechanism or of one of its gates, in the symbols of the equations."""
-        key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
-        try:
-            value = sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
-        except TypeError as error:
-            if not mechanism.digest:
-                raise
-            problem = f"{mechanism.law_name} is no formula in symbols ({one_line(error)})"
-            raise ModelError(key, problem, "the functions of simulator.physics.special") from error
+        if mechanism.digest:
+            require_formula(mechanism.law_name, mechanism.digest)
+        value = sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
         if not is_real(value):
             raise ModelError(
-                key,
+                f"membranes.{m.name}.mechanisms.{mechanism.owner}",
                 "a rate of this law has no finite real value once it is simplified",
                 "no division by what is always zero, no root or logarithm of what is always negative",
             )

@@ -296,6 +296,14 @@ def test_an_installed_package_offers_laws(installed, cell):
     assert trajectory.provenance["law_lab_kcc"].startswith("kcc.py (SHA-256 ")
 
 
+def test_an_installed_law_that_is_no_formula_is_told_with_its_line(installed, cell):
+    installed(text=KCC.replace(RETURN, RETURN + " * np.exp(k_o / cl_o)"))
+    cell.write_text(CELL.replace("law: kcc", "law: lab_kcc"))
+    with pytest.raises(LawError, match=r"lab-laws.*simulator\.physics\.special") as caught:
+        run(load_scenario(cell))
+    assert caught.value.issues[0].line == RATE
+
+
 def test_a_package_whose_law_is_wrong_or_missing_is_named(installed, cell):
     installed(module="lab_laws.nothing")
     with pytest.raises(LawError, match="lab-laws offers the law `lab_kcc`"):
@@ -329,11 +337,43 @@ def test_every_command_takes_laws_before_or_after_its_name(own, cell, tmp_path, 
     assert "Kcc" in laws
 
 
+def test_a_sweep_with_a_law_of_ones_own_is_resumed_and_not_with_a_changed_one(own, cell, tmp_path, capsys):
+    cell.write_text(CELL + f"sweep: {{mode: grid, over: {{{KEY}: [1e-10 m^4/mol/s, 1e-9 m^4/mol/s]}}}}\n")
+    law, target = own(), tmp_path / "sweep"
+    assert command(capsys, "run", cell, "--laws", law, "-o", target)[0] == 0
+    code, _, err = command(capsys, "run", cell, "--laws", law, "-o", target)
+    assert code == 0
+    assert "already complete" in err
+    with pytest.warns(UserWarning, match="the law `kcc` was that of"):
+        code, _, err = command(capsys, "run", cell, "--laws", own((RETURN, RETURN + " * 2")), "-o", target)
+    assert code == 2
+    assert "another version of the equations" in err
+
+
+def test_a_data_file_repeats_its_run_with_its_law(own, cell, tmp_path, capsys):
+    law, file, again = own(), tmp_path / "run.h5", tmp_path / "again.h5"
+    assert command(capsys, "run", cell, "--laws", law, "-o", file)[0] == 0
+    outside.forget("kcc")
+    code, _, err = command(capsys, "run", file, "-o", again)
+    assert code == 2
+    assert "law `kcc` of kcc.py" in err
+    assert "--laws kcc.py" in err
+    assert command(capsys, "run", file, "-o", again, "--laws", law)[0] == 0
+    assert np.array_equal(read(file).states, read(again).states)
+
+
 def test_a_wrong_law_ends_with_one_line_and_exit_code_2(own, cell, capsys):
     law = own((RETURN, "return rate * k_o"))
     code, out, err = command(capsys, "run", cell, "--laws", law)
     assert (code, out) == (2, "")
     assert err.startswith(f"{law}:{FORWARD}: the rate is a permeability")
+    (law.parent / "other").mkdir()
+    other = own()
+    other = other.rename(law.parent / "other" / "kcc.py")
+    code, _, err = command(capsys, "validate", cell, "--laws", own(), "--laws", other)
+    assert code == 2
+    assert "are both a law `kcc`" in err
+    law = own((RETURN, "return rate * k_o"))
     code, out, _ = command(capsys, "validate", cell, "--laws", law, "--json")
     assert code == 2
     assert json.loads(out)["errors"][0]["line"] == FORWARD

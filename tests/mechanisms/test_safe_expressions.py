@@ -106,6 +106,14 @@ def test_a_rate_without_a_value_at_the_start_is_refused_by_name(written):
         assert "q = 0" in issue.problem
 
 
+def test_a_rate_that_loses_its_value_at_an_event_is_a_warning(written):
+    event = "protocol: [{at: 0.5 s, set: {membranes.plasma.mechanisms.a.parameters.q: 0 mM}}]\n"
+    path = written("rate: p*(1 + na_i/q)", more=event)
+    assert any("from 500 ms on: `na_i/q` is infinite" in str(w) for w in read_source(path, None).warnings)
+    first = event.replace("at: 0.5 s", "at: 0 s").replace("q: 0 mM", "q: 1 mM")
+    assert read_source(written("rate: p*(1 + na_i/q)", q="0 mM", more=first), None).warnings
+
+
 def test_in_a_sweep_the_runs_without_a_rate_fail_and_the_others_do_not(written):
     sweep = "sweep: {mode: grid, over: {membranes.plasma.mechanisms.a.parameters.q: [0 mM, 1 mM, 2 mM]}}\n"
     path = written("rate: p*(1 + na_i/q)", more=sweep)
