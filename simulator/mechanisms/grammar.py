@@ -93,8 +93,10 @@ def parsed(text: str) -> ast.expr:
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(text, 0, "this cannot be read", "an expression") from None
     for count, (node, depth) in enumerate(nodes(body)):
-        if count > MOST_NODES or depth > DEEPEST:
-            raise ExpressionError(text, 0, "the expression is too large", f"at most {MOST_NODES} terms")
+        if depth > DEEPEST:
+            raise fault(text, node, "the expression has too many levels", f"at most {DEEPEST}; a sum of n terms has n")
+        if count > MOST_NODES:
+            raise fault(text, node, "the expression is too large", f"at most {MOST_NODES} terms")
         _check(text, node)
     return body
 

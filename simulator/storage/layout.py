@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.errors import IonfluxError, UsageError
 from simulator.kernel.status import STATUSES
-from simulator.mechanisms.outside import known, origin_of
+from simulator.mechanisms.outside import digest_of, known, origin_of
 from simulator.runs.batch import Batch
 from simulator.scenario.scenario import Scenario
 from simulator.storage.contents import Contents, LayoutError, Variable, numbers
@@ -295,8 +295,8 @@ def scenario_in(resolved: str, laws: Mapping[str, str]) -> Scenario:
             file = origin.partition(" ")[0]
             problem = f"this result was computed with the law `{name}` of {origin}, which is not loaded"
             raise UsageError(problem, f"add `--laws {file}` to the command (in Python, simulator.add_laws)")
-        if origin != str(origin_of(name)):
-            problem = f"the law `{name}` was that of {origin}, now it is that of {origin_of(name)}"
+        if not digest_of(name) or digest_of(name) not in origin:
+            problem = f"the law `{name}` was that of {origin}, now it is that of {origin_of(name) or 'the library'}"
             warnings.warn(f"{problem}; what follows from saved states is computed by the present one", stacklevel=2)
     try:
         return from_resolved(resolved).scenario

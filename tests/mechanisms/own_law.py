@@ -25,6 +25,10 @@ LAW = Law(
     source="law of mass action",
 )
 '''
+#: Pieces of it that tests change, and lines that messages name.
+RETURN = "return rate * k_o * cl_o"
+HEAD = "def forward(rate, k_o, cl_o):"
+LAST = "reversible=True,"
 FORWARD, RATE, LAW, PARAMETER, MOVES = (
     next(i for i, line in enumerate(KCC.splitlines(), 1) if start in line)
     for start in ("def forward", "return rate", "LAW = Law", "Parameter(", "moves=")
