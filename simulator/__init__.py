@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simulator.kernel.laws import add_laws as add_laws
     from simulator.report.comparison import compare as compare
     from simulator.runs.batch import Batch as Batch
     from simulator.runs.integrate import run as run
@@ -31,6 +32,7 @@ _HOMES = {
     "Scenario": "scenario.scenario",
     "Trajectory": "trajectory.trajectory",
     "Verdict": "verdict.verdict",
+    "add_laws": "kernel.laws",
     "classify": "verdict.verdict",
     "compare": "report.comparison",
     "load_scenario": "storage.start",

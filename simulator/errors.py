@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
+
+#: A name that a user gives: of a compartment, membrane, mechanism, species or law.
+LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
+LABEL_IN_WORDS = "a lower-case letter, then lower-case letters, digits or _, at most 41 characters in all"
 
 
 class IonfluxError(Exception):
@@ -33,6 +39,61 @@ class Stopped(BaseException):
     def __init__(self, exit_code: int, reason: str, what_next: str) -> None:
         super().__init__(f"{reason}; {what_next}")
         self.exit_code, self.reason = exit_code, reason
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One problem at one place.
+
+    Parameters
+    ----------
+    file : str
+        File as the user named it, or ``--set``.
+    line, column : int or None
+        Position, counted from 1; None if there is none.
+    key : str
+        Dotted path of the value; may be empty.
+    problem, expected, hint : str
+        What is wrong, what was expected, and a suggestion; the last two may be empty.
+    """
+
+    file: str
+    line: int | None
+    column: int | None
+    key: str
+    problem: str
+    expected: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part not in (None, ""))
+        start = ": ".join(part for part in (place, self.key, self.problem) if part)
+        wanted = f"expected {self.expected}" if self.expected else ""
+        return "; ".join(part for part in (start, wanted, self.hint) if part)
+
+    def record(self) -> dict[str, Any]:
+        """Return the parts by name, and the full message as ``text``."""
+        return {**asdict(self), "text": str(self)}
+
+
+class FileError(IonfluxError):
+    """A file of the user's that cannot be used.
+
+    Parameters
+    ----------
+    issues : iterable of Issue
+        All problems found, in order of position.
+    """
+
+    kind = "usage"
+
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one dictionary per issue."""
+        return [issue.record() for issue in self.issues]
 
 
 class UsageError(IonfluxError):
@@ -89,11 +150,31 @@ def among(given: str, known: Iterable[str], listed: str) -> str:
     return "; ".join(part for part in (suggestion(given, words), f"{listed} {', '.join(words)}") if part)
 
 
+#: Words for random numbers, which somebody may look for in a rate, a stimulus or a scenario.
+NOISE = frozenset({"rand", "randn", "random", "noise", "normal", "gauss", "gaussian", "white_noise", "wiener"})
+
+
+def not_offered(word: str) -> tuple[str, str]:
+    """Why something is left out on purpose, and what to do instead; both empty for any other word."""
+    if word.lower() not in NOISE:
+        return "", ""
+    reason = "noise is not offered, because runs must repeat bit for bit and an adaptive step needs smooth rates"
+    return (
+        reason,
+        "sweep a parameter over random values (`normal`, `uniform`), or give irregular pulses in the protocol",
+    )
+
+
 def shown(value: object) -> str:
     """Value as quoted in error messages: short, printable, on one line."""
     text = value if isinstance(value, str) else repr(value)
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def one_line(error: BaseException) -> str:
+    """Message of an error that another program's code raised, on one line."""
+    return " ".join(str(error).split())[:160]
 
 
 def kind_of(value: object) -> str:

@@ -15,31 +15,42 @@ from typing import Any, NoReturn
 import typer
 
 from simulator.cli import exit_codes, library, reading, running, signals
-from simulator.errors import IonfluxError, Stopped
+from simulator.errors import IonfluxError, Stopped, UsageError
+
+#: Options of every command, taken from the command line wherever they stand.
+EVERYWHERE = (
+    "Every command takes --laws FILE.py (repeatable): laws of your own, each under its file's name. "
+    "--debug: print where an error comes from."
+)
 
 app = typer.Typer(
     name="ionflux",
     help="Simulate the ion fluxes of cells, and tell a dynamic equilibrium from a steady state that looks like one.",
     no_args_is_help=True,
+    epilog=EVERYWHERE,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(running.run)
-app.command()(running.steady)
-app.command()(running.validate)
-app.command()(reading.compare)
-app.command()(reading.plot)
-app.command()(reading.info)
-app.command()(reading.export)
-app.command()(library.equations)
-app.command()(library.kernel)
-app.command()(library.mechanisms)
-app.command()(library.examples)
-app.command()(library.verify)
-app.command()(library.schema)
-app.command()(library.doctor)
+COMMANDS = (
+    running.run,
+    running.steady,
+    running.validate,
+    reading.compare,
+    reading.plot,
+    reading.info,
+    reading.export,
+    library.equations,
+    library.kernel,
+    library.mechanisms,
+    library.examples,
+    library.verify,
+    library.schema,
+    library.doctor,
+)
+for command in COMMANDS:
+    app.command(epilog=EVERYWHERE)(command)
 
 
 #: What libraries read when they are imported. NumPy would start threads for large matrices, of which there are none,
@@ -66,9 +77,32 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_run(arguments, as_json="--json" in arguments, debug=debug))
 
 
+def _with_laws(arguments: list[str]) -> list[str]:
+    """Load the laws that ``--laws`` names, wherever it stands; return the other arguments."""
+    rest: list[str] = []
+    named: dict[str, str] = {}
+    left = iter(arguments)
+    for argument in left:
+        option, equals, file = argument.partition("=")
+        if argument == "--":
+            return [*rest, argument, *left]
+        if option != "--laws":
+            rest.append(argument)
+            continue
+        file = file if equals else next(left, "")
+        if not file:
+            raise UsageError("--laws names no file", "for example --laws kcc.py")
+        from simulator.kernel.laws import add_laws
+
+        [name] = add_laws(file)
+        if named.setdefault(name, file) != file:
+            raise UsageError(f"{named[name]} and {file} are both a law `{name}`", "rename one of the files")
+    return rest
+
+
 def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(_with_laws(arguments), standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except IonfluxError as error:

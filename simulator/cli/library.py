@@ -44,18 +44,21 @@ def mechanisms(
 ) -> None:
     """List the laws that mechanisms can use, or describe one law."""
     from simulator.mechanisms import library
+    from simulator.mechanisms.outside import load_installed, origin_of
     from simulator.report.equations import WRITTEN, channel_text, custom_text, law_text
 
+    load_installed()
     found = library()
     written = {"channel": channel_text, "custom": custom_text}
     if name is None and full:
-        texts = [law_text(law) for law in found.values()]
+        texts = [law_text(key) for key in found]
         print("\n\n".join([*texts, *(text() for text in written.values())]))
     elif name is None:
         for key, title in ({key: law.title for key, law in found.items()} | WRITTEN).items():
-            print(f"{key:<24} {title}")
+            origin = origin_of(key)
+            print(f"{key:<24} {title}" + (f" [{origin.file}]" if origin else ""))
     elif name in found:
-        print(law_text(found[name]))
+        print(law_text(name))
     elif name in written:
         print(written[name]())
     else:

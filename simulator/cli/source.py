@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +62,7 @@ def read_source(path: Path, overrides: list[str] | None) -> Loaded:
 
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:
-    """Add warnings of unusual values; raise if composition and potentials contradict each other."""
+    """Add warnings of unusual values; raise if numbers contradict each other, or a rate has no value at the start."""
     from simulator.errors import ModelError
     from simulator.model.model import Model
     from simulator.scenario.yaml.issues import ConfigError
@@ -73,17 +72,20 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
         model.initial_state()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
-    more = tuple(loaded.issue(key, text) for key, text in _remarks(model))
+    found = _remarks(model)
+    fatal = tuple(loaded.issue(key, text, "a finite rate at the start") for key, text, fatal in found if fatal)
+    if fatal:
+        raise ConfigError(fatal)
+    more = tuple(loaded.issue(key, text) for key, text, _ in found)
     return replace(loaded, warnings=(*loaded.warnings, *more))
 
 
-def _remarks(model: Model) -> Iterator[tuple[str, str]]:
-    """Yield key and text of each remark on a scenario; for a sweep, the text gives the number of runs concerned."""
+def _remarks(model: Model) -> list[tuple[str, str, bool]]:
+    """Key and text of each remark on a scenario, and whether it ends the command; a sweep counts the runs concerned."""
     from simulator.model.remarks import remarks
 
     if model.scenario.sweep is None:
-        yield from ((remark.key, remark.text) for remark in remarks(model))
-        return
+        return [(remark.key, remark.text, remark.fatal) for remark in remarks(model)]
     from simulator.runs.design import design_of
 
     design = design_of(model.scenario)
@@ -92,8 +94,12 @@ def _remarks(model: Model) -> Iterator[tuple[str, str]]:
         for remark in remarks(model, design.part(start, start + REMARKED_TOGETHER)):
             runs[remark.key] += int(remark.where.sum())
             texts.setdefault(remark.key, remark.text)
-    for key, text in texts.items():
-        yield key, text if runs[key] == design.runs else f"in {runs[key]:,} of {design.runs:,} runs, {text}"
+    every = design.runs
+    # A sweep goes on: a run that cannot begin is one of its failed runs.
+    return [
+        (k, text if runs[k] == every else f"in {runs[k]:,} of {every:,} runs, {text}", False)
+        for k, text in texts.items()
+    ]
 
 
 def assignments(overrides: list[str] | None) -> dict[str, str]:

@@ -89,8 +89,8 @@ def sources(rooms: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _laws(structure: Structure) -> tuple[str, ...]:
-    """Source files of the laws that a structure uses."""
-    used = {mechanism.law_name for _, mechanism in structure.mechanisms if mechanism.form is None}
+    """Source files of the laws that a structure uses; it holds the digests of those from outside the package."""
+    used = {m.law_name for _, m in structure.mechanisms if m.form is None and not m.digest}
     return tuple(f"{LAWS}/{law}.py" for law in sorted(used))
 
 
@@ -125,6 +125,11 @@ def folder(structure: Structure) -> Path:
     if not is_generated(structure):
         _write(structure, path)
     return path
+
+
+def proof_of(digest: str) -> Path:
+    """Path of an empty file that is there once the law from outside with this digest has been tried in symbols."""
+    return directory() / f"law-{_hash(digest, sources(('physics', 'mechanisms')))}"
 
 
 def is_generated(structure: Structure) -> bool:

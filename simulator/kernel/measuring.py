@@ -1,9 +1,9 @@
 """Measures of a run, taken from the dense output of its steps.
 
-Within a step each measured quantity is the polynomial through its values at the beginning, at three points within and at
-the end, which is as accurate as the dense output. A step in which a measure just goes on is dealt with by the kernel in
-all lanes at once (:class:`simulator.kernel.step_source.StepSource`); one in which something happens, such as a peak, a
-crossing or the edge of a window, is looked at here, lane by lane.
+Within a step each measured quantity is the polynomial through its values at the beginning, at three points within and
+at the end, which is as accurate as the dense output. A step in which a measure just goes on is dealt with by the kernel
+in all lanes at once (:class:`simulator.kernel.step_source.StepSource`); one in which something happens, such as a peak,
+a crossing or the edge of a window, is looked at here, lane by lane.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ RISING, FALLING, EITHER = 0.0, 1.0, 2.0
 #: Values of a quantity in a step, and where: the beginning, three points within, the end.
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-#: Rows of a measure, from its first one on: whether it counts now (within its window, and not found yet); its level; what
-#: it has come to (largest or smallest value, integral, time, number); a second and a third number (time covered or of the
-#: first rise, and of the last rise); the value at the end of the last step.
+#: Rows of a measure, from its first one on: whether it counts now (within its window, and not found yet); its level;
+#: what it has come to (largest or smallest value, integral, time, number); a second and a third number (time covered or
+#: of the first rise, and of the last rise); the value at the end of the last step.
 ON, LEVEL, FOUND, SECOND, THIRD, BEFORE = range(6)
 ROWS_PER_MEASURE = 6
 
@@ -61,7 +61,7 @@ def begin_measures(cell, at, counts, task):
             start = -np.inf
         elif kind == TROUGH:
             start = np.inf
-        elif kind == MEAN or kind == SPIKES or kind == PERIOD:
+        elif kind in (MEAN, SPIKES, PERIOD):
             start = 0.0
         cell[row + FOUND * counts.lanes] = start
         cell[row + SECOND * counts.lanes] = 0.0
@@ -189,6 +189,6 @@ def write_measures(cell, at, counts, task, run):
             found = found / second if second > 0.0 else np.nan
         elif kind == PERIOD:
             found = (third - second) / (found - 1.0) if found >= 2.0 else np.nan
-        elif (kind == PEAK or kind == TROUGH) and not abs(found) < np.inf:
+        elif kind in (PEAK, TROUGH) and not abs(found) < np.inf:
             found = np.nan
         task.measured[run, i] = found

@@ -77,7 +77,9 @@ def numeric_form(expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
             value, slope = sp.exp(base) * value, -sp.exp(base) * (value + slope)
         replaced[bern(x, 0)] = value
         replaced[bern(x, 1)] = slope
-    out = [e.xreplace(replaced) for e in expressions]
+    out = list(expressions)
+    while any(e.has(bern) for e in out):  # an argument may contain the function, too
+        out = [e.xreplace(replaced) for e in out]
     return _share_exponentials(out)
 
 

@@ -183,7 +183,8 @@ class StepSource:
             return ["look = 0.0"]
         named = {f"q{i}": quantity(self.linearisation.equations, name) for i, name in enumerate(self.quantities)}
         plain = self.linearisation.statements.of([named])
-        supply, demand = [], []
+        supply: list[str] = []
+        demand: list[str] = []
         for point, theta in enumerate(POINTS):
             supply += self._states_at(point, theta)
             at_point = {s: f"at{point}_{s}" for s in self.states}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 from simulator.mechanisms import Gate, Law, Parameter
-from simulator.mechanisms.expressions import DIMENSIONLESS, Dimension, Expression, ExpressionError
+from simulator.mechanisms.dimension import in_words, of_unit
+from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.physics.unit_table import DIMENSION_WORDS
-from simulator.physics.units import unit_dimension
 
 __all__ = ["CustomForm", "WrittenGate", "check_dimensions"]
 
@@ -123,17 +122,9 @@ def check_dimensions(expression: Expression, unit: str, names: Mapping[str, str]
     ExpressionError
         If a name is unknown or units are incompatible.
     """
-    found = expression.dimension({name: _dimension(u) for name, u in names.items()})
-    if found == _dimension(unit):
+    found = expression.dimension({name: of_unit(u) for name, u in names.items()})
+    if found == of_unit(unit):
         return
-    words = next(
-        (words for u, (words, _) in DIMENSION_WORDS.items() if _dimension(u) == found),
-        "a quantity of another dimension",
-    )
-    hint = "divide a current density by faraday" if found == _dimension("A/m^2") and unit == "mol/m^2/s" else ""
+    hint = "divide a current density by faraday" if found == of_unit("A/m^2") and unit == "mol/m^2/s" else ""
     wanted = f"{DIMENSION_WORDS[unit][0]} [{unit}]" if unit != "1" else "a plain number"
-    raise ExpressionError(expression.text.strip(), 0, f"the value is {words}", wanted, hint)
-
-
-def _dimension(unit: str) -> Dimension:
-    return DIMENSIONLESS if unit == "1" else tuple(Fraction(e) for e in unit_dimension(unit))
+    raise ExpressionError(expression.text.strip(), 0, f"the value is {in_words(found)}", wanted, hint)

@@ -274,6 +274,13 @@ class Law:
         """Names of the inputs of the rate."""
         return arguments(self.rate)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the inputs of all its functions: rate, equilibrium constant, gates."""
+        gated = (function for gate in self.gates for function in gate.rates)
+        functions = [f for f in (self.rate, self.equilibrium, *gated) if f is not None]
+        return tuple(dict.fromkeys(name for function in functions for name in arguments(function)))
+
     def stoichiometry(self, chosen: str | None, partners: tuple[str, ...] = ()) -> dict[str, int]:
         """Molecules entering the inside per turnover, with the scenario's species filled in."""
         return self._named(self.moves, chosen, partners)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.mechanisms import Law, library
+from simulator.mechanisms import Law
 from simulator.mechanisms.channel import ChannelForm
 from simulator.mechanisms.custom_law import CustomForm
+from simulator.mechanisms.outside import law_of
 
 __all__ = ["Mechanism"]
 
@@ -30,6 +31,8 @@ class Mechanism:
     entry : str
         Label of its entry in the scenario; empty if it is `label`. An entry for a channel of several ions
         makes several mechanisms.
+    digest : str
+        Digest of the law's source if it is from outside the package; empty otherwise.
     """
 
     label: str
@@ -38,11 +41,12 @@ class Mechanism:
     partners: tuple[str, ...] = ()
     form: ChannelForm | CustomForm | None = None
     entry: str = ""
+    digest: str = ""
 
     @property
     def law(self) -> Law:
         """The law."""
-        return library()[self.law_name] if self.form is None else self.form.law
+        return law_of(self.law_name, self.digest) if self.form is None else self.form.law
 
     @property
     def owner(self) -> str:

@@ -98,8 +98,8 @@ class Conditions:
         own = {n: (mechanism, g) for n, (other, mechanism, g) in self.structure.gates.items() if other.name == m.name}
         for _ in own:  # a gate may depend on another one, which may depend on a third
             for name, (mechanism, gate) in own.items():
-                known = self.known(m, mechanism, v, sides) | self._named(m, mechanism, found)
-                rest = gate.resting(lambda rate, known=known: _evaluated(rate, known))  # type: ignore[misc]
+                known = self.named(m, mechanism, v, sides, found)
+                rest = gate.resting(lambda rate, known=known: self.evaluated(rate, known))  # type: ignore[misc]
                 if not gate.at_once:
                     rest = self.contents.gate(m.name, mechanism.owner, gate, rest)
                 found[name] = rest
@@ -113,8 +113,20 @@ class Conditions:
 
     def rate(self, m: MembraneStructure, mechanism: Mechanism, v: Any, sides: Sides, gates: Mapping[str, Any]) -> Any:
         """Forward turnover [mol/m2/s] of a mechanism, or the net one of an irreversible law."""
-        known = self.known(m, mechanism, v, sides) | self._named(m, mechanism, gates)
-        return _evaluated(mechanism.law.rate, known)
+        return self.evaluated(mechanism.law.rate, self.named(m, mechanism, v, sides, gates))
+
+    def named(
+        self, m: MembraneStructure, mechanism: Mechanism, v: Any, sides: Sides, gates: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Values of everything that a mechanism's rates may depend on, gates included."""
+        return self.known(m, mechanism, v, sides) | self._named(m, mechanism, gates)
+
+    @staticmethod
+    def evaluated(rate: Rate, known: Mapping[str, Any]) -> Any:
+        """Value of a rate or of a function of a gate."""
+        # NumPy's numbers, because Python's own raise an exception where these are infinite or undefined.
+        with np.errstate(all="ignore"):
+            return rate(**{name: np.asarray(known[name], float)[()] for name in arguments(rate)})
 
     def affinity(self, mechanism: Mechanism, v: Any, sides: Sides) -> Any:
         """Affinity over RT of a transport mechanism: free energy given off per turnover, ATP included."""
@@ -125,8 +137,3 @@ class Conditions:
             )
         energy = self.values["atp_free_energy"] / (self.structure.faraday * self.thermal)
         return -forces - mechanism.law.atp * energy
-
-
-def _evaluated(rate: Rate, known: Mapping[str, Any]) -> Any:
-    with np.errstate(all="ignore"):
-        return rate(**{name: known[name] for name in arguments(rate)})

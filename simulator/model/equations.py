@@ -19,8 +19,11 @@ from functools import cached_property
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
+from simulator.errors import ModelError
 from simulator.mechanisms.law import Occupancy, Rate, Scheme, arguments
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.mechanisms.outside import require_formula
+from simulator.mechanisms.symbols import is_real
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.names import (
     ATP_ENERGY,
@@ -50,6 +53,9 @@ from simulator.physics.special import bern_symbol
 
 #: Faraday constant as a symbol; generated code assigns its value.
 FARADAY_SYMBOL = sp.Symbol("FARADAY", positive=True)
+
+#: Most operations in an affinity that is compared with the argument of a rate.
+LONGEST_AFFINITY = 60
 
 
 @dataclass(frozen=True)
@@ -288,7 +294,16 @@ class Equations:
 
     def _value(self, rate: Rate, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """A rate of a mechanism or of one of its gates, in the symbols of the equations."""
-        return sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
+        if mechanism.digest:
+            require_formula(mechanism.law_name, mechanism.digest)
+        value = sp.sympify(rate(**{name: self._argument(name, m, mechanism) for name in arguments(rate)}))
+        if not is_real(value):
+            raise ModelError(
+                f"membranes.{m.name}.mechanisms.{mechanism.owner}",
+                "a rate of this law has no finite real value once it is simplified",
+                "no division by what is always zero, no root or logarithm of what is always negative",
+            )
+        return value
 
     def _argument(self, name: str, m: MembraneStructure, mechanism: Mechanism) -> sp.Expr:
         """Expression for an argument of a rate function."""
@@ -466,11 +481,20 @@ def _exact_net(forward: sp.Expr, uphill: sp.Expr) -> sp.Expr | None:
     """
     for candidate in forward.atoms(bern_symbol()):
         x = candidate.args[0]
+        if not _may_be_affinity(x):
+            continue
         coefficient = forward / candidate
         same = sp.expand_log(x, force=True) - sp.expand_log(uphill, force=True)
         if not coefficient.has(bern_symbol()) and sp.expand(same) == 0:
             return -coefficient * x
     return None
+
+
+def _may_be_affinity(x: sp.Expr) -> bool:
+    """Whether an argument is short, without products of sums, which may have any number of terms multiplied out."""
+    factors = ([f for f in product.args if f.is_Add] for product in x.atoms(sp.Mul))
+    sums = any(p.base.is_Add for p in x.atoms(sp.Pow)) or any(len(found) > 1 for found in factors)
+    return not sums and x.count_ops() <= LONGEST_AFFINITY
 
 
 def argument_name(argument: str, m: MembraneStructure, mechanism: Mechanism) -> str:

@@ -1,4 +1,4 @@
-"""Quantities by name, such as ``potential.plasma`` or ``influx.plasma.k_leak.k``, as expressions of a model's equations."""
+"""Quantities by name, such as ``potential.plasma`` or ``influx.plasma.k_leak.k``, as expressions of the equations."""
 
 from __future__ import annotations
 

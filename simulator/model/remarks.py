@@ -14,6 +14,7 @@ from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
 from simulator.model.model import Model
 from simulator.model.start import unbalanced_charge
+from simulator.model.undefined import undefined
 from simulator.model.waves import stretches
 from simulator.physics.constants import AVOGADRO
 from simulator.physics.electrochemistry import net_turnover
@@ -42,11 +43,14 @@ class Remark:
         The remark.
     where : ndarray of bool, shape (runs,)
         The runs that it concerns.
+    fatal : bool
+        Whether these runs cannot even begin.
     """
 
     key: str
     text: str
     where: np.ndarray
+    fatal: bool = False
 
 
 def remarks(model: Model, values: Values | None = None) -> list[Remark]:
@@ -75,8 +79,15 @@ def remarks(model: Model, values: Values | None = None) -> list[Remark]:
                 key_of, told = f"protocol.{event}", f"from {format_quantity(float(at), 's')} on: {text}"
             else:
                 key_of, told = key, text
-            found[kind, key] = Remark(key_of, told, np.broadcast_to(where, shape))
+            fatal = kind == "undefined" and event is None and not _changes_at_once(model, numbers)
+            found[kind, key] = Remark(key_of, told, np.broadcast_to(where, shape), fatal)
     return list(found.values())
+
+
+def _changes_at_once(model: Model, values: dict[str, Any]) -> bool:
+    """Whether the protocol changes numbers at the very start, so that those given do not matter."""
+    sets = (i for i, event in enumerate(model.scenario.protocol) if isinstance(event, SetEvent))
+    return any(np.any(values[f"protocol.{i}.at"] == 0.0) for i in sets)
 
 
 def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, Contents]]:
@@ -102,6 +113,8 @@ def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, st
             yield from _volume(contents, c.name)
         if start and c.volume != "bath":
             yield from _particles(contents, c.name)
+    for key, text, where in undefined(Conditions(model, contents)):
+        yield "undefined", key, text, where
     for key, text, where in inadmissible(Conditions(model, contents)):
         yield "admissible", key, text, where
     if start and model.structure.formulation == "electroneutral":

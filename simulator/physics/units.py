@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache, lru_cache
 
+from simulator.errors import not_offered
 from simulator.physics.constants import FARADAY
 from simulator.physics.unit_table import (
     CONDUCTANCES,
@@ -40,6 +41,7 @@ __all__ = [
 
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
 _FACTOR = re.compile(r"\s*([*/]?)\s*(?:([A-Za-z]+)(?:\^?([+-]?[0-9]+))?|(1)(?=\s*/))")
+_FIRST_WORD = re.compile(r"\s*[A-Za-z_]*")
 _NON_FINITE = re.compile(r"\s*[+-]?\.?(?:nan|inf|infinity)\b", re.IGNORECASE)
 _LONGEST_NUMBER, _LONGEST_UNIT, _LARGEST_POWER = 60, 60, 12
 _LOOKALIKES = str.maketrans(
@@ -209,7 +211,8 @@ def _split(text: str, unit: str, *, unit_needed: bool = True, example: str = "")
         raise QuantityError(f"`{_clip(text)}` is not a finite number", expected)
     match = _NUMBER.fullmatch(plain)
     if match is None:
-        raise QuantityError(f"`{_clip(text)}` does not start with a number", expected)
+        reason, instead = not_offered(_FIRST_WORD.match(plain)[0].strip())  # type: ignore[index]
+        raise QuantityError(reason or f"`{_clip(text)}` does not start with a number", expected, instead)
     number, given = match[1], match[2].strip()
     if len(number) > _LONGEST_NUMBER:
         raise QuantityError(f"`{_clip(text)}` has too many digits", expected)

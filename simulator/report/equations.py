@@ -7,13 +7,14 @@ from typing import Any
 
 import sympy as sp
 
-from simulator.mechanisms import Law, library
+from simulator.mechanisms import library
 from simulator.mechanisms.channel import BELL, HOW_OPEN
 from simulator.mechanisms.custom_law import NAMES
-from simulator.mechanisms.expressions import FUNCTIONS
 from simulator.mechanisms.gating import FORMS, bell
 from simulator.mechanisms.gating import SOURCE as GATING_SOURCE
+from simulator.mechanisms.grammar import FUNCTIONS
 from simulator.mechanisms.law import arguments as parameters_of
+from simulator.mechanisms.outside import origin_of
 from simulator.model.equations import Equations
 from simulator.model.structure import Structure
 from simulator.physics.special import bern_symbol
@@ -49,14 +50,15 @@ def equations_text(structure: Structure) -> str:
     return "\n".join(lines)
 
 
-def law_text(law: Law) -> str:
-    """Everything about one law: rate, stoichiometry, parameters, source."""
+def law_text(name: str) -> str:
+    """Everything about one law: rate, stoichiometry, parameters, source, and its file if it is from outside."""
+    law, origin = library()[name], origin_of(name)
     arguments = {name: sp.Symbol(name, positive=True) for name in law.arguments}
     kind = "forward rate" if law.reversible else "net rate (irreversible)"
     moves = ", ".join(f"{n:+d} {law.chooses if s == '*' else s.removeprefix('*')}" for s, n in law.moves.items())
     extra = (f"; {law.atp} ATP" if law.atp else "") + ("; electroneutral" if law.electroneutral else "")
     lines = [
-        f"{law.name}: {law.title}",
+        f"{name}: {law.title}",
         f"  {kind} [mol/m2/s] = {_text(law.rate(**arguments))}",
         f"  per turnover, into the inside: {moves}{extra}",
     ]
@@ -72,7 +74,8 @@ def law_text(law: Law) -> str:
         bound = f", at least {p.minimum:g}" if p.minimum > float("-inf") else ", positive" if p.positive else ""
         default = f", default {p.default:g}" if p.default is not None else ""
         lines.append(f"  {p.name} [{_units(p.unit)}]: {p.meaning}{bound}{default}")
-    return "\n".join([*lines, f"  source: {law.source}"])
+    lines.append(f"  source: {law.source}")
+    return "\n".join([*lines, *([f"  file: {origin.file}, SHA-256 {origin.digest}"] if origin else [])])
 
 
 def _units(unit: str) -> str:

@@ -46,7 +46,7 @@ _EXAMPLE = "a quantity, e.g. potential.plasma or concentration.cell.k"
 
 
 class Measure(Record):
-    """One number of a run: a quantity's peak, mean, value at a time, time of its first crossing of a level, or spikes."""
+    """One number of a run: a quantity's peak, mean, value at a time, time of its first crossing of a level, ..."""
 
     peak: str | None = Field(None, description="quantity whose largest value is wanted")
     trough: str | None = Field(None, description="quantity whose smallest value is wanted")

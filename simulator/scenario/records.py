@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Never, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -19,19 +19,17 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from simulator.errors import closest, did_you_mean, kind_of, shown, suggestion
+from simulator.errors import LABEL, LABEL_IN_WORDS, closest, did_you_mean, kind_of, not_offered, shown, suggestion
 from simulator.scenario.complaints import Complaint, complaint_error, refuse
 from simulator.scenario.quantity import quantity_of
 
-__all__ = ["LONGEST_TITLE", "TWIN_NAME", "Frozen", "FrozenDict", "Label", "Record", "check_title"]
+__all__ = ["LONGEST_TITLE", "TWIN_NAME", "Frozen", "FrozenDict", "Label", "Record", "check_title", "unknown_word"]
 
 K = TypeVar("K")
 Item = TypeVar("Item")
 
 #: Maximum number of unknown keys reported per record: suggestions take time, and a file may hold 10^5 such keys.
 MOST_UNKNOWN_KEYS = 20
-
-_LABEL = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 class FrozenDict(dict[K, Item]):
@@ -48,18 +46,17 @@ class FrozenDict(dict[K, Item]):
 
 
 def _check_label(value: object) -> object:
-    if isinstance(value, str) and not _LABEL.fullmatch(value):
+    if isinstance(value, str) and not LABEL.fullmatch(value):
         problem = f"`{shown(value)}` is not a valid name"
-        expected = "a lower-case letter, then lower-case letters, digits or _, at most 41 characters in all"
         lower = value.lower()
-        hint = f"did you mean `{lower}`?" if _LABEL.fullmatch(lower) else ""
-        raise complaint_error(problem, expected, hint)
+        hint = f"did you mean `{lower}`?" if LABEL.fullmatch(lower) else ""
+        raise complaint_error(problem, LABEL_IN_WORDS, hint)
     return value
 
 
 #: A name a scenario gives: of a compartment, membrane, mechanism or species.
 Label = Annotated[
-    str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})
+    str, BeforeValidator(_check_label), WithJsonSchema({"type": "string", "pattern": f"^{LABEL.pattern}$"})
 ]
 
 #: Names of twins: they can be typed after ``--twin`` and are no path.
@@ -121,10 +118,7 @@ class Record(BaseModel):
             given = str(error["loc"][0])
             meant = closest(given, missing)
             missing.discard(meant)  # the unknown key explains the missing one
-            hint = did_you_mean(meant) if meant else suggestion(given, known)
-            keys = "one of " + ", ".join(known)
-            problem = f"unknown key `{shown(given)}`"
-            complaints.append(Complaint(error["loc"], problem, keys, hint, unknown_key=True))
+            complaints.append(unknown_word(error["loc"], "key", given, known, meant))
         return complaints
 
     @classmethod
@@ -146,6 +140,16 @@ def _words_in(annotation: Any, key: str = "") -> list[str]:
 
 def _one_of(words: list[str]) -> str:
     return "one of " + ", ".join(words) if words else ""
+
+
+def unknown_word(
+    location: tuple[str | int, ...], kind: str, given: str, known: Iterable[str], meant: str = ""
+) -> Complaint:
+    """Complaint about a word that is not among those known; `meant` is the one it probably stands for."""
+    reason, instead = not_offered(given)
+    hint = did_you_mean(meant) if meant else instead or suggestion(given, known)
+    problem = reason or f"unknown {kind} `{shown(given)}`"
+    return Complaint(location, problem, "" if reason else "one of " + ", ".join(known), hint, unknown_key=kind == "key")
 
 
 _KINDS = {
@@ -179,14 +183,15 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
             return Complaint(location, f"`{location[-1]}` is missing", told)
         case "literal_error":
             words = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
+            if isinstance(error["input"], str) and not_offered(error["input"])[0]:
+                return unknown_word(location, "word", error["input"], words)
             hint = suggestion(error["input"], words) if isinstance(error["input"], str) else ""
             told = record.branches.get(str(location[0]), (0, ""))[1] or _one_of(words)
             return Complaint(location, f"this is {kind_of(error['input'])}", told, hint)
         case "union_tag_invalid":
             words = [word.strip(" '") for word in context["expected_tags"].split(",")]
             key, given = context["discriminator"].strip("'").removesuffix("()"), str(context["tag"])
-            where = (*location, key)
-            return Complaint(where, f"unknown {key} `{shown(given)}`", _one_of(words), suggestion(given, words))
+            return unknown_word((*location, key), key, given, words)
         case "union_tag_not_found":
             key = context["discriminator"].strip("'").removesuffix("()")
             example = record.branches.get(str(location[0]), (0, ""))[1]

@@ -29,6 +29,7 @@ from simulator.storage.hdf5 import opened, sealed, unsealed
 from simulator.storage.identity import how_it_differs, resolved_text, run_hash
 from simulator.storage.image import Image
 from simulator.storage.layout import PART, part_contents, restored_part, scenario_in
+from simulator.trajectory.provenance import laws_from_outside
 from simulator.verdict.words import WORDS
 
 __all__ = ["Folder"]
@@ -102,7 +103,7 @@ class Folder:
             resolved, kernel = str(found["scenario"]), str(found["kernel_hash"])
             folder = cls(
                 path,
-                scenario_in(resolved),
+                scenario_in(resolved, dict(found.get("laws", {}))),
                 resolved,
                 str(found["config"]),
                 int(found["runs"]),
@@ -200,6 +201,7 @@ class Folder:
             "name": self.scenario.name,
             "run_hash": self.run_hash,
             "kernel_hash": self.kernel,
+            "laws": laws_from_outside(structure_of(self.scenario)),
             "runs": self.runs,
             "part_runs": self.part_runs,
             "parts": self.parts,

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from simulator.errors import IonfluxError
+from simulator.errors import IonfluxError, UsageError
 from simulator.kernel.status import STATUSES
+from simulator.mechanisms.outside import digest_of, known, origin_of
 from simulator.runs.batch import Batch
 from simulator.scenario.scenario import Scenario
 from simulator.storage.contents import Contents, LayoutError, Variable, numbers
 from simulator.storage.identity import resolved_text, run_hash
 from simulator.trajectory.arrangement import ARRANGED, QUANTITIES
 from simulator.trajectory.conservation import conservation
+from simulator.trajectory.provenance import laws_in
 from simulator.trajectory.trajectory import Trajectory
 from simulator.verdict.evidence import evidence
 from simulator.verdict.verdict import classify
@@ -179,7 +182,9 @@ def restored_part(found: Contents) -> Batch:
     runs = len(numbers(found, "run"))
     arrays.setdefault(GATING, np.empty((runs, len(numbers(found, "time")), 0)))
     coordinates = {key: numbers(found, key) for key in swept}
-    batch = Batch(scenario_in(resolved), numbers(found, "time"), arrays, coordinates, runs, int(first), facts)
+    batch = Batch(
+        scenario_in(resolved, laws_in(facts)), numbers(found, "time"), arrays, coordinates, runs, int(first), facts
+    )
     _require_form(found.variables, batch)
     for name, words in (("status", STATUSES), ("verdict", WORDS), ("culprit", batch.model.structure.states)):
         least = -1 if name == "culprit" else 0
@@ -266,10 +271,33 @@ def _require_derived(variables: Mapping[str, Variable], trajectory: Trajectory) 
             raise LayoutError(name, "does not follow from the states in the file")
 
 
-def scenario_in(resolved: str) -> Scenario:
-    """Return the scenario stored as this text."""
+def scenario_in(resolved: str, laws: Mapping[str, str]) -> Scenario:
+    """Return the scenario stored as this text.
+
+    Parameters
+    ----------
+    resolved : str
+        The resolved scenario as JSON.
+    laws : mapping of str to str
+        The laws from outside the package that it uses, each with file and digest.
+
+    Raises
+    ------
+    UsageError
+        If such a law is not loaded.
+    LayoutError
+        If it is no scenario of this version.
+    """
     from simulator.scenario.yaml.reader import from_resolved
 
+    for name, origin in laws.items():
+        if not known(name):
+            file = origin.partition(" ")[0]
+            problem = f"this result was computed with the law `{name}` of {origin}, which is not loaded"
+            raise UsageError(problem, f"add `--laws {file}` to the command (in Python, simulator.add_laws)")
+        if not digest_of(name) or digest_of(name) not in origin:
+            problem = f"the law `{name}` was that of {origin}, now it is that of {origin_of(name) or 'the library'}"
+            warnings.warn(f"{problem}; what follows from saved states is computed by the present one", stacklevel=2)
     try:
         return from_resolved(resolved).scenario
     except IonfluxError as error:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from simulator.kernel.cache import PACKAGE, numbers_hash, version
+from simulator.mechanisms.outside import origin_of
 from simulator.model.structure import Structure
+
+#: Beginning of the names of facts on laws from outside the package.
+LAW = "law_"
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 
 
 def provenance(structure: Structure) -> dict[str, str]:
     """Provenance that a data file stores with its numbers."""
-    return {"kernel_hash": numbers_hash(structure), **_surroundings()}
+    laws = {f"{LAW}{name}": origin for name, origin in laws_from_outside(structure).items()}
+    return {"kernel_hash": numbers_hash(structure), **laws, **_surroundings()}
+
+
+def laws_in(facts: Mapping[str, str]) -> dict[str, str]:
+    """File and digest of each law from outside the package that a stored provenance names."""
+    return {name.removeprefix(LAW): text for name, text in facts.items() if name.startswith(LAW)}
+
+
+def laws_from_outside(structure: Structure) -> dict[str, str]:
+    """File and digest of each law from outside the package that a structure uses."""
+    used = {(m.law_name, m.digest) for _, m in structure.mechanisms if m.digest}
+    return {name: str(origin_of(name, digest)) for name, digest in sorted(used)}
 
 
 @cache

@@ -17,7 +17,27 @@ __all__ = ["settled_measures"]
 
 #: Names that variables of a data file have already.
 TAKEN = frozenset(
-    ["run", "time", "compartment", "membrane", "species", "gate", "potential", "amount", "concentration", "charge", "volume", "compartment_potential", "open_fraction", "status", "verdict", "end_time", "culprit", "conservation_charge", "conservation_species"]
+    [
+        "run",
+        "time",
+        "compartment",
+        "membrane",
+        "species",
+        "gate",
+        "potential",
+        "amount",
+        "concentration",
+        "charge",
+        "volume",
+        "compartment_potential",
+        "open_fraction",
+        "status",
+        "verdict",
+        "end_time",
+        "culprit",
+        "conservation_charge",
+        "conservation_species",
+    ]
 )
 
 

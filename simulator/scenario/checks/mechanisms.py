@@ -48,6 +48,7 @@ def complaints(draft: Draft, at: Location, membrane: Membrane) -> Iterator[Compl
             yield from _expressions(draft, where, membrane, cast("CustomEntry", entry))
         else:
             yield from _variables(draft, where, membrane, entry)
+            yield from _surroundings(draft, where, membrane, entry)
     yield from _circles(at, membrane)
 
 
@@ -161,6 +162,7 @@ def _expressions(draft: Draft, at: Location, membrane: Membrane, entry: CustomEn
         try:
             expression = Expression(text)
             check_dimensions(expression, unit, {**names, **own, **gates})
+            expression.require_defined()
             expression.require_differences(offsets)
         except ExpressionError as error:
             yield Complaint(where, error.problem, error.expected, error.hint)
@@ -181,6 +183,26 @@ def _variables(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> It
             what = "gate" if unit == "1" else "concentration"
             expected = "one of " + ", ".join(known)
             yield Complaint((*at, *place, role[0], "of"), f"unknown {what} `{of}`", expected, suggestion(of, known))
+
+
+def _surroundings(draft: Draft, at: Location, membrane: Membrane, entry: Any) -> Iterator[Complaint]:
+    """Yield complaints about what a law depends on without moving it, and what the compartments do not have."""
+    available = _names(draft, membrane)
+    for mechanism in entry.mechanisms(at[-1]):
+        law = mechanism.law
+        moved = {f"{s}_{side}" for s in (*mechanism.species, *law.partners, "c") for side in "io"}
+        own = {"z", *moved, *(p.name for p in law.parameters), *(g.name for g in law.gates)}
+        for name in law.needs:
+            if name not in own and name not in available:
+                what, _, side = name.rpartition("_")
+                place = membrane.inside if side == "i" else membrane.outside
+                if what == "volume":
+                    problem = f"{entry.law} depends on the volume of `{place}`, which is fixed and has none"
+                    yield Complaint((*at, "law"), problem, "a compartment with a volume")
+                elif "." not in name:
+                    problem = f"{entry.law} depends on `{what}`, which `{place}` does not list"
+                    hint = f"add `{what}: 0 mM` to compartments.{place}.concentrations"
+                    yield Complaint((*at, "law"), problem, "", hint)
 
 
 def _circles(at: Location, membrane: Membrane) -> Iterator[Complaint]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from simulator.mechanisms import Law, Parameter, library
+from simulator.mechanisms import Law, Parameter
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.mechanisms.outside import law_of
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Record
 
@@ -17,12 +18,15 @@ __all__ = ["MechanismEntry", "field_of"]
 class MechanismEntry(Record):
     """A mechanism of a membrane: its law and the law's parameter values."""
 
+    #: Digest of the source of a law from outside the package, as it was when the scenario was read.
+    source_digest: ClassVar[str] = ""
+
     law: str
 
     @property
     def library_law(self) -> Law:
         """The law, for entries that name one of the library."""
-        return library()[self.law]
+        return law_of(self.law, self.source_digest)
 
     @property
     def chosen(self) -> str | None:
@@ -37,7 +41,7 @@ class MechanismEntry(Record):
     def mechanisms(self, label: str) -> tuple[Mechanism, ...]:
         """Return the mechanisms of the entry, without their parameter values."""
         partners = tuple(str(getattr(self, key)) for key in self.library_law.partners)
-        return (Mechanism(label, self.law, self.chosen, partners),)
+        return (Mechanism(label, self.law, self.chosen, partners, digest=self.source_digest),)
 
 
 def field_of(parameter: Parameter) -> Any:

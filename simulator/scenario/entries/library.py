@@ -6,17 +6,19 @@ A record type is made when a scenario first uses its law, so a run pays only for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, create_model
 from pydantic_core import core_schema
 
-from simulator.errors import kind_of, shown, suggestion
+from simulator.errors import kind_of
 from simulator.mechanisms import library
+from simulator.mechanisms.outside import WRITTEN, Origin, add_file, digest_of, known, law_of, load_installed, origin_of
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.entries.base import MechanismEntry, field_of
-from simulator.scenario.records import Label
+from simulator.scenario.records import Label, unknown_word
 
 __all__ = ["AnyMechanism", "laws"]
 
@@ -27,19 +29,26 @@ _EXAMPLE = "a mechanism, e.g. {law: leak_ghk, ion: k, permeability: 4e-9 m/s}"
 class LibraryEntry(MechanismEntry):
     """A library law and its parameter values."""
 
-    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any], Origin | None]]:
         # The classes of these entries are made on demand, so pickle cannot find them by name.
-        return _restored, ({name: getattr(self, name) for name in type(self).model_fields},)
+        origin = origin_of(self.law, self.source_digest)
+        return _restored, ({name: getattr(self, name) for name in type(self).model_fields}, origin)
 
 
 def laws() -> tuple[str, ...]:
-    """Return every law that a mechanism may name."""
-    return (*library(), "channel", "custom")
+    """Return every law that a mechanism may name, those of installed packages included."""
+    load_installed()
+    return (*library(), *WRITTEN)
+
+
+def _record(law: str) -> type[MechanismEntry]:
+    """Return the record type of one law."""
+    return _record_of(law, digest_of(law))
 
 
 @cache
-def _record(law: str) -> type[MechanismEntry]:
-    """Return the record type of one law."""
+def _record_of(law: str, digest: str) -> type[MechanismEntry]:
+    """Return the record type of one law, from outside as it was when its source had this digest."""
     if law == "channel":
         from simulator.scenario.entries.channel import ChannelEntry
 
@@ -48,14 +57,16 @@ def _record(law: str) -> type[MechanismEntry]:
         from simulator.scenario.entries.custom import CustomEntry
 
         return CustomEntry
-    found = library()[law]
+    found = law_of(law, digest)
     fields: dict[str, Any] = {"law": (Literal[law], Field(description=found.title))}
     if found.chooses is not None:
         fields[found.chooses] = (Label, Field(description=_CHOICES[found.chooses]))
     fields |= {key: (Label, Field(description=f"species that acts as the {key}")) for key in found.partners}
     fields |= {parameter.name: field_of(parameter) for parameter in found.parameters}
     title = law.title().replace("_", "")
-    return create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
+    record = create_model(title, __base__=LibraryEntry, __doc__=found.title, **fields)
+    record.source_digest = digest
+    return record
 
 
 class _ByLaw:
@@ -78,9 +89,10 @@ def _validated(value: object, info: core_schema.ValidationInfo) -> MechanismEntr
     law = value.get("law")
     if law is None:
         refuse("mechanism", [Complaint((), "`law` is missing", "one of " + ", ".join(laws()), _EXAMPLE)])
-    if law not in laws():
-        problem, known = f"unknown law `{shown(law)}`", laws()
-        refuse("mechanism", [Complaint(("law",), problem, "one of " + ", ".join(known), suggestion(str(law), known))])
+    if law not in WRITTEN and not (isinstance(law, str) and known(law)):
+        complaint = unknown_word(("law",), "law", str(law), laws())
+        own = f"{complaint.hint} " * bool(complaint.hint) + "a law of your own is loaded with --laws FILE.py"
+        refuse("mechanism", [replace(complaint, hint=own)])
     return _record(str(law)).model_validate(value, context=info.context)
 
 
@@ -90,5 +102,7 @@ else:
     AnyMechanism = Annotated[MechanismEntry, _ByLaw()]
 
 
-def _restored(data: dict[str, Any]) -> MechanismEntry:
+def _restored(data: dict[str, Any], origin: Origin | None) -> MechanismEntry:
+    if origin is not None and digest_of(data["law"]) != origin.digest:  # in another process
+        add_file(origin.path)
     return _record(data["law"]).model_validate(data)

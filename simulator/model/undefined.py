@@ -1,0 +1,60 @@
+"""Rates that are infinite or undefined for a scenario's numbers, found before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import shown
+from simulator.mechanisms import CLAMP
+from simulator.mechanisms.custom_law import ROLES
+from simulator.mechanisms.expressions import Expression
+from simulator.mechanisms.law import Rate, arguments
+from simulator.mechanisms.mechanism import Mechanism
+from simulator.model.conditions import Conditions
+from simulator.physics.notation import plain_number
+
+
+def undefined(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield key, description and affected runs of every rate that has no finite value.
+
+    Parameters
+    ----------
+    here : Conditions
+        What the laws depend on.
+    """
+    for m in here.structure.membranes:
+        v, sides = here.potential[m.name], here.sides(m)
+        gates = here.gates(m, v)
+        for mechanism in m.mechanisms:
+            if mechanism.law_name == CLAMP:
+                continue
+            known = here.named(m, mechanism, v, sides, gates)
+            key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
+            for place, rate in _rates(mechanism):
+                # What an undefined gate makes undefined is told of the gate.
+                given = [np.isfinite(known[name]) for name in arguments(rate)]
+                where = np.all(np.broadcast_arrays(~np.isfinite(here.evaluated(rate, known)), *given), axis=0)
+                if np.any(where):
+                    yield key + place, _description(rate, known), where
+
+
+def _rates(mechanism: Mechanism) -> Iterator[tuple[str, Rate]]:
+    """Yield the rates of a mechanism and its gates, with the keys below it that give them, if it has such keys."""
+    written = isinstance(mechanism.law.rate, Expression)
+    yield ".rate" if written else "", mechanism.law.rate
+    for gate in mechanism.law.gates:
+        for role in ROLES:
+            rate = getattr(gate, role)
+            if rate is not None:
+                yield f".gates.{gate.name}.{role}" if written else "", rate
+
+
+def _description(rate: Rate, known: Mapping[str, Any]) -> str:
+    numbers = {name: np.ravel(known[name]) for name in arguments(rate)}
+    here = ", ".join(f"{name} = {plain_number(float(x[0]))}" for name, x in numbers.items() if x.size == 1)
+    part = rate.undefined_part(numbers) if isinstance(rate, Expression) else ""
+    what = f"`{shown(part)}`" if part else "a rate of this law"
+    return f"{what} is infinite or undefined" + (f" for {here} (SI)" if here else "")
