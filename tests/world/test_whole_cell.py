@@ -72,7 +72,7 @@ def numbers(scenario, values=None):
 
 def after(scenario, event):
     model = Model.of(scenario)
-    return dict(zip(model.structure.parameters, model.events()[event].parameters, strict=True))
+    return dict(zip(model.structure.parameters, model.events().parameters[0, event], strict=True))
 
 
 def test_two_cells_with_conductances_in_nS_rest_at_the_nernst_potential():
