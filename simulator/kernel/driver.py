@@ -317,4 +317,4 @@ def _look_ahead(cell, at, counts, task):
             cell[at.saves] = 1.0
     if save < task.times.shape[0]:
         target = smaller(target, task.times[save])
-    cell[at.due] = next_edge(task, counts, time, target)
+    cell[at.due] = next_edge(task, counts, time, cell[at.begun], target)

@@ -17,6 +17,8 @@ import numba as nb
 
 from simulator.physics.special import bern_slope, bern_value
 from simulator.kernel import cache
+from simulator.kernel.machine import WIDTH
+from simulator.kernel.measuring import awaited
 from simulator.kernel.step_control import count_and_accept, misfit
 from simulator.kernel.vectormath import INNER, OPTIONS, choose, cos, exp, fma, larger, log, sin, smaller
 from simulator.kernel.vectors import over_rows

@@ -8,7 +8,9 @@ a crossing or the edge of a window, is looked at here, lane by lane.
 
 import numpy as np
 
+from simulator.kernel.machine import WIDTH
 from simulator.kernel.vectormath import inlined, larger, smaller
+from simulator.kernel.workspace import STEPPING
 
 #: Kinds of measures, in the order of :data:`simulator.scenario.measures.KINDS`; a crossing has three directions.
 PEAK, TROUGH, MEAN, VALUE, CROSSING, SPIKES, PERIOD = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
@@ -18,34 +20,37 @@ RISING, FALLING, EITHER = 0.0, 1.0, 2.0
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 #: Rows of a measure, from its first one on: whether it counts now (within its window, and not found yet); its level;
-#: what it has come to (largest or smallest value, integral, time, number); a second and a third number (time covered or
-#: of the first rise, and of the last rise); the value at the end of the last step.
-ON, LEVEL, FOUND, SECOND, THIRD, BEFORE = range(6)
+#: what it has come to (largest or smallest value, integral, time, number); the times of the first and the last rise;
+#: the value at the end of the last step that was looked at here.
+ON, LEVEL, FOUND, FIRST_RISE, LAST_RISE, BEFORE = range(6)
 ROWS_PER_MEASURE = 6
 
 #: Columns of a task's table of measures: kind, direction, first and last time that count, level, and the number of the
 #: quantity.
 KIND, DIRECTION, BEGIN, END, AT_LEVEL, QUANTITY = range(6)
 
-#: Equal parts of a step in which crossings and extremes are sought, and halvings of one of them.
-PARTS, HALVINGS = 16, 40
+#: Equal parts of a step in which crossings and extremes are sought; halvings of one of them for a crossing, and
+#: iterations of Newton's method for an extreme.
+PARTS, HALVINGS, ITERATIONS = 8, 48, 6
 
 
 @inlined
-def quartic(first, row, lanes, theta):
-    """The polynomial through five values, in the rows from `row` on, at part `theta` of the step."""
-    q0, q1, q2, q3, q4 = (
-        first[row],
-        first[row + lanes],
-        first[row + 2 * lanes],
-        first[row + 3 * lanes],
-        first[row + 4 * lanes],
-    )
-    # Newton's form: divided differences for equal distances.
-    x = 4.0 * theta
+def quartic(cell, row, lanes):
+    """Coefficients of the polynomial in ``x``, 4 times the part of the step, through the five values from `row` on."""
+    q0, q1, q2 = cell[row], cell[row + lanes], cell[row + 2 * lanes]
+    q3, q4 = cell[row + 3 * lanes], cell[row + 4 * lanes]
+    # Differences of Newton's form, which is then expanded.
     d1, d2, d3 = q1 - q0, q2 - 2.0 * q1 + q0, q3 - 3.0 * q2 + 3.0 * q1 - q0
     d4 = q4 - 4.0 * q3 + 6.0 * q2 - 4.0 * q1 + q0
-    return q0 + x * (d1 + (x - 1.0) * (d2 / 2.0 + (x - 2.0) * (d3 / 6.0 + (x - 3.0) * d4 / 24.0)))
+    c1 = d1 - d2 / 2.0 + d3 / 3.0 - d4 / 4.0
+    c2 = d2 / 2.0 - d3 / 2.0 + 11.0 * d4 / 24.0
+    return q0, c1, c2, d3 / 6.0 - d4 / 4.0, d4 / 24.0
+
+
+@inlined
+def value_at(c, x):
+    """The polynomial."""
+    return c[0] + x * (c[1] + x * (c[2] + x * (c[3] + x * c[4])))
 
 
 @inlined
@@ -64,14 +69,28 @@ def begin_measures(cell, at, counts, task):
         elif kind in (MEAN, SPIKES, PERIOD):
             start = 0.0
         cell[row + FOUND * counts.lanes] = start
-        cell[row + SECOND * counts.lanes] = 0.0
-        cell[row + THIRD * counts.lanes] = 0.0
+        cell[row + FIRST_RISE * counts.lanes] = 0.0
+        cell[row + LAST_RISE * counts.lanes] = 0.0
         cell[row + BEFORE * counts.lanes] = np.nan
 
 
 @inlined
-def next_edge(task, counts, time, target):
-    """The next time after `time` at which a measure begins or ends to count, if it comes before `target`."""
+def awaited(lanes, at):
+    """Whether the driver will look at the step of one of the lanes of a vector."""
+    for lane in range(WIDTH):
+        if lanes[at.good + lane] > 0.0 and lanes[at.accepted + lane] <= 0.0 and lanes[at.phase + lane] == STEPPING:
+            return True
+    return False
+
+
+@inlined
+def next_edge(task, counts, time, begun, target):
+    """The next time at which a measure begins or ends to count, if it comes before `target`.
+
+    It is `time` itself at the beginning and after an event, which may make a quantity jump.
+    """
+    if counts.measures > 0 and time == begun:
+        return time
     for i in range(counts.measures):
         for edge in (BEGIN, END):
             if task.measures[i, edge] > time:
@@ -91,20 +110,17 @@ def measure_step(cell, at, counts, task, start, step, time):
         last = smaller(time, task.measures[i, END])
         done = kind == CROSSING and cell[row + FOUND * lanes] >= 0.0
         if last >= first and not done:
-            a, b = (first - start) / step, (last - start) / step
+            c, a, b = quartic(cell, values, lanes), 4.0 * (first - start) / step, 4.0 * (last - start) / step
             if kind == PEAK:
-                found = _extreme(cell, values, lanes, a, b, 1.0)
-                cell[row + FOUND * lanes] = larger(cell[row + FOUND * lanes], found)
+                cell[row + FOUND * lanes] = larger(cell[row + FOUND * lanes], _extreme(c, a, b, 1.0))
             elif kind == TROUGH:
-                found = _extreme(cell, values, lanes, a, b, -1.0)
-                cell[row + FOUND * lanes] = smaller(cell[row + FOUND * lanes], found)
+                cell[row + FOUND * lanes] = smaller(cell[row + FOUND * lanes], _extreme(c, a, b, -1.0))
             elif kind == MEAN:
-                cell[row + FOUND * lanes] += step * _integral(cell, values, lanes, a, b)
-                cell[row + SECOND * lanes] += last - first
+                cell[row + FOUND * lanes] += 0.25 * step * (_integral(c, b) - _integral(c, a))
             elif kind == VALUE:
-                cell[row + FOUND * lanes] = quartic(cell, values, lanes, b)
+                cell[row + FOUND * lanes] = value_at(c, b)
             else:
-                _crossings(cell, row, values, counts, task, i, start, step, a, b)
+                _crossings(cell, row, c, lanes, task, i, start, 0.25 * step, a, b)
         cell[row + BEFORE * lanes] = cell[values + 4 * lanes]
         open_now = task.measures[i, BEGIN] <= time and time < task.measures[i, END]
         found_already = kind == CROSSING and cell[row + FOUND * lanes] >= 0.0
@@ -112,40 +128,35 @@ def measure_step(cell, at, counts, task, start, step, time):
 
 
 @inlined
-def _extreme(cell, values, lanes, a, b, sign):
-    """Largest value between two parts of a step, or the smallest if `sign` is -1."""
-    best, place = sign * quartic(cell, values, lanes, a), a
+def _extreme(c, a, b, sign):
+    """Largest value between two places of a step, or the smallest if `sign` is -1."""
+    best, place = sign * value_at(c, a), a
     for part in range(1, PARTS + 1):
-        theta = a + (b - a) * part / PARTS
-        here = sign * quartic(cell, values, lanes, theta)
+        x = a + (b - a) * part / PARTS
+        here = sign * value_at(c, x)
         if here > best:
-            best, place = here, theta
-    width = (b - a) / PARTS
-    for _ in range(HALVINGS):
-        width *= 0.7
-        for theta in (larger(a, place - width), smaller(b, place + width)):
-            here = sign * quartic(cell, values, lanes, theta)
-            if here > best:
-                best, place = here, theta
+            best, place = here, x
+    for _ in range(ITERATIONS):  # of Newton's method, for the place where the slope is 0
+        slope = c[1] + place * (2.0 * c[2] + place * (3.0 * c[3] + place * 4.0 * c[4]))
+        bend = 2.0 * c[2] + place * (6.0 * c[3] + place * 12.0 * c[4])
+        if not sign * bend < 0.0:
+            break
+        place = larger(a, smaller(b, place - slope / bend))
+        best = larger(best, sign * value_at(c, place))
     return sign * best
 
 
 @inlined
-def _integral(cell, values, lanes, a, b):
-    """Integral over part of a step, in steps; Boole's rule is exact for the polynomial."""
-    total = 0.0
-    for point in range(5):
-        weight = 7.0 if point == 0 or point == 4 else 12.0 if point == 2 else 32.0
-        total += weight * quartic(cell, values, lanes, a + (b - a) * 0.25 * point)
-    return (b - a) * total / 90.0
+def _integral(c, x):
+    """Integral of the polynomial from 0 on."""
+    return x * (c[0] + x * (c[1] / 2.0 + x * (c[2] / 3.0 + x * (c[3] / 4.0 + x * c[4] / 5.0))))
 
 
 @inlined
-def _crossings(cell, row, values, counts, task, i, start, step, a, b):
-    """Find where a quantity crosses its level between two parts of a step, and count or time it."""
-    lanes, level = counts.lanes, task.measures[i, AT_LEVEL]
-    kind, direction = task.measures[i, KIND], task.measures[i, DIRECTION]
-    before = quartic(cell, values, lanes, a) - level
+def _crossings(cell, row, c, lanes, task, i, start, quarter, a, b):
+    """Find where a quantity crosses its level between two places of a step, and count or time it."""
+    level, kind, direction = task.measures[i, AT_LEVEL], task.measures[i, KIND], task.measures[i, DIRECTION]
+    before = value_at(c, a) - level
     if a <= 0.0 and not np.isnan(cell[row + BEFORE * lanes]):  # an event may have made it jump
         jumped = cell[row + BEFORE * lanes] - level
         if (jumped < 0.0) != (before < 0.0):
@@ -153,13 +164,13 @@ def _crossings(cell, row, values, counts, task, i, start, step, a, b):
     for part in range(1, PARTS + 1):
         low = a + (b - a) * (part - 1) / PARTS
         high = a + (b - a) * part / PARTS
-        after = quartic(cell, values, lanes, high) - level
+        after = value_at(c, high) - level
         if (before < 0.0) != (after < 0.0):
             for _ in range(HALVINGS):
                 middle = 0.5 * (low + high)
-                same = (quartic(cell, values, lanes, middle) - level < 0.0) == (before < 0.0)
+                same = (value_at(c, middle) - level < 0.0) == (before < 0.0)
                 low, high = middle if same else low, high if same else middle
-            _count(cell, row, lanes, kind, direction, after >= 0.0, start + high * step)
+            _count(cell, row, lanes, kind, direction, after >= 0.0, start + high * quarter)
         before = after
 
 
@@ -172,9 +183,9 @@ def _count(cell, row, lanes, kind, direction, rises, time):
             cell[row + FOUND * lanes] = time
     elif rises:
         if cell[row + FOUND * lanes] == 0.0:
-            cell[row + SECOND * lanes] = time
+            cell[row + FIRST_RISE * lanes] = time
         cell[row + FOUND * lanes] += 1.0
-        cell[row + THIRD * lanes] = time
+        cell[row + LAST_RISE * lanes] = time
 
 
 @inlined
@@ -184,11 +195,12 @@ def write_measures(cell, at, counts, task, run):
     for i in range(counts.measures):
         row = at.measures + i * ROWS_PER_MEASURE * lanes
         kind, found = task.measures[i, KIND], cell[row + FOUND * lanes]
-        second, third = cell[row + SECOND * lanes], cell[row + THIRD * lanes]
         if kind == MEAN:
-            found = found / second if second > 0.0 else np.nan
+            covered = smaller(cell[at.time], task.measures[i, END]) - larger(0.0, task.measures[i, BEGIN])
+            found = found / covered if covered > 0.0 else np.nan
         elif kind == PERIOD:
-            found = (third - second) / (found - 1.0) if found >= 2.0 else np.nan
+            between = cell[row + LAST_RISE * lanes] - cell[row + FIRST_RISE * lanes]
+            found = between / (found - 1.0) if found >= 2.0 else np.nan
         elif kind in (PEAK, TROUGH) and not abs(found) < np.inf:
             found = np.nan
         task.measured[run, i] = found

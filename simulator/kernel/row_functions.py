@@ -43,8 +43,19 @@ class RowFunctions:
             self.end += 1
         return first
 
-    def write(self, name: str, statements: Sequence[str], kept: Iterable[str], doc: str) -> list[str]:
-        """Write functions that execute statements and leave the names `kept` in their rows; return how to call them."""
+    def write(
+        self,
+        name: str,
+        statements: Sequence[str],
+        kept: Iterable[str],
+        doc: str,
+        numbers: str = "LANES",
+        together: str = "TOGETHER",
+    ) -> list[str]:
+        """Write functions that execute statements and leave the names `kept` in their rows; return how to call them.
+
+        They do so for the first `numbers` of each row, `together` at once.
+        """
         parts = [statements[i : i + LONGEST] for i in range(0, len(statements), LONGEST)]
         wanted, plans = set(kept), []
         for part in reversed(parts):
@@ -57,13 +68,15 @@ class RowFunctions:
         for number, (part, needed, stored) in enumerate(reversed(plans)):
             called = name if len(plans) == 1 else f"{name}_{number + 1}"
             lines = [f"{name} = work[{self.rows[name]}]" for name in needed] + list(part)
-            self.function(called, [*lines, *(f"work[{self.rows[name]}] = {name}" for name in stored)], "LANES", doc)
+            self.function(
+                called, [*lines, *(f"work[{self.rows[name]}] = {name}" for name in stored)], numbers, doc, together
+            )
             calls.append(f"{called}(work)")
         return calls
 
-    def function(self, name: str, lines: Iterable[str], numbers: str, doc: str) -> None:
+    def function(self, name: str, lines: Iterable[str], numbers: str, doc: str, together: str = "TOGETHER") -> None:
         """Write a function of rows, each of so many numbers."""
-        self.source += ["", "", f"@over_rows({numbers}, TOGETHER, LANES)", f"def {name}(work):", f'    """{doc}"""']
+        self.source += ["", "", f"@over_rows({numbers}, {together}, LANES)", f"def {name}(work):", f'    """{doc}"""']
         self.source += [f"    {line}" for line in lines]
 
 

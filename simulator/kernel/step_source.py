@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from simulator.kernel.elimination import Elimination
 from simulator.kernel.linearisation import Linearisation
+from simulator.kernel.measure_source import MeasureSource
 from simulator.kernel.measuring import POINTS, ROWS_PER_MEASURE
 from simulator.kernel.rodas5p import GAMMA, A, C, D
-from simulator.kernel.row_functions import NAME, RowFunctions, just_in_time, renamed
+from simulator.kernel.row_functions import RowFunctions, just_in_time, renamed
 from simulator.kernel.statements import PRINTER
 from simulator.kernel.workspace import Rows
 from simulator.model.names import CLOCK
-from simulator.model.quantities import quantity
 from simulator.model.structure import Structure
 
 ADVANCE = '''
@@ -28,6 +28,7 @@ def advance(work, task, calls):
         {start}
         {stages}
         {end}
+        {values}
         busy = settle(work, PLACES, COUNTS, task)
         calls -= 1
     return busy
@@ -36,10 +37,11 @@ def advance(work, task, calls):
 STAGES = len(A)
 
 FIRST = "Rates of change, their Jacobian, its factors, and the first stage."
+VALUES = "Values of what is measured, at points of the step."
 END = "New state, error, dense output, and the next step of lanes in which nothing is due."
 
-#: Names of the rows of a measure, in their order.
-MEASURE_ROWS = ("on", "level", "found", "second", "third", "before")
+#: Names of those rows of a measure that all lanes need, in their order.
+MEASURE_ROWS = ("on", "level", "found")
 
 #: Names of numbers of a lane that the driver and the kernel share: before a step is judged, and after.
 AHEAD = ("phase", "time", "due", "target", "planned", "longest", "rejected", "attempts", "most")
@@ -57,8 +59,7 @@ class StepSource:
     def __init__(self, structure: Structure, linearisation: Linearisation) -> None:
         self.states, self.parameters = list(structure.states), list(structure.parameters)
         self.linearisation, self.basis, self.dependent = linearisation, linearisation.basis, linearisation.dependent
-        self.measures = structure.measures
-        self.quantities = list(dict.fromkeys(quantity for _, quantity in self.measures))
+        self.measures = MeasureSource(structure, linearisation)
         amounts, volumes = (len(structure.states_of[kind]) for kind in ("amount", "volume"))
         algebraic = [i for i, s in enumerate(self.states) if not self.linearisation.differential[s]]
         first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
@@ -72,7 +73,7 @@ class StepSource:
             "clock": self.states.index(CLOCK) if CLOCK in self.states else -1,
             "first_algebraic": first,
             "end_algebraic": end,
-            "measures": len(self.measures),
+            "measures": len(self.measures.measures),
         }
         self.rows = self._rows()
         self.functions = RowFunctions(self._placed(), self.rows.end)
@@ -88,8 +89,8 @@ class StepSource:
         many = [0, n, 2 * n, (2 + dense) * n, (3 + dense) * n]
         single = (3 + dense) * n + len(self.parameters)
         measures = single + len(Rows._fields) - len(many) - 3
-        measured = measures + ROWS_PER_MEASURE * len(self.measures)
-        end = measured + len(POINTS) * len(self.quantities)
+        measured = measures + ROWS_PER_MEASURE * len(self.measures.measures)
+        end = measured + len(POINTS) * len(self.measures.quantities)
         return Rows._make([*many, *range(single, measures), measures, measured, end])
 
     def _placed(self) -> dict[str, int]:
@@ -100,9 +101,9 @@ class StepSource:
             found |= {s: rows.state + i, f"new_{s}": rows.new + i, f"scale_{s}": rows.scale + i}
             found |= {f"dense{m}_{s}": rows.dense + (m * len(self.states)) + i for m in range(len(D))}
         found |= {p: rows.parameters + i for i, p in enumerate(self.parameters)}
-        for i in range(len(self.quantities)):
+        for i in range(len(self.measures.quantities)):
             found |= {f"q{i}_{point}": rows.measured + len(POINTS) * i + point for point in range(len(POINTS))}
-        for i in range(len(self.measures)):
+        for i in range(len(self.measures.measures)):
             found |= {f"{name}_{i}": rows.measures + ROWS_PER_MEASURE * i + j for j, name in enumerate(MEASURE_ROWS)}
         own = {f"lane_{name}": getattr(rows, name) for name in (*AHEAD, *DECIDED, "error", "rtol")}
         if found.keys() & own.keys():
@@ -132,7 +133,6 @@ class StepSource:
             ),
         ]
         stage = just_in_time(supply, elimination.solve)
-        looked = self._looked()  # before the constants, of which it may need more
         write, constants = self.functions.write, line.statements.of_constants()
         calls = {
             "constants": write("constants", constants, line.statements.constant_names, "What parameters alone decide."),
@@ -142,10 +142,23 @@ class StepSource:
         within = write("stage", stage, solved, "Rates of change at a stage, and its solution.")
         for number in range(1, STAGES):
             calls["stages"] += [self._sums(number), *within]
-        calls["end"] = [self._dense_sums(), *write("end", self._end(looked), self._left_for_the_driver(), END)]
+        calls["end"] = [self._dense_sums(), *write("end", self._end(), self._left_for_the_driver(), END)]
+        calls["values"] = self._values()
         indents = {"constants": 12}
         texts = {name: f"\n{' ' * indents.get(name, 8)}".join(lines) for name, lines in calls.items()}
         return ADVANCE.format(**(texts | {"constants": texts["constants"] or "pass"}))
+
+    def _values(self) -> list[str]:
+        """Write the function for the values of what is measured, in one vector of lanes; return how to call it."""
+        if not self.measures.named:
+            return ["pass"]
+        wanted = self.measures.value_names()
+        self.functions.write("values", self.measures.values(), wanted, VALUES, "WIDTH", "WIDTH")
+        return [
+            "for first in range(0, LANES, WIDTH):",
+            "    if awaited(work[first:], PLACES):",
+            "        values(work[first:])",
+        ]
 
     def _all(self, name: str, lines: list[str], doc: str) -> str:
         """Write a function over consecutive rows, one for each independent state; return how to call it."""
@@ -174,86 +187,7 @@ class StepSource:
         lines += [f"work[{row}] = {_combined(D[i])}" for i, row in enumerate(self.dense)]
         return self._all("dense_sums", lines, "Sums for the dense output, in all independent states.")
 
-    def _looked(self) -> list[str]:
-        """Statements for the values of the measured quantities in a step, and for what the measures come to in it.
-
-        ``look`` is 1 if a step has to be looked at by the driver.
-        """
-        if not self.measures:
-            return ["look = 0.0"]
-        named = {f"q{i}": quantity(self.linearisation.equations, name) for i, name in enumerate(self.quantities)}
-        plain = self.linearisation.statements.of([named])
-        supply: list[str] = []
-        demand: list[str] = []
-        for point, theta in enumerate(POINTS):
-            supply += self._states_at(point, theta)
-            at_point = {s: f"at{point}_{s}" for s in self.states}
-            values = {name: f"{name}_{point}" for name in named}
-            own = {name: f"at{point}_{name}" for line in plain for name in NAME.findall(line.partition(" = ")[0])}
-            for line in renamed(plain, lambda name, new=own | at_point | values: new.get(name, name)):  # type: ignore[misc]
-                (demand if line.partition(" = ")[0] in values.values() else supply).append(line)
-        looks = " + ".join(f"look_{i}" for i in range(len(self.measures)))
-        return just_in_time(supply, [*demand, *self._measured(), f"look = {looks}"])
-
-    def _states_at(self, point: int, theta: float) -> list[str]:
-        """Statements for the states at a part of the step."""
-        if theta in (0.0, 1.0):
-            return [f"at{point}_{s} = {'new_' if theta else ''}{s} + 0.0" for s in self.states]
-        weight, left = theta * (1.0 - theta), 1.0 - theta
-        return [
-            f"at{point}_{s} = {left!r} * {s} + {theta!r} * new_{s} + {weight!r} * "
-            f"(dense0_{s} + {theta!r} * (dense1_{s} + {theta!r} * dense2_{s}))"
-            for s in self.states
-        ]
-
-    def _measured(self) -> list[str]:
-        """Statements for each measure: its new number, and whether the driver has to look at the step."""
-        lines = []
-        for i, (kind, name) in enumerate(self.measures):
-            points = [f"q{self.quantities.index(name)}_{point}" for point in range(len(POINTS))]
-            q0, q1, q2, q3, q4 = points
-            if kind in ("peak", "trough"):
-                best = "larger" if kind == "peak" else "smaller"
-                over = f"inner_{i} - ends_{i}" if kind == "peak" else f"ends_{i} - inner_{i}"
-                lines += [
-                    f"inner_{i} = {best}({best}({q1}, {q2}), {q3})",
-                    f"ends_{i} = {best}({best}({q0}, {q4}), found_{i})",
-                    f"look_{i} = choose({over}, on_{i}, 0.0)",
-                    f"grown_{i} = choose(on_{i}, ends_{i}, found_{i})",
-                ]
-            elif kind == "mean":
-                rule = f"7.0 * ({q0} + {q4}) + 32.0 * ({q1} + {q3}) + 12.0 * {q2}"
-                lines += [
-                    f"grown_{i} = found_{i} + on_{i} * lane_step * (({rule}) * {1.0 / 90.0!r})",
-                    f"longer_{i} = second_{i} + on_{i} * lane_step",
-                    f"look_{i} = 0.0",
-                ]
-            elif kind == "value":
-                lines.append(f"look_{i} = 0.0")
-            else:
-                low, high = (f"{f}({f}({f}({f}({q0}, {q1}), {q2}), {q3}), {q4})" for f in ("smaller", "larger"))
-                lines += [
-                    f"lowest_{i} = smaller({low}, before_{i})",
-                    f"highest_{i} = larger({high}, before_{i})",
-                    f"reached_{i} = choose(level_{i} - highest_{i}, 0.0, on_{i})",
-                    f"look_{i} = choose(level_{i} - lowest_{i}, reached_{i}, 0.0)",
-                ]
-        return lines
-
-    def _kept_measures(self) -> list[str]:
-        """Statements that keep the new numbers of the measures where the step is accepted."""
-        lines = []
-        for i, (kind, name) in enumerate(self.measures):
-            last = f"q{self.quantities.index(name)}_{len(POINTS) - 1}"
-            if kind in ("peak", "trough", "mean"):
-                lines.append(f"found_{i} = choose(lane_accepted, grown_{i}, found_{i})")
-            if kind == "mean":
-                lines.append(f"second_{i} = choose(lane_accepted, longer_{i}, second_{i})")
-            if kind not in ("peak", "trough", "mean", "value"):
-                lines.append(f"before_{i} = choose(lane_accepted, {last}, before_{i})")
-        return lines
-
-    def _end(self, looked: list[str]) -> list[str]:
+    def _end(self) -> list[str]:
         """Statements after the last stage."""
         lines = [f"e_{s} = b_{i}" for i, s in enumerate(self.basis)] + self._dependents("e") + self._dependents("sum_a")
         for i in range(len(D)):
@@ -270,18 +204,17 @@ class StepSource:
                 low = f"low_{i}"
         return [
             *lines,
-            *looked,
+            *self.measures.looked(),
             f"lane_error = total_{n - 1} * {1.0 / n!r}",
             f"{_of_lane(DECIDED)} = count_and_accept(lane_step, lane_error, {low}, {_of_lane(AHEAD)}, look)",
-            *self._kept_measures(),
+            *self.measures.kept(),
         ]
 
     def _left_for_the_driver(self) -> list[str]:
         dense = [f"dense{i}_{s}" for i in range(len(D)) for s in self.states]
-        values = [f"q{i}_{point}" for i in range(len(self.quantities)) for point in range(len(POINTS))]
-        measures = [line.partition(" = ")[0] for line in self._kept_measures()]
+        measures = [line.partition(" = ")[0] for line in self.measures.kept()]
         decided = [f"lane_{name}" for name in DECIDED]
-        return [*(f"new_{s}" for s in self.states), *dense, "lane_error", *decided, *values, *measures]
+        return [*(f"new_{s}" for s in self.states), *dense, "lane_error", *decided, *measures]
 
     def _dependents(self, prefix: str) -> list[str]:
         """Statements for the increments of the dependent states from those of the independent ones."""

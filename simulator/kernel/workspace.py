@@ -4,12 +4,12 @@ from collections import namedtuple
 
 import numpy as np
 
-from simulator.kernel.machine import WIDTH
+from simulator.kernel.machine import FIRST_CACHE, WIDTH
 
-#: Vectors of lanes of a small and of a large model, how many of them are worked on side by side, and the largest
-#: workspace [bytes] of a small one. Four side by side hide that each operation of a step waits for the one before;
-#: where they do not fit into the processor's first cache and its registers, one at a time is faster.
-SMALL, LARGE, FITTING = (4, 4), (1, 1), 32 << 10
+#: Vectors of lanes of a small and of a large model, and how many of them are worked on side by side. Four side by side
+#: hide that each operation of a step waits for the one before; where they do not fit into the processor's first cache
+#: and its registers, one at a time is faster.
+SMALL, LARGE = (4, 4), (1, 1)
 
 #: Bytes of a line of the processor's cache.
 CACHE_LINE = 64
@@ -55,7 +55,7 @@ def lanes_of(rows: int) -> tuple[int, int]:
 
     The same for a single run and a batch.
     """
-    vectors, together = SMALL if 8 * rows * SMALL[0] * WIDTH <= FITTING else LARGE
+    vectors, together = SMALL if 8 * rows * SMALL[0] * WIDTH <= FIRST_CACHE else LARGE
     return vectors * WIDTH, together * WIDTH
 
 

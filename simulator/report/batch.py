@@ -132,7 +132,10 @@ def _swept(batch: Batch) -> Iterator[tuple[str, str]]:
 
 
 def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield name, unit and final values of each quantity that is finite in some run."""
+    """Yield name, unit and values of each measure, and of each quantity at the end, that is finite in some run."""
+    for name, measure in batch.scenario.measure.items():
+        if np.any(np.isfinite(batch.arrays[name])):
+            yield name, measure.unit, batch.arrays[name]
     for kind in ("potential", "concentration", "volume"):
         dims = QUANTITIES[kind][2].split()
         for labels in product(*(batch.labels[dim] for dim in dims)):

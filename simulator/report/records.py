@@ -58,6 +58,7 @@ def run_record(trajectory: Trajectory, verdict: Verdict, file: str | None = None
         "concentration": end.concentration,
         "volume": end.volume,
         "species_verdict": verdict.species,
+        "measure": dict(trajectory.measures),
         "atp_rate": verdict.atp_rate,
         "dissipation": verdict.dissipation,
         "open": trajectory.structure.open,

@@ -10,6 +10,7 @@ from simulator.physics.notation import Scale, duration, plain_number, readable, 
 from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
 from simulator.report.energy import atp_rows, ledger_rows
+from simulator.scenario.measures import Measure
 from simulator.trajectory.account import account, why_unaccounted
 from simulator.trajectory.conservation import Conservation, conservation
 from simulator.trajectory.ledger import ledger
@@ -47,6 +48,8 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     for c in end.volume:
         inside = ", ".join(f"{s} {with_unit(x, 'mol/m^3')}" for s, x in end.concentration[c].items())
         rows += [(c, f"{inside}; volume {with_unit(end.volume[c], 'm^3')}")]
+    measures = trajectory.scenario.measure
+    rows += [(name, measured_text(value, measures[name])) for name, value in trajectory.measures.items()]
     rows += [("ATP", with_unit(verdict.atp_rate, "mol/s")), ("dissipation", _dissipated(trajectory, verdict))]
     kept = conservation(trajectory)
     closed = {name: d for name, d in {"charge": kept.charge, **kept.species}.items() if d is not None}
@@ -54,6 +57,14 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
     if trajectory.structure.open:
         rows += [("open", "a law is declared `open`: charge or mass is not conserved, and is not checked")]
     return [*rows, ("drift", drift or "no conserved quantity")]
+
+
+def measured_text(value: float, measure: Measure) -> str:
+    """A measure with its unit and what it is."""
+    found = (
+        "none" if math.isnan(value) else f"{value:.0f}" if measure.kind == "spikes" else with_unit(value, measure.unit)
+    )
+    return f"{found} ({measure.meaning})"
 
 
 def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:

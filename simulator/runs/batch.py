@@ -81,7 +81,7 @@ class Batch:
             "culprit": np.array([states.index(trajectory.culprit) if trajectory.culprit else -1]),
             "conservation_charge": np.array([np.nan if kept.charge is None else kept.charge]),
             "conservation_species": np.array([[drift[s] for s in species]]),
-        }
+        } | {name: np.array([value]) for name, value in trajectory.measures.items()}
         return cls(trajectory.scenario, trajectory.time, arrays, {}, 1, provenance=trajectory.provenance)
 
     def __repr__(self) -> str:
@@ -155,13 +155,16 @@ class Batch:
         return Field(self.arrays[name], ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
 
     def about(self, quantity: str) -> tuple[str, str]:
-        """SI unit and meaning of a quantity such as ``potential.plasma`` or ``concentration.cell.k``.
+        """SI unit and meaning of a quantity such as ``potential.plasma`` or ``concentration.cell.k``, or of a measure.
 
         Raises
         ------
         ValueError
             If there is no such quantity.
         """
+        if quantity in self.scenario.measure:
+            measure = self.scenario.measure[quantity]
+            return measure.unit, measure.meaning
         name, _ = self._place(quantity)
         unit, meaning, _ = QUANTITIES[name]
         return unit, meaning
@@ -175,6 +178,7 @@ class Batch:
         known = len(dims) == len(labels) and all(x in self.labels[d] for d, x in zip(dims, labels, strict=True))
         if not dims or not known:
             every = [".".join((n, *x)) for n in QUANTITIES for x in product(*self._labels_of(n))]
+            every += self.scenario.measure
             raise ValueError(f"there is no quantity {quantity!r}; there are {', '.join(every)}")
         return name, tuple(self.labels[d].index(x) for d, x in zip(dims, labels, strict=True))
 
@@ -188,10 +192,17 @@ class Batch:
         return np.concatenate([values[place] for values in self._by_part(name)])
 
     def final(self, quantity: str) -> np.ndarray:
-        """One quantity at the last saved time of each run, shape (runs,); NaN where a run failed."""
+        """One quantity at the last saved time of each run, or a measure, shape (runs,); NaN where a run failed."""
+        if quantity in self.scenario.measure:
+            return self.arrays[quantity]
         name, labels = self._place(quantity)
         place: Any = (slice(None), *labels)
         return self.last(name)[place]
+
+    @property
+    def measures(self) -> dict[str, np.ndarray]:
+        """What each measure of the scenario came to, by name, shape (runs,); NaN where nothing was found."""
+        return {name: self.arrays[name] for name in self.scenario.measure}
 
     def last(self, name: str) -> np.ndarray:
         """One of the saved quantities at the last saved time of each run, shape (runs, ...); NaN where a run failed."""
@@ -248,6 +259,7 @@ class Batch:
             status=STATUSES[self.arrays["status"][i]],
             end_time=end,
             culprit=self.model.structure.states[culprit] if culprit >= 0 else "",
+            measures={name: float(self.arrays[name][i]) for name in self.scenario.measure},
             provenance=self.provenance,
         )
 
@@ -270,7 +282,9 @@ class Batch:
         for key, values in self.coordinates.items():
             coordinates[key] = ("run", values, {"units": self.scenario.unit_of(key)})
         found = dataset(self.fields(), coordinates, {"name": self.scenario.name})
-        ends = {"status": ("run", self.status), "verdict": ("run", self.verdict)}
+        ends: dict[str, Any] = {"status": ("run", self.status), "verdict": ("run", self.verdict)}
+        about = {name: {"units": m.unit, "long_name": m.meaning} for name, m in self.scenario.measure.items()}
+        ends |= {name: ("run", values, about[name]) for name, values in self.measures.items()}
         return found.assign(ends | {"end_time": ("run", self.end_time, {"units": "s"})})
 
 

@@ -91,6 +91,13 @@ class Outcome:
         worst = np.fmax(charge, np.fmax.reduce(species, axis=1, initial=0.0))
         return np.where(worst > CONSERVATION_LIMIT, np.int8(Status.CONSERVATION_VIOLATED), self.result.status)
 
+    @property
+    def measures(self) -> dict[str, np.ndarray]:
+        """What each measure came to, by name, shape (runs,); NaN where nothing was found, and in runs that failed."""
+        fine = self.status == Status.OK
+        names = self.model.scenario.measure
+        return {name: np.where(fine, self.result.measured[:, i], np.nan) for i, name in enumerate(names)}
+
     @cached_property
     def last(self) -> np.ndarray:
         """Index of the last saved time of each run, shape (runs,): where it came to rest, if it is cut at rest."""
@@ -130,6 +137,7 @@ class Outcome:
             "end_time": self.end_time,
             "culprit": self.result.culprit.astype(np.int32),
         } | dict(zip(("conservation_charge", "conservation_species"), self.drifts, strict=True))
+        ends |= self.measures
         if self.inputs.settings.save == "final":
             states = self.result.saved[np.arange(len(self.last)), self.last][:, None]
             times, reached = self.times[self.last][:, None], np.where(self.status == Status.OK, 1, 0)
@@ -174,6 +182,7 @@ class Outcome:
             "status": status.word,
             "end_time": end,
             "culprit": structure.states[culprit] if culprit >= 0 else "",
+            "measures": {name: float(values[run]) for name, values in self.measures.items()},
         }
         return Trajectory(scenario, times, **arrays, **outcome, provenance=provenance)
 

@@ -114,6 +114,7 @@ def _ends(batch: Batch) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {"run": np.arange(batch.first, batch.first + batch.runs)}
     columns |= {f"{key} [{batch.scenario.unit_of(key)}]": values for key, values in batch.coordinates.items()}
     columns |= {"status": batch.status, "verdict": batch.verdict, "end_time [s]": batch.end_time}
+    columns |= {f"{name} [{batch.about(name)[0]}]": values for name, values in batch.measures.items()}
     last = {name: batch.last(name) for name in QUANTITIES}
     for name, values in last.items():
         unit, meaning, dims = QUANTITIES[name]

@@ -146,6 +146,9 @@ def _variables(batch: Batch, reasons: str = "") -> dict[str, Variable]:
             attributes["evidence"] = reasons
         dims = ("run", "species") if name == "conservation_species" else ("run",)
         found[name] = Variable(np.ascontiguousarray(batch.arrays[name], dtype), dims, attributes)
+    for name, measure in batch.scenario.measure.items():
+        about = {"long_name": measure.meaning, "units": measure.unit}
+        found[name] = Variable(np.ascontiguousarray(batch.arrays[name], FLOAT), ("run",), about)
     return found
 
 
@@ -177,14 +180,14 @@ def restored_part(found: Contents) -> Batch:
     if not first.isdecimal():
         raise LayoutError("run", "does not state the number of its first run")
     swept = _swept_keys(facts.pop(SWEPT, "[]" if lone else ""))
-    names = [name for name in (*QUANTITIES, *OUTCOMES) if name != GATING or name in found.variables]
+    scenario = scenario_in(resolved, laws_in(facts))
+    every = (*QUANTITIES, *OUTCOMES, *scenario.measure)
+    names = [name for name in every if name != GATING or name in found.variables]
     arrays = {name: numbers(found, name) for name in names}
     runs = len(numbers(found, "run"))
     arrays.setdefault(GATING, np.empty((runs, len(numbers(found, "time")), 0)))
     coordinates = {key: numbers(found, key) for key in swept}
-    batch = Batch(
-        scenario_in(resolved, laws_in(facts)), numbers(found, "time"), arrays, coordinates, runs, int(first), facts
-    )
+    batch = Batch(scenario, numbers(found, "time"), arrays, coordinates, runs, int(first), facts)
     _require_form(found.variables, batch)
     for name, words in (("status", STATUSES), ("verdict", WORDS), ("culprit", batch.model.structure.states)):
         least = -1 if name == "culprit" else 0
@@ -215,6 +218,7 @@ def restored_run(found: Contents) -> SavedRun:
         status=STATUSES[arrays["status"]],
         end_time=float(arrays["end_time"]),
         culprit=batch.model.structure.states[culprit] if culprit >= 0 else "",
+        measures={name: float(arrays[name]) for name in batch.scenario.measure},
         provenance=batch.provenance,
     )
     drifts = (arrays["conservation_charge"], *np.atleast_1d(arrays["conservation_species"]))

@@ -43,6 +43,8 @@ class Trajectory(States):
         Time reached [s].
     culprit : str
         State that made a run fail, empty if none did.
+    measures : mapping of str to float
+        What each measure of the scenario came to; NaN where nothing was found.
     provenance : mapping of str to str
         Versions, kernel hash, platform, configuration text.
     """
@@ -50,6 +52,7 @@ class Trajectory(States):
     status: str = "ok"
     end_time: float = 0.0
     culprit: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -27,6 +27,8 @@ NOTHING = Task(
     times=np.empty(0),
     saved=np.empty((0, 0, 2)),
     outcome=np.empty((0, 6)),
+    measures=np.empty((0, 6)),
+    measured=np.empty((0, 0)),
     queue=np.array([0, 0, 1]),
     rtol=1.0,
     max_steps=1,
@@ -41,6 +43,7 @@ class Manufactured:
         states_of={"amount": ("n_y", "n_t"), "volume": ()},
         parameters=("one",),
         drives=(),
+        measures=(),
         faraday=FARADAY,
         membranes=(SimpleNamespace(name="manufactured"),),
     )

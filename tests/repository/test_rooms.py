@@ -22,6 +22,7 @@ EAGER = {
     "sympy": [
         "simulator/report/equations.py",
         "simulator/model/equations.py",
+        "simulator/model/quantities.py",
         "simulator/kernel/array_source.py",
         "simulator/kernel/linearisation.py",
         "simulator/kernel/statements.py",

@@ -112,7 +112,8 @@ def _heat(batch: Batch, quantity: str, keys: Sequence[str]) -> Figure:
     values = batch.final(quantity)
     chosen = _chosen(batch, keys)
     label, _, scale = _described(batch, quantity, values)
-    figure, axes = _page(batch, f"{label[0].upper()}{label[1:]} at the end of each run")
+    when = "" if quantity in batch.scenario.measure else " at the end of each run"
+    figure, axes = _page(batch, f"{label[0].upper()}{label[1:]}{when}")
     if len(chosen) == 1:
         _curve(axes, chosen[0], values / scale.size)
         axes.set_ylabel(f"{label} ({scale.symbol})")
