@@ -56,6 +56,9 @@ def batch_info_text(batch: Batch) -> str:
     lines += definitions(_overview(batch))
     lines += ["", "Swept", ""]
     lines += definitions(_swept(batch))
+    if batch.measures:
+        lines += ["", "Measures: 5 %, 50 % and 95 % quantiles", ""]
+        lines += definitions(("", text) for text in _measured(batch))
     lines += ["", "At the end of the runs: 5 %, 50 % and 95 % quantiles", ""]
     lines += definitions(("", f"{name}: {_spread(values, unit)}") for name, unit, values in _ends(batch))
     failed = list(islice(batch.failures(), FAILURES_SHOWN))
@@ -132,10 +135,7 @@ def _swept(batch: Batch) -> Iterator[tuple[str, str]]:
 
 
 def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield name, unit and values of each measure, and of each quantity at the end, that is finite in some run."""
-    for name, measure in batch.scenario.measure.items():
-        if np.any(np.isfinite(batch.arrays[name])):
-            yield name, measure.unit, batch.arrays[name]
+    """Yield name, unit and final values of each quantity that is finite in some run."""
     for kind in ("potential", "concentration", "volume"):
         dims = QUANTITIES[kind][2].split()
         for labels in product(*(batch.labels[dim] for dim in dims)):
@@ -143,6 +143,15 @@ def _ends(batch: Batch) -> Iterator[tuple[str, str, np.ndarray]]:
             values = batch.final(name)
             if np.any(np.isfinite(values)):
                 yield name, QUANTITIES[kind][0], values
+
+
+def _measured(batch: Batch) -> Iterator[str]:
+    """What each measure came to, and in how many runs nothing was found."""
+    for name, values in batch.measures.items():
+        unit, meaning = batch.about(name)
+        missing = int(np.count_nonzero(np.isnan(values)))
+        spread = _spread(values, unit) if missing < batch.runs else "none"
+        yield f"{name}, {meaning}: {spread}" + (f"; none in {missing:,} runs" if 0 < missing < batch.runs else "")
 
 
 def _spread(values: np.ndarray, unit: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from simulator.physics.notation import format_quantity
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Record
@@ -109,5 +110,15 @@ class Measure(Record):
     @property
     def meaning(self) -> str:
         """The measure in words."""
-        words = {"value": "value", "crossing": "time of the first crossing", "spikes": "number of spikes"}
-        return f"{words.get(self.kind, self.kind)} of {self.quantity}"
+        if self.kind in ("crossing", "spikes", "period"):
+            level = format_quantity(float(self.level or 0.0), self.of.unit)
+            first = f"first {self.direction} " if self.direction != "either" else "first "
+            words = {
+                "crossing": f"time of the {first}crossing",
+                "spikes": "number of rises",
+                "period": "time between rises",
+            }
+            return f"{words[self.kind]} of {self.quantity} through {level}"
+        return f"{self.kind} of {self.quantity}" + (
+            f" at {format_quantity(self.at, 's')}" if self.at is not None else ""
+        )

@@ -110,6 +110,8 @@ def batch_kinds() -> tuple[str, ...]:
 
 def _heat(batch: Batch, quantity: str, keys: Sequence[str]) -> Figure:
     values = batch.final(quantity)
+    if not np.any(np.isfinite(values)):
+        raise ValueError(f"there is nothing to draw: no run has a number for {quantity}")
     chosen = _chosen(batch, keys)
     label, _, scale = _described(batch, quantity, values)
     when = "" if quantity in batch.scenario.measure else " at the end of each run"
