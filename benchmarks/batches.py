@@ -88,6 +88,38 @@ def scaling() -> Iterator[Line]:
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
+#: Three measures, as one might want them of a sweep, and one of a flux, which has to be computed for it.
+MEASURES = {
+    "three measures (peak potential, mean Na, time of a K level)": {
+        "top": {"peak": "potential.plasma"},
+        "na": {"mean": "concentration.cell.na"},
+        "k": {"crossing": "concentration.cell.k", "level": 120.0},
+    },
+    "one measure (peak of a one-way flux)": {"flux": {"peak": "influx.plasma.k_leak.k"}},
+}
+
+
+def measured(runs: int = 100_000) -> Iterator[Line]:
+    """Cost of measures: kernel time against that of the same sweep without, in turn; best of a few rounds."""
+    config = read_config(SWEEPS / "million_cells.yaml", {"sweep.n": runs}).scenario.resolved()
+    for rtol in (1e-4, 1e-6, 1e-8):
+        config["run"]["rtol"] = rtol
+        every = {"": {}} | MEASURES
+        scenarios = {name: Scenario.model_validate(config | {"measure": own}) for name, own in every.items()}
+        jobs = {n: Job(s, design_of(s), load_program(Model.of(s).structure)) for n, s in scenarios.items()}
+        times = {name: [] for name in jobs}
+        for _ in range(4):
+            for name, job in jobs.items():
+                times[name].append(kernel_seconds(job, runs))
+        for name in MEASURES:
+            wanted = "1.3" if rtol == 1e-6 and name.startswith("three") else ""
+            yield (
+                f"{name}, rtol {rtol:.0e}",
+                f"{min(times[name]) / min(times['']):.2f} times the kernel without",
+                wanted,
+            )
+
+
 def end_to_end(runs: int = 1_000_000) -> Iterator[Line]:
     """Run the million cells from YAML to files in a separate process."""
     job = job_of("million_cells.yaml", runs)
@@ -229,6 +261,7 @@ def rows() -> Iterator[Line]:
     yield from scaling()
     yield from around_the_kernel()
     yield from poison()
+    yield from measured()
     yield from end_to_end()
     yield from published_scan()
     yield from trajectories_to_disk(100_000, "85 %")

@@ -61,9 +61,12 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
 
 def measured_text(value: float, measure: Measure) -> str:
     """A measure with its unit and what it is."""
-    found = (
-        "none" if math.isnan(value) else f"{value:.0f}" if measure.kind == "spikes" else with_unit(value, measure.unit)
-    )
+    if math.isnan(value):
+        found = "none"
+    elif measure.kind == "spikes":
+        found = f"{value:.0f}"
+    else:
+        found = duration(value) if measure.unit == "s" else with_unit(value, measure.unit)
     return f"{found} ({measure.meaning})"
 
 
