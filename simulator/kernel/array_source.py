@@ -9,7 +9,8 @@ import sympy as sp
 
 from simulator.kernel.linearisation import Linearisation
 from simulator.kernel.statements import Statements
-from simulator.model.equations import FARADAY_SYMBOL, Equations
+from simulator.model.definitions import FARADAY_SYMBOL
+from simulator.model.equations import Equations
 from simulator.model.names import amount, potential, voltage, water_flow
 
 HEADER = '''"""The model's equations as functions of arrays of states and parameters.

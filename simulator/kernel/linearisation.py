@@ -15,7 +15,8 @@ import sympy as sp
 
 from simulator.kernel.elimination import short_order
 from simulator.kernel.statements import Statements, fused, weighted
-from simulator.model.equations import FARADAY_SYMBOL, Equations
+from simulator.model.definitions import FARADAY_SYMBOL
+from simulator.model.equations import Equations
 
 
 class Linearisation:

@@ -101,7 +101,7 @@ class MeasureSource:
             if kind == "mean":
                 rule = f"7.0 * ({q0} + {q4}) + 32.0 * ({q1} + {q3}) + 12.0 * {q2}"
                 lines += [
-                    f"grown_{i} = found_{i} + on_{i} * lane_step * (({rule}) * {1.0 / 90.0!r})",
+                    f"grown_{i} = choose(on_{i}, found_{i} + lane_step * (({rule}) * {1.0 / 90.0!r}), found_{i})",
                     f"look_{i} = 0.0",
                 ]
             elif kind == "value":

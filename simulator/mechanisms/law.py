@@ -23,7 +23,7 @@ a parameter's name      the value the scenario gives it (SI)
 ======================  =====================================================================
 
 The value is the turnover per membrane area [mol/m2/s]. A *reversible* law states the forward rate
-only; :mod:`simulator.model.equations` derives the backward one from the affinity (local detailed balance).
+only; :mod:`simulator.model.turnover` derives the backward one from the affinity (local detailed balance).
 """
 
 from __future__ import annotations

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sympy as sp
 
-from simulator.model.equations import FARADAY_SYMBOL, Equations, Turnover
+from simulator.model.definitions import FARADAY_SYMBOL
+from simulator.model.equations import Equations
 from simulator.model.names import THERMAL_VOLTAGE, amount, charge, concentration, gate_name, voltage, volume
+from simulator.model.turnover import Turnover
 
 __all__ = ["quantity"]
 

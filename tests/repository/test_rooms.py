@@ -21,8 +21,12 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.
 EAGER = {
     "sympy": [
         "simulator/report/equations.py",
+        "simulator/model/definitions.py",
         "simulator/model/equations.py",
+        "simulator/model/gate_flows.py",
+        "simulator/model/invariants.py",
         "simulator/model/quantities.py",
+        "simulator/model/turnover.py",
         "simulator/kernel/array_source.py",
         "simulator/kernel/linearisation.py",
         "simulator/kernel/statements.py",
