@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -172,14 +171,13 @@ def settled_waveform(
     except ValidationError as error:
         return None, [Complaint.of((*at, *line["loc"]), line["ctx"]) for line in error.errors(include_url=False)]
     wrong: list[Complaint] = []
-    difference = replace(quantity, minimum=-math.inf, maximum=math.inf, positive=False)
     numbers = {}
     for place in found.numbers():
         given: Any = found
         for step in place:
             given = getattr(given, step) if isinstance(step, str) else given[step]
         try:
-            numbers[place] = read(difference if place == ("sine",) else quantity, given)
+            numbers[place] = read(quantity.difference() if place == ("sine",) else quantity, given)
         except QuantityError as error:
             numbers[place] = math.nan
             wrong.append(Complaint((*at, *place), error.problem, error.expected, error.hint))
