@@ -150,6 +150,13 @@ class Board:
                     continue  # another event has taken over meanwhile
                 board[target] = (moment.event, parts[0 if moment.bend is None else moment.bend[1]], since)
 
+    def repeat(self, events: frozenset[int], passed: float) -> None:
+        """Let the pulses of events be those of a time `passed` [s] later."""
+        for event in events & self.pulses.keys():
+            self.pulses[event] = {
+                t: (e, stretch, since + passed) for t, (e, stretch, since) in self.pulses[event].items()
+            }
+
     def parameters(self, repeating: frozenset[int] = frozenset()) -> tuple[np.ndarray, np.ndarray]:
         """Parameters in force, shape (parameters,) or (runs, parameters), and which waves repeat, shape (drives,).
 
