@@ -1,4 +1,4 @@
-"""Contradictions of a protocol that the values of a single run, in a sweep, may bring about."""
+"""Contradictions that the values of a single run, in a sweep, may bring about."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ import numpy as np
 from simulator.errors import ModelError
 from simulator.model.contents import Values
 from simulator.model.moments import changes
+from simulator.model.structure import Structure
 from simulator.physics.notation import format_quantity
 from simulator.scenario.parts import POTENTIAL, ReleaseEvent
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.waveforms import Sine, Table
 
-__all__ = ["check_protocol"]
+__all__ = ["check_occupancies", "check_protocol"]
+
+#: Largest error of a sum of occupancies that is due to rounding.
+ROUNDING = 1.0e-9
+
+
+def check_occupancies(structure: Structure, values: Values) -> None:
+    """Raise ModelError if the parts of channels that start in each state do not add up to 1."""
+    for m, mechanism, scheme in structure.schemes.values():
+        key = f"membranes.{m.name}.mechanisms.{mechanism.owner}.start"
+        parts = [values[f"{key}.{state}"] for state in scheme.states if f"{key}.{state}" in values]
+        if parts and np.any(wrong := np.abs(sum(parts) - 1.0) > ROUNDING):
+            total = float(np.broadcast_to(sum(parts), np.shape(wrong))[wrong].flat[0])
+            raise ModelError(key, f"the parts at the start add up to {total:.10g}", "parts that add up to 1")
 
 
 def check_protocol(scenario: Scenario, values: Values) -> None:
