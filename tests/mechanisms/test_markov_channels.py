@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import jsonschema
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -13,7 +14,8 @@ from simulator.model.remarks import remarks
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.schema import json_schema
+from simulator.scenario.yaml.reader import ConfigError, load_scenario, read_plain
 from simulator.trajectory.analysis import Analysis
 
 CELL = """\
@@ -40,7 +42,9 @@ membranes:
         states: [c, o, i]
         open: [o]
         transitions:
-          - {between: [c, o], forward: 30 1/s, backward: {form: exponential, rate: 20 1/s, midpoint: -80 mV, width: -20 mV}}
+          - between: [c, o]
+            forward: 30 1/s
+            backward: {form: exponential, rate: 20 1/s, midpoint: -80 mV, width: -20 mV}
           - {between: [o, i], forward: 5 1/s, backward: 2 1/s}
         start: {c: 1}
 protocol:
@@ -48,7 +52,7 @@ protocol:
 run: {duration: 0.5 s, save_every: 5 ms, rtol: 1.0e-10}
 """
 
-AREA = 1.5e-9
+TRANSITIONS = CELL[CELL.index("          - between: [c, o]") : CELL.index("        start: {c: 1}")]
 
 
 @pytest.fixture
@@ -143,11 +147,9 @@ def test_channels_go_round_a_loop_of_three(cell):
         "          - {between: [c, o], forward: 10 1/s}\n          - {between: [o, i], forward: 20 1/s}\n"
         "          - {between: [i, c], forward: 40 1/s}\n"
     )
-    lines = CELL.splitlines(keepends=True)
-    old = "".join(line for line in lines if "between:" in line)
-    found = run(cell((old, loop), run__duration="3 s"))
+    found = run(cell((TRANSITIONS, loop), run__duration="3 s"))
     assert found.open_fraction[-1] == pytest.approx(np.array([4.0, 2.0, 1.0]) / 7.0, abs=1e-9)
-    steady = run(cell((old, loop), ("        start: {c: 1}\n", "")))
+    steady = run(cell((TRANSITIONS, loop), ("        start: {c: 1}\n", "")))
     assert steady.open_fraction[0] == pytest.approx(np.array([4.0, 2.0, 1.0]) / 7.0, rel=1e-15)
 
 
@@ -187,16 +189,19 @@ def test_gates_written_as_states_spike_alike(configs, tmp_path):
 
 
 LOOP = """\
-          - {{between: [c, o], forward: {{form: exponential, rate: 30 1/s, midpoint: 0 mV, width: 25 mV}}, backward: 20 1/s}}
+          - between: [c, o]
+            forward: {{form: exponential, rate: 30 1/s, midpoint: 0 mV, width: 25 mV}}
+            backward: 20 1/s
           - {{between: [i, o], forward: 2 1/s, backward: 5 1/s}}
-          - {{between: [c, i], forward: {{form: exponential, rate: {rate} 1/s, midpoint: 0 mV, width: 25 mV}}, backward: 4 1/s}}
+          - between: [c, i]
+            forward: {{form: exponential, rate: {rate} 1/s, midpoint: 0 mV, width: 25 mV}}
+            backward: 4 1/s
 """
 
 
 def looped(rate, *others):
     """The changes that make the scheme a triangle; its loop is balanced where 30*5*4 = 20*2*rate, at 15/s."""
-    old = "".join(line for line in CELL.splitlines(keepends=True) if "between:" in line)
-    return (old, LOOP.format(rate=rate)), *others
+    return (TRANSITIONS, LOOP.format(rate=rate)), *others
 
 
 def remarked(scenario):
@@ -214,7 +219,9 @@ def test_channels_that_circulate_for_nothing_are_named(cell):
     assert "round c, i, o the rates are 2 times those the other way" in text
     [text] = remarked(cell(*looped(7.5)))
     assert "round c, o, i the rates are 2 times those the other way" in text
-    [text] = remarked(cell(*looped(15, ("width: 25 mV}, backward: 4", "width: 30 mV}, backward: 4"))))
+    [text] = remarked(
+        cell(*looped(15, ("width: 25 mV}\n            backward: 4", "width: 30 mV}\n            backward: 4")))
+    )
     assert "circulate" in text, "balanced at 0 mV only"
 
 
@@ -234,7 +241,7 @@ def test_a_gradient_of_a_ligand_may_drive_a_loop(cell):
     bound = "{{form: hill, of: ca_{side}, rate: 5 1/s, half: 3 uM}}"
     changes = [
         ("forward: 2 1/s, backward: 5 1/s", f"forward: {bound.format(side='i')}, backward: 5 1/s"),
-        ("width: 25 mV}, backward: 4 1/s", f"width: 25 mV}}, backward: {bound.format(side='o')}"),
+        ("backward: 4 1/s", f"backward: {bound.format(side='o')}"),
     ]
     assert remarked(cell(*looped(15, *changes))) == []
     assert len(remarked(cell(*looped(15, changes[0])))) == 1
@@ -269,6 +276,15 @@ def test_a_scheme_survives_being_written_down(cell):
     again = Scenario.model_validate(scenario.resolved())
     assert again.resolved() == scenario.resolved()
     assert np.array_equal(run(again).states, run(scenario).states)
+
+
+def test_the_schema_for_editors_knows_schemes(cell, tmp_path):
+    cell()
+    data = read_plain(tmp_path / "cell.yaml")
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert validator.is_valid(data)
+    data["membranes"]["plasma"]["mechanisms"]["channel"]["transitions"][0]["sideways"] = "1 1/s"
+    assert not validator.is_valid(data)
 
 
 def test_rates_are_changed_by_their_dotted_paths(cell):

@@ -1,5 +1,6 @@
-"""Waveforms as a scenario gives them: their forms, their places in messages, and that all ways to change values work."""
+"""Waveforms as a scenario gives them: their forms, their places in messages, and all ways to change their values."""
 
+import jsonschema
 import numpy as np
 import pytest
 from cell_file import TEXT
@@ -9,8 +10,9 @@ from simulator.model.model import Model
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.schema import json_schema
 from simulator.scenario.waveforms import Ramp, Sine, Table
-from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config
+from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config, read_plain
 from simulator.storage.store import read, stored_scenario, write
 
 RATE = "membranes.plasma.mechanisms.pump.max_rate"
@@ -182,7 +184,7 @@ CLAMP = "{at: 0 s, clamp: {plasma: {potential: %s, carrier: k}}}"
         ("{sine: 0.5 V, around: 0.6 V, period: 1 s}", ".sine", "leaves the range"),
         ("{sine: 10 mV, around: 0 mV, period: 1 s, phase: 90}", ".phase", "out of range"),
         ("{times: [0 s, 2 s, 1 s], values: [0 mV, 1 mV, 2 mV]}", ".times.2", "before the one above"),
-        ("{times: [0 s, 2 s], values: [0 mV]}", ".values", "2 times and 1 value"),
+        ("{times: [0 s, 2 s], values: [0 mV]}", ".values", "times is 2, that of values 1"),
         ("{times: [], values: []}", ".times", "0 points"),
         ("{cosine: 1 mV}", "", "not a waveform"),
         ("[-80 mV, 20 mV]", "", "not a waveform"),
@@ -220,3 +222,28 @@ def test_tables_as_spreadsheets_write_them(file, tmp_path, head):
     (tmp_path / "command.csv").write_bytes((head + "\r\n0,-80\r\n 100 , 2e1\r\n\r\n").encode())
     scenario = load_scenario(file(CLAMP % "{table: command.csv}"))
     assert scenario.protocol[0].clamp["plasma"].potential == Table(times=(0.0, 0.1), values=(-0.08, 0.02))
+
+
+# -- for editors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "right"),
+    [
+        (RAMP, True),
+        (SINE, True),
+        (TABLE, True),
+        (CLAMP % "{table: command.csv}", True),
+        (f"{{at: 0 s, set: {{{RATE}: {{table: rate.csv}}}}}}", True),
+        (f"{{at: 0 s, set: {{{RATE}: 0.1 umol/m^2/s}}}}", True),
+        (CLAMP % "{ramp: [-80 mV], over: 1 s}", False),
+        (CLAMP % "{sine: 10 mV, around: 0 mV}", False),
+        (CLAMP % "{table: 3}", False),
+        (CLAMP % "{cosine: 1 mV}", False),
+        (f"{{at: 0 s, set: {{{RATE}: {{cosine: 0.1 umol/m^2/s}}}}}}", False),
+        (f"{{at: 0 s, set: {{{RATE}: [0.1 umol/m^2/s, 0.2 umol/m^2/s]}}}}", False),
+        (SINE.replace("period: 50 ms", "period: 50 ms, frequency: 20 Hz"), False),
+    ],
+)
+def test_the_schema_for_editors_knows_waveforms(file, event, right):
+    assert jsonschema.Draft202012Validator(json_schema()).is_valid(read_plain(file(event))) is right

@@ -14,7 +14,10 @@ name: a patch
 temperature: 22 degC
 compartments:
   bath: {fixed: true, concentrations: {na: 140 mM, k: 5 mM, cl: 145 mM}}
-  cell: {volume: 10 nL, concentrations: {na: 10 mM, k: 140 mM, cl: 10 mM}, impermeant: {concentration: 140 mM, charge: auto}}
+  cell:
+    volume: 10 nL
+    concentrations: {na: 10 mM, k: 140 mM, cl: 10 mM}
+    impermeant: {concentration: 140 mM, charge: auto}
 membranes:
   plasma:
     inside: cell

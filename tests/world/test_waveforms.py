@@ -111,8 +111,8 @@ def test_a_moving_clamp_ends_when_it_is_released(patch):
 
 
 def test_pulses_of_a_clamp_let_the_cell_go_between_them(patch):
-    pulse = "{at: 0.1 s, lasting: 0.1 s, every: 0.4 s, times: 2, clamp: {plasma: {potential: {ramp: [-60 mV, -20 mV]}, carrier: k}}}"
-    cell = run(patch(pulse, run__rtol="1e-9", run__save_every="7 ms"))
+    train = "{at: 0.1 s, lasting: 0.1 s, every: 0.4 s, times: 2, " + CLAMP % "{ramp: [-60 mV, -20 mV]}" + "}"
+    cell = run(patch(train, run__rtol="1e-9", run__save_every="7 ms"))
     for onset in (0.1, 0.5):
         inside = (cell.time > onset) & (cell.time <= onset + 0.1)
         assert potential(cell)[inside] == pytest.approx(-0.06 + 0.4 * (cell.time[inside] - onset), abs=1e-7)
@@ -213,7 +213,8 @@ def test_a_ramp_is_held_when_it_is_over_and_replaced_by_what_is_set_later(patch)
 
 def test_a_pulse_on_top_of_a_wave_leaves_the_wave_where_it_has_come_to(patch):
     slow = f"{{at: 0 s, set: {{{LEAK}: {{ramp: [0.1 mS/cm^2, 0.2 mS/cm^2], over: 1 s}}}}}}"
-    pulse = f"{{at: 0.405 s, lasting: 0.2 s, set: {{{LEAK}: {{sine: 0.1 mS/cm^2, around: 0.5 mS/cm^2, frequency: 10 Hz}}}}}}"
+    sine = "{sine: 0.1 mS/cm^2, around: 0.5 mS/cm^2, frequency: 10 Hz}"
+    pulse = f"{{at: 0.405 s, lasting: 0.2 s, set: {{{LEAK}: {sine}}}}}"
     found, t = conductance(run(patch(slow, pulse))), np.arange(101) * 0.01
     during = (t > 0.405) & (t <= 0.605)
     assert found[~during] == pytest.approx((1.0 + t)[~during], rel=1e-12)
