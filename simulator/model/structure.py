@@ -409,6 +409,8 @@ def moved_by(scenario: Scenario, structure: Structure, target: tuple[str, str]) 
             return [concentration(name, species)]
         case ["compartments", name, "impermeant", "concentration"]:
             return [impermeant(name)]
+        case ["compartments", _, "impermeant", "charge"]:  # in a bath, where it acts on nothing
+            return []
         case ["membranes", name, "capacitance"]:
             return [capacitance(name)]
         case ["membranes", name, "area"]:

@@ -185,6 +185,36 @@ def test_gates_written_as_states_spike_alike(configs, tmp_path):
     assert np.sum(states.open_fraction[:, places], axis=1) == pytest.approx(np.ones(len(states.time)), abs=2e-14)
 
 
+def herg(v):
+    """Rates of Wang et al. 1997 [1/s] at a potential [mV], states c1, c2, c3, o, i."""
+    return {
+        (0, 1): 22.348 * math.exp(0.01176 * v),
+        (1, 0): 47.002 * math.exp(-0.0631 * v),
+        (1, 2): 23.761,
+        (2, 1): 36.778,
+        (2, 3): 13.733 * math.exp(0.038198 * v),
+        (3, 2): 0.0689 * math.exp(-0.04178 * v),
+        (3, 4): 90.821 * math.exp(0.023391 * v),
+        (4, 3): 6.497 * math.exp(-0.03268 * v),
+    }
+
+
+def test_the_shipped_channel_recovers_faster_than_it_closes(configs):
+    cell = run(load_scenario(configs / "markov_channel.yaml"))
+    step, tail = np.arange(0.0, 1.001, 2e-3), np.arange(0.0, 2.0, 2e-3)
+    rest = occupancies(herg(-80.0), [1e3], [1.0, 0.0, 0.0, 0.0, 0.0])[0]
+    during = occupancies(herg(20.0), step, rest)
+    after = occupancies(herg(-50.0), tail, during[500])
+    assert cell.open_fraction[50:551] == pytest.approx(during[:501], abs=2e-5)  # widths have five digits
+    assert cell.open_fraction[550:1550] == pytest.approx(after, abs=1e-4)
+    current = Analysis(cell).current.sel(mechanism="plasma.herg") * 1.5e-9 * 1e12
+    assert np.max(cell.open_fraction[:551, 3]) == pytest.approx(0.033, abs=5e-4)
+    assert (current[550], cell.open_fraction[550, 4]) == (pytest.approx(8.8, abs=0.05), pytest.approx(0.973, abs=1e-3))
+    peak = int(np.argmax(current))
+    assert cell.time[peak] - 1.1 == pytest.approx(0.086, abs=5e-3)
+    assert (current[peak], cell.open_fraction[peak, 3]) == (pytest.approx(91.8, abs=0.1), pytest.approx(0.52, abs=5e-3))
+
+
 # -- detailed balance --------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from scipy.integrate import solve_ivp
 from simulator.model.names import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
+from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
 
 CLAMP = "clamp: {plasma: {potential: %s, carrier: k}}"
@@ -255,3 +256,39 @@ def test_a_wave_of_one_parameter_goes_on_while_another_is_changed(patch):
         )
         v = found.y[0, -1]
         assert potential(cell)[round(end * 100)] == pytest.approx(v, abs=1e-8)
+
+
+def test_a_clamp_without_capacitance_carries_no_capacitive_current(patch):
+    """In the electroneutral formulation the amplifier carries what the leak does, and nothing more."""
+    cell = run(patch(RAMP, formulation="electroneutral", membranes__plasma__potential="-120 mV"))
+    v = -0.12 + 0.16 * cell.time
+    assert potential(cell) == pytest.approx(v, abs=1e-7)
+    assert -current(cell, "voltage_clamp")[1:] == pytest.approx(CONDUCTANCE * (v - REVERSAL)[1:] * 1e12, abs=1e-3)
+
+
+def test_a_capacitance_that_grows_under_a_clamp_needs_charge(patch):
+    """I = V dC/dt: 15 pF/s at -60 mV is -0.9 pA."""
+    grow = "{at: 0 s, set: {membranes.plasma.capacitance: {ramp: [1 uF/cm^2, 2 uF/cm^2], over: 1 s}}}"
+    cell = run(patch("{at: 0 s, " + CLAMP % "-60 mV" + "}", grow))
+    through = CONDUCTANCE * (-0.06 - REVERSAL) * 1e12 - 0.9
+    assert -current(cell, "voltage_clamp")[1:] == pytest.approx(np.full(100, through), abs=1e-3)
+
+
+def test_a_number_that_acts_on_nothing_may_move(patch):
+    fixed = {"compartments__bath__impermeant": "{concentration: 1 mM, charge: -1}"}
+    event = "{at: 0 s, set: {compartments.bath.impermeant.charge: {ramp: [-1, -2], over: 1 s}}}"
+    assert np.array_equal(run(patch(event, **fixed)).potential.values, run(patch(**fixed)).potential.values)
+
+
+def test_the_shipped_ramp_shows_what_its_comment_says(configs):
+    cell = run(load_scenario(configs / "voltage_clamp.yaml"))
+    v, at = potential(cell), {t: round(t / 2e-3) for t in (1.1, 1.102)}
+    k, na, amplifier = (current(cell, label) for label in ("k_leak", "na_leak", "voltage_clamp"))
+    sodium = THERMAL * math.log(14.0)
+    zero = (REVERSAL + 0.1 * sodium) / 1.1
+    assert [REVERSAL, sodium, zero] == pytest.approx([-84.8e-3, 67.1e-3, -70.9e-3], abs=6e-5)
+    rising = slice(51, 551)
+    assert np.interp(0.0, (k + na)[rising], v[rising]) == pytest.approx(zero, abs=1e-5)
+    assert np.interp(0.0, -amplifier[rising], v[rising]) == pytest.approx(zero - 2.4 / 1650.0, abs=1e-5)
+    assert [k[at[1.1]], na[at[1.1]]] == pytest.approx([187.1, -4.1], abs=0.05)
+    assert [amplifier[i] for i in at.values()] == pytest.approx([-185.5, -183.1], abs=0.05)
