@@ -6,6 +6,7 @@ from itertools import pairwise
 import jsonschema
 import numpy as np
 import pytest
+from places import ROOT
 from scipy.linalg import expm
 
 from simulator.errors import ModelError
@@ -213,6 +214,23 @@ def test_the_shipped_channel_recovers_faster_than_it_closes(configs):
     peak = int(np.argmax(current))
     assert cell.time[peak] - 1.1 == pytest.approx(0.086, abs=5e-3)
     assert (current[peak], cell.open_fraction[peak, 3]) == (pytest.approx(91.8, abs=0.1), pytest.approx(0.52, abs=5e-3))
+
+
+def test_the_channel_of_the_guide_is_a_channel(cell):
+    guide = (ROOT / "docs" / "gates_and_own_laws.md").read_text("utf-8").partition("## Markov channels")[2]
+    herg = guide.partition("```yaml\n")[2].partition("```")[0]
+    found = run(cell(("      channel:\n", f"{herg}      channel:\n")))
+    assert found.status == "ok"
+    assert [name for name in found.labels["gate"] if "herg" in name] == [f"plasma.herg.{s}" for s in "coi"]
+    assert found.open_fraction[0, :3] == pytest.approx([1.0, 0.0, 0.0], abs=0.0)
+
+
+def test_a_run_goes_on_with_the_occupancies_of_another(cell):
+    """A channel is where it was left, and what follows depends on nothing else."""
+    whole, first = run(cell(run__duration="1 s")), run(cell())
+    second = run(cell().starting_from(first))
+    assert second.open_fraction[0] == pytest.approx(first.open_fraction[-1], abs=0.0)
+    assert second.open_fraction == pytest.approx(whole.open_fraction[100:], abs=1e-8)
 
 
 # -- detailed balance --------------------------------------------------------------------------------

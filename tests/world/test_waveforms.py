@@ -18,6 +18,7 @@ from moving import (
     current,
     potential,
 )
+from places import ROOT
 from scipy.integrate import solve_ivp
 
 from simulator.model.names import parameter_name
@@ -292,3 +293,34 @@ def test_the_shipped_ramp_shows_what_its_comment_says(configs):
     assert np.interp(0.0, -amplifier[rising], v[rising]) == pytest.approx(zero - 2.4 / 1650.0, abs=1e-5)
     assert [k[at[1.1]], na[at[1.1]]] == pytest.approx([187.1, -4.1], abs=0.05)
     assert [amplifier[i] for i in at.values()] == pytest.approx([-185.5, -183.1], abs=0.05)
+
+
+def test_the_example_of_the_guide_does_what_its_comments_say(tmp_path):
+    text = (ROOT / "docs" / "waveforms.md").read_text("utf-8").partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "guide.yaml").write_text(text)
+    cell = run(load_scenario(tmp_path / "guide.yaml"))
+    assert cell.status == "ok"
+    found = dict(zip(cell.structure.parameters, cell.parameters.T, strict=True))
+    t, bath = cell.time, found["c_bath_k"]
+    assert bath == pytest.approx(np.interp(t, [1.0, 3.0], [4.0, 8.0]), rel=1e-9)
+    area = 4.0 * math.pi * 1e-10
+    injected = found[parameter_name("plasma", "stimulus", "current")] * area * 1e12
+    sine = (t > 4.0) & (t <= 6.0)
+    assert injected[sine] == pytest.approx(10.0 + 20.0 * np.sin(20.0 * math.pi * t[sine]), abs=1e-6)
+    into = (np.round(1e3 * t).astype(int) - 8000) % 50  # ms
+    pulses = (t > 8.0) & (0 < into) & (into < 20)
+    assert injected[pulses] == pytest.approx(2.5 * into[pulses], abs=1e-6)
+    assert np.all(injected[(t > 8.0) & (into > 20)] == 0.0)
+    held = (t > 6.0) & (t <= 7.0)
+    command = np.where(t <= 6.2 + 1e-9, -0.08, np.interp(t, [6.2, 6.6], [-0.02, 0.02]))
+    assert potential(cell)[held] == pytest.approx(command[held], abs=1e-7)
+
+
+def test_the_table_of_the_guide_is_the_list_of_the_guide(patch, tmp_path):
+    guide = (ROOT / "docs" / "waveforms.md").read_text("utf-8")
+    (tmp_path / "command.csv").write_text(guide[guide.index("time [ms],command [mV]") :].partition("```")[0])
+    listed = "{times: [0 s, 200 ms, 200 ms, 600 ms], values: [-80 mV, -80 mV, -20 mV, 20 mV]}"
+    assert listed in guide
+    waves = ("{table: command.csv}", listed)
+    cells = [run(patch("{at: 0.1 s, " + CLAMP % wave + "}")) for wave in waves]
+    assert np.array_equal(cells[0].states, cells[1].states)
