@@ -70,6 +70,7 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
     model = Model.of(loaded.scenario)
     try:
         model.initial_state()
+        model.events()
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
     found = _remarks(model)

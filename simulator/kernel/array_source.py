@@ -11,7 +11,7 @@ from simulator.kernel.linearisation import Linearisation
 from simulator.kernel.statements import Statements
 from simulator.model.definitions import FARADAY_SYMBOL
 from simulator.model.equations import Equations
-from simulator.model.names import amount, potential, voltage, water_flow
+from simulator.model.names import CLOCK, amount, potential, voltage, water_flow
 
 HEADER = '''"""The model's equations as functions of arrays of states and parameters.
 
@@ -50,6 +50,7 @@ class ArraySource:
         lines += [f"STATES = {tuple(self.states)!r}", f"PARAMETERS = {tuple(self.parameters)!r}"]
         lines += [f"BASIS = {tuple(self.states.index(s) for s in self.basis)!r}"]
         lines += [f"DIFFERENTIAL = {tuple(self.linearisation.differential[s] for s in self.basis)!r}"]
+        lines += [f"WAVE_CLOCK = {self.basis.index(CLOCK) if equations.structure.clock_of_waves else None!r}"]
         dependent = {
             s: {b: float(c.subs(FARADAY_SYMBOL, self.faraday)) for b, c in row.items()}
             for s, row in self.dependent.items()

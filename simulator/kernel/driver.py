@@ -111,7 +111,6 @@ def _arrive(cell, at, counts, task):
     if exhausted:
         return MAX_STEPS
     _change(cell, at, counts, task)
-    cell[at.most] = cell[at.attempts] + task.max_steps  # a limit between events: a long protocol does not use it up
     cell[at.phase] = STARTING
     return GOING_ON
 
@@ -137,7 +136,7 @@ def _change(cell, at, counts, task):
 
 @inlined
 def _step_limit_reached(cell, at):
-    """Whether the steps attempted since the last event have reached the limit."""
+    """Whether the steps attempted since the last event have reached the limit, see :func:`_begin`."""
     return cell[at.attempts] >= cell[at.most]
 
 
@@ -264,7 +263,6 @@ def _load(cell, at, counts, task):
         cell[place] = 0.0
     begin_measures(cell, at, counts, task)
     cell[at.rtol] = task.rtol
-    cell[at.most] = task.max_steps
     cell[at.run] = run
     cell[at.phase] = STARTING
 
@@ -278,7 +276,11 @@ def _begin(cell, at, counts, task):
         cell[at.state + counts.clock * counts.lanes] = task.start[run, counts.clock] + cell[at.time]
     cell[at.rejected] = 0.0
     cell[at.planned] = FIRST_STEP
-    cell[at.longest] = _longest(cell, at, counts)
+    longest = _longest(cell, at, counts)
+    cell[at.longest] = longest
+    # A limit between events, and for each turn of a sine: a long protocol does not use it up.
+    end = task.start[int(cell[at.run]), task.start.shape[1] - 1]
+    cell[at.most] = cell[at.attempts] + task.max_steps * (1.0 + (end - cell[at.time]) * ANGLE / (2.0 * np.pi * longest))
     cell[at.step] = PROJECTION_STEP
     cell[at.phase] = PROJECTING if counts.first_algebraic < counts.end_algebraic else STEPPING
 

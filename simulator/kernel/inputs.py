@@ -161,6 +161,7 @@ def _occupancies(structure: Structure, state: np.ndarray, parameters: np.ndarray
         rates = load_arrays(structure).scheme_rates(state, parameters)
         for m, mechanism, scheme in structure.schemes.values():
             names = scheme_rate_names(m, mechanism, scheme)
-            rests = scheme.resting(lambda rate, names=names: rates[names[rate]])  # type: ignore[misc]
+            with np.errstate(all="ignore"):
+                rests = scheme.resting(lambda rate, names=names: rates[names[rate]])  # type: ignore[misc]
             found |= {gate_name(m.name, mechanism.owner, s): rest for s, rest in rests.items()}
     return found

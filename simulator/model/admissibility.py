@@ -3,7 +3,7 @@
 A reversible law obeys detailed balance by form. An irreversible one gives a net rate of its own, which may point
 against its affinity: a pump past its stall potential, or a passive law that carries something uphill for nothing.
 Both are judged by the numbers of the start. A law without a source of energy whose rate does not vanish where its
-affinity does is named whatever the numbers.
+affinity does is named whatever the numbers, and so is a Markov scheme whose channels circulate for nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.conditions import Conditions
+from simulator.model.loops import unbalanced_loops
 from simulator.model.structure import MembraneStructure
 
 #: Affinity over RT that may be rounding error.
@@ -37,6 +38,7 @@ def inadmissible(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
             for text, where in _problems(here, m, mechanism):
                 if np.any(where):
                     yield key, f"{mechanism.label} {text}", np.asarray(where)
+    yield from unbalanced_loops(here)
 
 
 def _problems(here: Conditions, m: MembraneStructure, mechanism: Mechanism) -> Iterator[tuple[str, np.ndarray]]:

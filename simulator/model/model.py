@@ -17,6 +17,7 @@ import numpy as np
 
 from simulator.model.capacitors import group_capacitances
 from simulator.model.contents import Contents, Values
+from simulator.model.contradictions import check_occupancies, check_protocol
 from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import Schedule, schedule
@@ -82,11 +83,13 @@ class Model:
         Raises
         ------
         ModelError
-            When composition and potential contradict each other.
+            When composition and potential, or the times and values of the protocol, contradict each other.
         """
         contents = self.contents(values)
         check_solute(contents)
         check_whole_cell(contents)
+        check_protocol(self.scenario, contents.values)
+        check_occupancies(self.structure, contents.values)
         compartments = self.structure.compartments
         amounts = {amount(c.name, s): contents.amount(c.name, s) for c in compartments for s in c.states}
         volumes = {volume(c.name): contents.starting_volume(c.name) for c in compartments if c.volume == "state"}

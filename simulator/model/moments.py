@@ -15,7 +15,7 @@ from simulator.model.waves import Stretch, Wave, drive, stretches
 from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
 from simulator.scenario.scenario import Scenario
 
-__all__ = ["Board", "Moment", "Train", "moments_of", "number_of", "trains"]
+__all__ = ["Board", "Moment", "Train", "changes", "moments_of", "number_of", "trains"]
 
 #: Time constant [s] with which a clamped membrane reaches its command potential.
 CLAMP_TIME = 1.0e-9
@@ -24,7 +24,7 @@ CLAMP_TIME = 1.0e-9
 Target = tuple[str, str]
 
 
-def _changes(event: Any, number: int) -> dict[Target, tuple[Any, str]]:
+def changes(event: Any, number: int) -> dict[Target, tuple[Any, str]]:
     """What an event sets, and the path of that in the scenario, by target."""
     key = f"protocol.{number}"
     match event:
@@ -70,7 +70,7 @@ class Moment:
         if self.bend is None:
             return time
         target, number = self.bend
-        wave, place = _changes(event, self.event)[target]
+        wave, place = changes(event, self.event)[target]
         return time + stretches(wave, place, values, values.get(f"{key}.lasting"))[number].begins
 
 
@@ -88,7 +88,7 @@ def moments_of(scenario: Scenario, values: Values, number: int, pulse: int = 0) 
     """Yield the moments of one pulse of an event, or of one that does not repeat, in order."""
     event = scenario.protocol[number]
     yield Moment(number, pulse)
-    for target, (wave, place) in _changes(event, number).items():
+    for target, (wave, place) in changes(event, number).items():
         count = len(stretches(wave, place, values, values.get(f"protocol.{number}.lasting")))
         for stretch in range(1, count):
             yield Moment(number, pulse, (target, stretch))
@@ -142,13 +142,20 @@ class Board:
             return
         since = moment.time(self.scenario, self.values)
         board = self.lasting if event.lasting is None else self.pulses.setdefault(moment.event, {})
-        for target, (wave, place) in _changes(event, moment.event).items():
+        for target, (wave, place) in changes(event, moment.event).items():
             if moment.bend is None or moment.bend[0] == target:
                 parts = stretches(wave, place, self.values, self.values.get(f"protocol.{moment.event}.lasting"))
                 current = board.get(target)
                 if moment.bend is not None and (current is None or current[0] != moment.event):
                     continue  # another event has taken over meanwhile
                 board[target] = (moment.event, parts[0 if moment.bend is None else moment.bend[1]], since)
+
+    def repeat(self, events: frozenset[int], passed: float) -> None:
+        """Let the pulses of events be those of a time `passed` [s] later."""
+        for event in events & self.pulses.keys():
+            self.pulses[event] = {
+                t: (e, stretch, since + passed) for t, (e, stretch, since) in self.pulses[event].items()
+            }
 
     def parameters(self, repeating: frozenset[int] = frozenset()) -> tuple[np.ndarray, np.ndarray]:
         """Parameters in force, shape (parameters,) or (runs, parameters), and which waves repeat, shape (drives,).
@@ -173,8 +180,9 @@ class Board:
                 waves.append(Wave(stretch, since, far, event in repeating))
         if not waves:
             return parameters, np.zeros(len(self.structure.drives))
-        shape = np.broadcast_shapes(parameters.shape, *((*np.shape(w.since), 1) for w in waves if np.ndim(w.since)))
-        parameters = np.broadcast_to(parameters, shape).copy()
+        shapes = [parameters.shape, *(wave.far.shape for wave in waves)]
+        shapes += [(*np.shape(number), 1) for wave in waves for number in wave.timing if np.ndim(number)]
+        parameters = np.broadcast_to(parameters, np.broadcast_shapes(*shapes)).copy()
         return parameters, drive(self.structure, parameters, waves)
 
     def _vector(self, values: Mapping[str, Any], commands: Mapping[str, Any]) -> np.ndarray:

@@ -190,6 +190,7 @@ def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int
             table[members, place, 1:4] = row.period, row.block, row.laps
             table[members, place, 4 : 4 + parameters] = force
             table[members, place, 4 + parameters :] = moves
+            board.repeat(row.repeating, row.laps * row.period)
     return Schedule(structure, table)
 
 

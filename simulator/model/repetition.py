@@ -20,7 +20,7 @@ from simulator.model.contents import Values
 from simulator.model.moments import Moment, Train, moments_of
 from simulator.scenario.scenario import Scenario
 
-__all__ = ["Row", "rows_of"]
+__all__ = ["CommonPeriod", "Row", "common_period", "rows_of"]
 
 #: Most moments of a block.
 LONGEST_BLOCK = 20_000
@@ -150,18 +150,41 @@ def _between(beats: list[_Beat], single: list[tuple[float, Moment]], start: floa
 
 def _common_period(every: list[Train]) -> float:
     """Time after which trains begin together again [s]."""
-    shortest = min(train.every for train in every)
-    ratios = [Fraction(train.every / shortest).limit_denominator(FINEST) for train in every]
-    whole = Fraction(lcm(*(r.numerator for r in ratios)), gcd(*(r.denominator for r in ratios)))
-    uneven = any(abs(float(r) * shortest / t.every - 1.0) > SIMULTANEOUS for r, t in zip(ratios, every, strict=True))
-    if uneven or sum(whole / ratio for ratio in ratios) > LONGEST_BLOCK:
+    found = common_period([train.every for train in every])
+    if found is None or sum(found.intervals) > LONGEST_BLOCK:
         odd = next(t for t in every if t.every != every[0].every)
         problem = f"this pulse train and that of protocol.{every[0].event} have no common period"
         hint = "give the trains intervals in a simple ratio, or a number of pulses"
         raise ModelError(
             f"protocol.{odd.event}.every", problem, "intervals in a simple ratio, e.g. 1 s and 0.25 s", hint
         )
-    return float(whole) * shortest
+    return found.period
+
+
+@dataclass(frozen=True)
+class CommonPeriod:
+    """Time after which several things that repeat do so together, and how often each repeats meanwhile.
+
+    Parameters
+    ----------
+    period : float
+        The time [s].
+    intervals : tuple of int
+        Intervals of each in this time.
+    """
+
+    period: float
+    intervals: tuple[int, ...]
+
+
+def common_period(every: Sequence[float]) -> CommonPeriod | None:
+    """The common period of things that repeat at intervals [s]; None if their ratios are not simple."""
+    shortest = min(every)
+    ratios = [Fraction(interval / shortest).limit_denominator(FINEST) for interval in every]
+    whole = Fraction(lcm(*(r.numerator for r in ratios)), gcd(*(r.denominator for r in ratios)))
+    if any(abs(float(r) * shortest / own - 1.0) > SIMULTANEOUS for r, own in zip(ratios, every, strict=True)):
+        return None
+    return CommonPeriod(float(whole) * shortest, tuple(int(whole / ratio) for ratio in ratios))
 
 
 def _grouped(found: list[tuple[float, Moment]]) -> list[Row]:

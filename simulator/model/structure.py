@@ -170,9 +170,19 @@ class Structure:
             "charge": () if electroneutral else tuple(map(charge, free)),
             "potential": tuple(map(potential, free)) if electroneutral else (),
             "gate": self.gate_states,
-            "clock": (CLOCK,) if self.drives or any("time" in needs(m) for _, m in self.mechanisms) else (),
+            "clock": (CLOCK,) if self.drives or self._timed else (),
             "volume": tuple(volume(c.name) for c in self.compartments if c.volume == "state"),
         }
+
+    @property
+    def _timed(self) -> bool:
+        """Whether a law depends on the time itself."""
+        return any("time" in needs(m) for _, m in self.mechanisms)
+
+    @property
+    def clock_of_waves(self) -> bool:
+        """Whether there is a clock on which nothing depends while no waveform of the protocol runs."""
+        return bool(self.drives) and not self._timed
 
     @cached_property
     def behind(self) -> dict[str, tuple[str, ...]]:
@@ -376,31 +386,31 @@ def _drives(scenario: Scenario, structure: Structure) -> Iterator[Drive]:
     """Parameters that follow waveforms."""
     kinds: dict[str, set[str]] = {}
     for event in scenario.protocol:
-        waves: dict[tuple[str, ...], Any] = {(path,): value for path, value in getattr(event, "set", {}).items()}
+        waves: dict[tuple[str, str], Any] = {("value", path): v for path, v in getattr(event, "set", {}).items()}
         waves |= {("clamp", name): clamp.potential for name, clamp in getattr(event, "clamp", {}).items()}
         for target, value in waves.items():
             if is_waveform(value):
-                for parameter in _moved_by(scenario, structure, target):
+                for parameter in moved_by(scenario, structure, target):
                     kinds.setdefault(parameter, set()).add("sine" if isinstance(value, Sine) else "ramp")
     for parameter in structure.parameters:
         if parameter in kinds:
             yield Drive(parameter, "ramp" in kinds[parameter], "sine" in kinds[parameter])
 
 
-def _moved_by(scenario: Scenario, structure: Structure, target: tuple[str, ...]) -> list[str]:
-    """Parameters that depend on what an event changes: a value by its path, or the command of a clamp."""
-    match target:
-        case ["clamp", membrane]:
-            return [parameter_name(membrane, CLAMP, "command")]
-        case [path]:
-            steps = path.split(".")
-    match steps:
+def moved_by(scenario: Scenario, structure: Structure, target: tuple[str, str]) -> list[str]:
+    """Parameters that depend on what an event changes: ``("value", path)`` or ``("clamp", membrane)``."""
+    kind, name = target
+    if kind == "clamp":
+        return [parameter_name(name, CLAMP, "command")]
+    match name.split("."):
         case ["temperature" | "rt_over_f"]:
             return [THERMAL_VOLTAGE]
         case ["compartments", name, "concentrations", species]:
             return [concentration(name, species)]
         case ["compartments", name, "impermeant", "concentration"]:
             return [impermeant(name)]
+        case ["compartments", _, "impermeant", "charge"]:  # in a bath, where it acts on nothing
+            return []
         case ["membranes", name, "capacitance"]:
             return [capacitance(name)]
         case ["membranes", name, "area"]:

@@ -91,6 +91,11 @@ class Wave:
     far: np.ndarray
     repeats: bool
 
+    @property
+    def timing(self) -> tuple[Any, ...]:
+        """When it begins and how it runs: numbers, or arrays where they differ between runs."""
+        return self.since, self.stretch.span, self.stretch.turn, self.stretch.phase
+
 
 def drive(structure: Structure, parameters: np.ndarray, waves: list[Wave]) -> np.ndarray:
     """Let parameters follow waves.

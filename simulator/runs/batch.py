@@ -302,5 +302,5 @@ def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
         place: Any = data
         for step in above:
             place = place[int(step)] if isinstance(place, list) else place[step]
-        place[name] = value
+        place[int(name) if isinstance(place, list) else name] = value
     return Scenario.model_validate(data)

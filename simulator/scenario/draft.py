@@ -211,6 +211,8 @@ class Draft(Record):
                     leaves[path] = replace(leaf, quantity=leaves[leaf.path[3]].quantity)
                 elif leaf.path[2] == "clamp":
                     leaves[path] = replace(leaf, quantity=POTENTIAL)
+                if leaf.path[-1] == "sine" and (own := leaves[path].quantity):
+                    leaves[path] = replace(leaf, quantity=own.difference())
             if leaf.path[0] == "measure" and leaf.path[2] == "level":
                 leaves[path] = replace(leaf, quantity=self.measure[leaf.path[1]].of)
         for path, leaf in leaves.items():

@@ -270,5 +270,5 @@ class Run(Record):
     save: Literal["trajectory", "final"] = Field("trajectory", description="save all points or the last state only")
     rtol: Annotated[float, Quantity("1", 1e-12, 1e-2)] = Field(1e-6, description="relative tolerance")
     max_steps: Annotated[int, Quantity("1", 1, 10**12, whole=True)] = Field(
-        100_000, description="steps between two events after which a run is given up"
+        100_000, description="steps between two events, or in a period of a sine, after which a run is given up"
     )

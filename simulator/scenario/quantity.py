@@ -13,10 +13,10 @@ from pydantic_core import core_schema
 
 from simulator.errors import kind_of, shown, suggestion
 from simulator.physics.constants import FARADAY
-from simulator.physics.dissolved import Solute, parse_dissolved
+from simulator.physics.dissolved import PH, Solute, parse_dissolved
 from simulator.physics.notation import format_quantity
 from simulator.physics.unit_table import DIMENSION_WORDS, WHOLE_CELL
-from simulator.physics.units import QuantityError, alternatives, describe, fits, parse_quantity
+from simulator.physics.units import QuantityError, alternatives, describe, fits, has_offset, parse_quantity
 from simulator.scenario.complaints import complaint_error
 
 __all__ = ["UNREADABLE", "Measured", "OfSolute", "Quantity", "Ratio", "SiNumber", "quantity_of"]
@@ -128,6 +128,10 @@ class Quantity:
         if not self.key_unit or self.unit == self.key_unit:
             return ""
         return "ratio" if self.unit == "1" else "cell"
+
+    def difference(self) -> Quantity:
+        """The quantity of differences between two values."""
+        return Difference(self.unit, ratio=self.ratio, key_unit=self.key_unit)
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
@@ -279,6 +283,17 @@ class Quantity:
             return ""
         likely = (f"did you mean `{other}`?" for other, number in alternatives(value, self.unit) if self.allows(number))
         return next(likely, "")
+
+
+class Difference(Quantity):
+    """A difference between two values of a quantity, independent of its zero point."""
+
+    def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
+        if self.unit == "K" and isinstance(value, str) and has_offset(value):
+            raise QuantityError(f"`{shown(value)}` is a temperature", "a difference of temperatures, e.g. 2 K")
+        if isinstance(value, str) and (PH.fullmatch(value) or fits(value, self.unit) == "resistance"):
+            raise QuantityError(f"`{shown(value)}` is no difference of two values", self.expected)
+        return super().read(value, text=text, faraday=faraday)
 
 
 def _as_float(value: Any, expected: str) -> float:

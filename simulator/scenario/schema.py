@@ -7,6 +7,7 @@ from typing import Any
 from simulator.physics.notation import format_quantity
 from simulator.scenario.records import TWIN_NAME
 from simulator.scenario.scenario import Scenario
+from simulator.scenario.waveforms import SHAPES
 
 __all__ = ["json_schema"]
 
@@ -25,6 +26,12 @@ def json_schema() -> dict[str, Any]:
         "propertyNames": {"pattern": f"^{TWIN_NAME.pattern}$"},
         "additionalProperties": {"type": "object", "minProperties": 1},
     }
+    file = {"type": "string", "description": "CSV file with a head such as `time [ms],command [mV]`"}
+    named = {"type": "object", "properties": {"table": file}, "required": ["table"], "additionalProperties": False}
+    definitions["Table"] = {"anyOf": [definitions["Table"], named]}
+    waves = [{"$ref": f"#/$defs/{shape.__name__}"} for shape in SHAPES.values()]
+    new_values = definitions["SetEvent"]["properties"]["set"]
+    new_values["additionalProperties"] = {"anyOf": [{"type": ["string", "number"]}, *waves]}
     first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

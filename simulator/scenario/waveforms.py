@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint, refuse
@@ -17,6 +16,7 @@ from simulator.scenario.records import Record
 __all__ = [
     "EXAMPLES",
     "NO_WAVEFORM",
+    "SHAPES",
     "Instant",
     "Ramp",
     "Sine",
@@ -59,6 +59,8 @@ class Ramp(Record):
 class Sine(Record):
     """A sine about a mean."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["frequency"]}, {"required": ["period"]}]})
+
     sine: Any = Field(description="amplitude: from the mean to the peak")
     around: Any = Field(description="mean")
     frequency: Annotated[float, Quantity("1/s", positive=True)] | None = Field(None, description="frequency")
@@ -93,13 +95,13 @@ class Table(Record):
     def _check(self) -> Self:
         found = []
         if len(self.times) != len(self.values):
-            problem = f"there are {len(self.times)} times and {len(self.values)} values"
+            problem = f"the number of times is {len(self.times)}, that of values {len(self.values)}"
             found.append(Complaint(("values",), problem, "a value for each time"))
         if not 1 <= len(self.times) <= MOST_POINTS:
             found.append(Complaint(("times",), f"there are {len(self.times)} points", f"1 to {MOST_POINTS} points"))
         for i, (time, following) in enumerate(zip(self.times, self.times[1:], strict=False)):
             if following < time:
-                found.append(Complaint(("times", i + 1), "this time lies before the one above it", "increasing times"))
+                found.append(Complaint(("times", i + 1), "this time lies before the one above it", "times in order"))
                 break
         if found:
             refuse("Table", found)
@@ -172,14 +174,13 @@ def settled_waveform(
     except ValidationError as error:
         return None, [Complaint.of((*at, *line["loc"]), line["ctx"]) for line in error.errors(include_url=False)]
     wrong: list[Complaint] = []
-    difference = replace(quantity, minimum=-math.inf, maximum=math.inf, positive=False)
     numbers = {}
     for place in found.numbers():
         given: Any = found
         for step in place:
             given = getattr(given, step) if isinstance(step, str) else given[step]
         try:
-            numbers[place] = read(difference if place == ("sine",) else quantity, given)
+            numbers[place] = read(quantity.difference() if place == ("sine",) else quantity, given)
         except QuantityError as error:
             numbers[place] = math.nan
             wrong.append(Complaint((*at, *place), error.problem, error.expected, error.hint))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.model.model import Model
+from simulator.model.moments import changes
 from simulator.model.protocol import Schedule, schedule
-from simulator.model.waves import following
+from simulator.model.structure import moved_by
+from simulator.model.waves import following, stretches
+from simulator.scenario.parts import ReleaseEvent
+from simulator.scenario.waveforms import Ramp, Table
 from simulator.trajectory.trajectory import Trajectory
 
 __all__ = ["Ends", "last_events"]
@@ -81,10 +85,26 @@ class Ends:
         arrays = (self.states, self.parameters, self.running, self.scales, self.since, self.finished)
         return Ends(self.model, values, *(array[rows] for array in arrays))
 
+    def ramps(self) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+        """What ramps and tables of the protocol move at the ends of runs, and of which runs; pulses of trains apart."""
+        scenario, structure, end = self.model.scenario, self.model.structure, self.model.scenario.run.duration
+        slopes = {own.parameter: own.names["slope"] for own in structure.drives if own.ramp}
+        for i, event in enumerate(scenario.protocol):
+            if isinstance(event, ReleaseEvent) or event.every is not None:
+                continue
+            for target, (wave, key) in changes(event, i).items():
+                moved = [slopes[p] for p in moved_by(scenario, structure, target) if p in slopes]
+                if not moved or not isinstance(wave, Ramp | Table):
+                    continue
+                last = stretches(wave, key, self.values, self.values.get(f"protocol.{i}.lasting"))[-1]
+                over = self.values[f"protocol.{i}.at"] + last.begins + last.span
+                moving = self.running[:, [structure.parameters.index(name) for name in moved]]
+                yield target, np.any(moving != 0.0, axis=1) & (end <= over)
+
     @property
     def ramped(self) -> np.ndarray:
-        """Whether a ramp of the protocol goes on at the end of each run, shape (runs,)."""
-        return following(self.model.structure, self.running, "slope")
+        """Whether a ramp or table of the protocol goes on at the end of each run, shape (runs,)."""
+        return np.any([np.zeros(len(self), bool), *(runs for _, runs in self.ramps())], axis=0)
 
     @property
     def swung(self) -> np.ndarray:

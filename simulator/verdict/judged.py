@@ -8,7 +8,7 @@ flows, and free energy is dissipated to keep it flowing. From a state that is no
 (:mod:`simulator.verdict.lookahead`): the state is an *oscillation* if it is already on a cycle, a *run-away* if
 a volume or an amount has begun to grow without end, and otherwise *not converged*. A run whose pulses go on is
 *entrained* if it repeats with them (:mod:`simulator.verdict.pacing`). The word depends only on the last state and its
-parameters, so it concerns the time after the last event.
+parameters, so it concerns the time after the last event. While a ramp of the protocol goes on, nothing is settled.
 
 All runs are judged together, in arrays and in the lanes of the kernel. Each gets the same numbers, to the last bit, as
 if it were judged alone, so nothing depends on what else is in a batch.
@@ -56,7 +56,7 @@ class Judged:
     at_rest : ndarray of bool, shape (runs,)
         Which runs finished at rest.
     repetitions : mapping of int to Repetition or None
-        What a run with pulses to come repeats, None if nothing; by run.
+        What a run with pulses or sines to come repeats, None if nothing; by run.
     futures : mapping of int to Future
         What follows a run that is not at rest and has no pulses to come; by run.
     """
@@ -87,7 +87,7 @@ def judged(ends: Ends, stopped: Callable[[], bool] = lambda: False) -> Judged:
     """
     structure, lanes = ends.model.structure, Lanes(ends.model.structure, stopped)
     distance, rest, jacobians = approach(load_arrays(structure), ends.states, ends.parameters, ends.sizes)
-    at_rest = (distance < REST) & ends.finished
+    at_rest = (distance < REST) & ends.finished & ~ends.ramped
     points = np.where(at_rest[:, None], rest, ends.states)
     flows = Flows.of(structure, points, ends.parameters, ends.scales)
     free = ends.finished & flows.open_paths
@@ -95,9 +95,12 @@ def judged(ends: Ends, stopped: Callable[[], bool] = lambda: False) -> Judged:
     at_equilibrium = ~(structure.open | unbalanced(flows))
     words = np.where(free, np.where(at_equilibrium, BALANCED, STEADY), np.where(ends.finished, INERT, CHANGING))
 
-    paced = {run: pulses for run, pulses in pacings(ends).items() if free[run]}
+    words[free & ends.ramped] = CHANGING
+    free &= ~ends.ramped
+    going = {run: pulses for run, pulses in pacings(ends).items() if free[run]}
+    paced = {run: pulses for run, pulses in going.items() if pulses is not None}
     repeated = lanes.together([repetition(ends, run, pulses) for run, pulses in paced.items()])
-    repetitions = dict(zip(paced, repeated, strict=True))
+    repetitions = dict.fromkeys(going) | dict(zip(paced, repeated, strict=True))
     for run, found in repetitions.items():
         if found is None or found.swing >= SMALLEST_SWING:
             words[run], free[run] = CHANGING if found is None else ENTRAINED, False

@@ -233,16 +233,18 @@ def _sizes(structure: Structure, states: np.ndarray, parameters: np.ndarray) -> 
 
 def _cycling(ends: Ends, run: int, passed: float) -> Following[Cycle | None]:
     """The search for the cycle of a run that needed :data:`PATIENCE` steps for a time `passed` [s]."""
-    return _on_orbit(
-        find_cycle([passed * factor for factor in HORIZONS]), ends.states[run], ends.scales[run], ends.parameters[run]
-    )
+    size = ends.sizes[run].copy()
+    if ends.model.structure.clock_of_waves:
+        size[ends.model.structure.places("clock")] = np.inf  # it does not return, and nothing depends on it
+    search = find_cycle([passed * factor for factor in HORIZONS])
+    return _on_orbit(search, ends.states[run], size, ends.scales[run], ends.parameters[run])
 
 
 def _on_orbit(
-    search: Watching[Cycle | None], state: np.ndarray, scale: np.ndarray, parameters: np.ndarray
+    search: Watching[Cycle | None], state: np.ndarray, size: np.ndarray, scale: np.ndarray, parameters: np.ndarray
 ) -> Following[Cycle | None]:
     """Let a search look at the orbit of a state: from its start, or from a state that an accurate look has passed."""
-    size, beginning = np.maximum(np.abs(state), scale), (np.zeros(1), state[None])
+    beginning = np.zeros(1), state[None]
     look, (kept, states) = next(search), beginning
     while True:
         if look.stage >= 0:

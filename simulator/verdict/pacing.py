@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from math import lcm
 
 import numpy as np
 
 from simulator.model.protocol import Schedule, schedule
+from simulator.model.repetition import CommonPeriod, common_period
 from simulator.scenario.parts import ReleaseEvent
 from simulator.verdict.ends import Ends
 from simulator.verdict.following import Course, Following
@@ -90,50 +90,57 @@ class Repetition:
 
 @dataclass(frozen=True)
 class _Trains:
-    """The pulse trains that have begun and not ended at the end of a run.
+    """The pulse trains that have begun and not ended at the end of a run, and the sines that go on.
 
     Parameters
     ----------
-    ratios : tuple of tuple of int
-        Number of each train's event, and its interval in shortest intervals.
-    shortest : float
-        The shortest interval [s].
+    events : tuple of int
+        Number of each train's event; sines have numbers after those of all events.
+    together : CommonPeriod
+        Time after which all of them start together again.
     onsets : tuple of float
         Time [s] of the last pulse of each train that has begun.
     next_pulse : float
         Time [s] of the next pulse of the slowest train.
     """
 
-    ratios: tuple[tuple[int, int], ...]
-    shortest: float
+    events: tuple[int, ...]
+    together: CommonPeriod
     onsets: tuple[float, ...]
     next_pulse: float
 
     @property
-    def together(self) -> int:
-        """Shortest intervals after which all trains start together again."""
-        return lcm(*(n for _, n in self.ratios))
+    def pattern(self) -> tuple[tuple[int, int], ...]:
+        """Each event and its number of intervals in the common period."""
+        return tuple(zip(self.events, self.together.intervals, strict=True))
 
 
-def pacings(ends: Ends) -> dict[int, Pacing]:
-    """The pulse trains that go on at the ends of runs, by run; without those that together never repeat."""
+def pacings(ends: Ends) -> dict[int, Pacing | None]:
+    """The pulse trains and sines that go on at the ends of runs, by run; None for those that together never repeat."""
     if not any(getattr(event, "every", None) for event in ends.model.scenario.protocol) and not np.any(ends.swung):
         return {}
     alike: defaultdict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     trains: dict[int, _Trains] = {}
+    found: dict[int, Pacing | None] = {}
     for run in range(len(ends)):
-        going = _trains(ends, run)
-        if going is not None:
-            trains[run] = going
-            alike[going.ratios].append(run)
-    found: dict[int, Pacing] = {}
+        interval, onset = _going_on(ends, run)
+        if not interval:
+            continue
+        together = common_period(list(interval.values()))
+        if together is None or max(together.intervals) > MOST_INTERVALS:
+            found[run] = None
+            continue
+        slowest = max(interval, key=lambda i, every=interval: every[i])  # type: ignore[misc]
+        next_pulse = onset[slowest] + interval[slowest]
+        trains[run] = _Trains(tuple(interval), together, tuple(onset.values()), next_pulse)
+        alike[trains[run].pattern].append(run)
     for runs in alike.values():
         found |= _pacings(ends.part(np.array(runs)), {i: trains[run] for i, run in enumerate(runs)}, runs)
     return found
 
 
-def _trains(ends: Ends, run: int) -> _Trains | None:
-    """The trains that go on at the end of a run; None without one, or if together they never repeat."""
+def _going_on(ends: Ends, run: int) -> tuple[dict[int, float], dict[int, float]]:
+    """Intervals and last onsets [s] of the trains and sines that go on at the end of a run, by number."""
     end, interval, onset = ends.model.scenario.run.duration, {}, {}
     for i, event in enumerate(ends.model.scenario.protocol):
         if not isinstance(event, ReleaseEvent) and event.every is not None:
@@ -143,14 +150,7 @@ def _trains(ends: Ends, run: int) -> _Trains | None:
                 onset[i] = float(at + np.floor((end - at) / every * (1.0 + 1.0e-12)) * every)
     for i, period in enumerate(_periods_of_sines(ends, run), start=len(ends.model.scenario.protocol)):
         interval[i], onset[i] = period, end
-    if not interval:
-        return None
-    shortest = min(interval.values())
-    ratios = tuple((i, round(every / shortest)) for i, every in interval.items())
-    slowest = max(interval, key=lambda i: interval[i])
-    found = _Trains(ratios, shortest, tuple(onset.values()), onset[slowest] + interval[slowest])
-    uneven = any(abs(n * shortest / interval[i] - 1.0) > 1.0e-9 for i, n in ratios)
-    return None if uneven or found.together > MOST_INTERVALS else found
+    return interval, onset
 
 
 def _periods_of_sines(ends: Ends, run: int) -> list[float]:
@@ -162,25 +162,26 @@ def _periods_of_sines(ends: Ends, run: int) -> list[float]:
     return list(dict.fromkeys(found))
 
 
-def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict[int, Pacing]:
-    """Pacing of runs whose trains have the same ratios; the result is by their numbers."""
-    scenario, together = ends.model.scenario, trains[0].together
-    coming = {i: (FOLLOWED + LONGEST) * together // n + 2 for i, n in trains[0].ratios}
+def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict[int, Pacing | None]:
+    """Pacing of runs whose trains have the same intervals in a common period; the result is by their numbers."""
+    scenario = ends.model.scenario
+    coming = {i: (FOLLOWED + LONGEST) * n + 2 for i, n in trains[0].pattern}
     events = list(scenario.protocol)
     for i, event in enumerate(events):
         if not isinstance(event, ReleaseEvent) and event.every is not None:  # one that has not begun matters no more
             events[i] = event.model_copy(update={"times": coming.get(i, event.times or 1)})
     starts = {
         f"protocol.{i}.at": np.array([trains[run].onsets[place] for run in range(len(ends))])
-        for place, (i, _) in enumerate(trains[0].ratios)
+        for place, i in enumerate(trains[0].events)
     }
     values = {**ends.values, **starts}
     whole = schedule(scenario.with_protocol(tuple(events)), ends.model.structure, values, len(ends), np.inf)
-    end, found = scenario.run.duration, {}
+    end = scenario.run.duration
+    found: dict[int, Pacing | None] = {}
     for run, number in enumerate(numbers):
         later = (whole.time[run] >= end) & np.isfinite(whole.time[run])
         pulses = Schedule(whole.structure, whole.table[run, later][None]).later(np.array([end]))
-        found[number] = Pacing(trains[run].shortest * together, trains[run].next_pulse - end, pulses)
+        found[number] = Pacing(trains[run].together.period, trains[run].next_pulse - end, pulses)
     return found
 
 

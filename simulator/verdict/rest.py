@@ -204,6 +204,9 @@ def _conditions(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals that vanish at rest, their derivatives, the Jacobian: shapes (..., k), (..., k, k), (..., k, k)."""
     rate, jacobian = linearised(equations, states, parameters)
+    clock = equations.WAVE_CLOCK
+    if clock is not None:  # it goes on at rest, too, unless a waveform follows it
+        rate[..., clock] = np.where(np.any(jacobian[..., clock] != 0.0, axis=-1), rate[..., clock], 0.0)
     if not equations.NEUTRAL:
         return rate, jacobian, jacobian
     # If no species flows there is no current, so the equation for the potential is redundant at rest. It is

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.model.names import concentration, voltage
 from simulator.model.structure import Structure
+from simulator.model.waves import present
 from simulator.physics.notation import duration, format_quantity
 from simulator.trajectory.arrangement import named
 from simulator.trajectory.spikes import most_spikes
@@ -18,7 +19,7 @@ from simulator.verdict.ends import Ends
 from simulator.verdict.following import Course, Lanes
 from simulator.verdict.judged import Judged, grown
 from simulator.verdict.lookahead import PATIENCE, TOLERANCE, time_to_rest
-from simulator.verdict.pacing import Repetition
+from simulator.verdict.pacing import Repetition, pacings
 from simulator.verdict.words import WORDS
 
 #: Relative drift per hour that is worth a word.
@@ -124,9 +125,21 @@ def what_follows(ends: Ends, found: Judged) -> WhatFollows:
     """What follows the end of a single run, from what its word was found from."""
     if WORDS[found.words[0]] == "entrained":
         return _entrained(ends, found.repetitions[0])
+    if ends.finished[0] and (moved := _moved(ends)):
+        return WhatFollows(f"as the protocol still moves {' and '.join(moved)}")
     if 0 in found.futures:
         return _moving(ends, found)
-    return WhatFollows("not the same from pulse to pulse" if found.repetitions else "")
+    if not found.repetitions:
+        return WhatFollows()
+    if pacings(ends)[0] is None:
+        return WhatFollows("pulses and sines of the protocol have no common period")
+    return WhatFollows("not the same from pulse to pulse")
+
+
+def _moved(ends: Ends) -> list[str]:
+    """What ramps of the protocol still move at the end of a single run."""
+    targets = dict.fromkeys(target for target, runs in ends.ramps() if runs[0])
+    return [f"the clamp of {name}" if kind == "clamp" else name for kind, name in targets]
 
 
 def _entrained(ends: Ends, found: Repetition | None) -> WhatFollows:
@@ -134,7 +147,8 @@ def _entrained(ends: Ends, found: Repetition | None) -> WhatFollows:
     structure, course = ends.model.structure, found.course
     assert course.events is not None
     states = Lanes(structure).followed(course)
-    in_force = course.events.at(course.times, course.parameters[None])[0]
+    running = course.events.at(course.times, course.parameters[None], running=True)[0]
+    in_force = present(structure, running, course.times + ends.model.scenario.run.duration)
     kept = np.where(structure.places("amount", "volume"), np.abs(found.drift), 0.0)
     fastest = int(np.argmax(kept))
     entrained = Entrainment(

@@ -147,11 +147,16 @@ def test_a_gate_may_follow_a_gate_of_another_mechanism(loaded):
     assert turnover == pytest.approx(1e-9 * (0.75 - 0.75 * np.exp(-t / 5.0)), rel=1e-6, abs=1e-18)
 
 
-def test_jacobian_of_written_laws_agrees_with_differences(loaded):
-    law = (
-        "law: custom, moves: {k: 1, cl: 1}, parameters: {j: 1 umol/m^2/s, h: 20 mM, c: 3 mV}, "
-        "rate: 'j * tanh(v / c) * sqrt(na_i / h) * where(na_i < k_i, na_i / h, k_i / h) * max(cl_i, h) / h'"
-    )
+@pytest.mark.parametrize(
+    ("rate", "step"),
+    [
+        ("j * tanh(v / c) * sqrt(na_i / h) * where(na_i < k_i, na_i / h, k_i / h) * max(cl_i, h) / h", 1e-8),
+        ("j * (2 + sin(v / c)) * (3 + cos(na_i / h + v / c)) * abs(v / c) * log10(1 + k_i / h)", 1e-6),
+    ],
+)
+def test_jacobian_of_written_laws_agrees_with_differences(loaded, rate, step):
+    numbers = "parameters: {j: 1 umol/m^2/s, h: 20 mM, c: 3 mV}"
+    law = f"law: custom, moves: {{k: 1, cl: 1}}, {numbers}, rate: '{rate}'"
     scenario = loaded(GHK, law)
     trajectory = run(scenario)
     arrays, parameters = load_arrays(trajectory.structure), trajectory.parameters[-1]
@@ -166,7 +171,7 @@ def test_jacobian_of_written_laws_agrees_with_differences(loaded):
         direction[arrays.BASIS[j]] = 1.0
         for name, row in arrays.DEPENDENT.items():
             direction[arrays.STATES.index(name)] = row.get(basis, 0.0)
-        h = 1e-8 * abs(state[arrays.BASIS[j]])  # some 20 uV: a few ions charge a membrane
+        h = step * abs(state[arrays.BASIS[j]])  # 1e-8: some 20 uV, because a few ions charge a membrane
         far, near = (derivative(state + s * h * direction) - derivative(state - s * h * direction) for s in (2.0, 1.0))
         slope = (8.0 * near - far)[i] / (12.0 * h)
         assert float(value) == pytest.approx(slope, rel=1e-5, abs=1e-14 * np.abs(derivative(state)).max() / h)
@@ -182,6 +187,9 @@ def test_jacobian_of_written_laws_agrees_with_differences(loaded):
         ("bern(0 * x)", 1.0),
         ("tanh(x) - (exp(2*x) - 1) / (exp(2*x) + 1)", 0.0),
         ("sqrt(x ** 2) + log(exp(y))", 5.0),
+        ("sin(x) ** 2 + cos(x) ** 2 + sin(x - 3) + cos(y - 2)", 2.0),
+        ("log10(10 * x * x) - 2 * log10(x)", 1.0),
+        ("abs(y - x) + abs(x - y) + abs(0 * x)", 2.0),
     ],
 )
 def test_expressions_mean_what_they_say_for_numbers_arrays_and_symbols(text, value):

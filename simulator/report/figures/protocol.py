@@ -55,9 +55,12 @@ def _course(value: Any, unit: str, becomes: str = "=") -> str:
     match value:
         case Ramp():
             first, last = (_quantity(end, unit) for end in value.ramp)
-            return f"from {first} to {last}"
+            return f"from {first} to {last}" + (f" in {_quantity(value.over, 's')}" if value.over is not None else "")
         case Sine():
-            return f"{_quantity(value.around, unit)} {chr(0xB1)} {_quantity(abs(value.sine), unit)}"
+            pace = (
+                f"every {_quantity(value.period, 's')}" if value.frequency is None else _quantity(value.frequency, "Hz")
+            )
+            return f"{_quantity(value.around, unit)} {chr(0xB1)} {_quantity(abs(value.sine), unit)}, {pace}"
         case Table():
             return "by table"
     return f"{becomes} {_quantity(value, unit)}"

@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from simulator.errors import shown, suggestion
-from simulator.physics.constants import FARADAY
-from simulator.physics.dissolved import PH
 from simulator.physics.notation import count, size
-from simulator.physics.units import QuantityError, fits
+from simulator.physics.units import QuantityError
 from simulator.scenario.checks.start import why_overridden
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
@@ -254,19 +252,7 @@ def _kinds(form: str, quantity: Quantity, numbers: Sequence[Any]) -> Iterator[tu
         if not difference:
             yield quantity, number
         else:
-            size = _Difference(quantity.unit, ratio=quantity.ratio, key_unit=quantity.key_unit)
-            yield replace(size, positive=form == "normal"), number
-
-
-class _Difference(Quantity):
-    """A difference between two quantities, independent of the zero point."""
-
-    def read(self, value: object, *, text: bool = False, faraday: float = FARADAY) -> float | str:
-        if self.unit == "K" and isinstance(value, str) and "C" in value:
-            raise QuantityError(f"`{shown(value)}` is a temperature", "a difference of temperatures, e.g. 2 K")
-        if isinstance(value, str) and (PH.fullmatch(value) or fits(value, self.unit) == "resistance"):
-            raise QuantityError(f"`{shown(value)}` is no difference of two values", self.expected)
-        return super().read(value, text=text, faraday=faraday)
+            yield replace(quantity.difference(), positive=form == "normal"), number
 
 
 def why_not_swept(path: str, leaves: Mapping[str, Leaf]) -> str:

@@ -99,6 +99,13 @@ _RATE_EXAMPLE = (
 )
 
 
+def _without_width(owner: ChannelGate | Transition) -> Iterator[Complaint]:
+    """Complaints about functions of a gate or transition with a width of 0."""
+    for role in owner.branches:
+        if getattr(getattr(owner, role), "width", 1.0) == 0.0:
+            yield Complaint((role, "width"), "the width is 0", "a width other than 0")
+
+
 class Transition(Record):
     """A transition between two states of a channel, there and back."""
 
@@ -116,6 +123,8 @@ class Transition(Record):
             )
         if self.forward is None and self.backward is None:
             refuse("Transition", [Complaint((), "the transition has no rate", "forward, backward or both")])
+        if flat := list(_without_width(self)):
+            refuse("Transition", flat)
         return self
 
     def form(self) -> tuple[str, str, tuple[RateForm, ...]]:
@@ -154,9 +163,8 @@ class ChannelGate(Record):
             refuse("ChannelGate", [Complaint((), problem, expected)])
         if self.start is not None and self.no_state:
             refuse("ChannelGate", [Complaint(("start",), "an instantaneous gate has no start value")])
-        widths = [r for r in given if getattr(getattr(self, r), "width", 1.0) == 0.0]
-        if widths:
-            refuse("ChannelGate", [Complaint((r, "width"), "the width is 0", "a width other than 0") for r in widths])
+        if flat := list(_without_width(self)):
+            refuse("ChannelGate", flat)
         return self
 
     @property

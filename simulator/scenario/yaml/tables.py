@@ -52,9 +52,9 @@ def _points(named: Node, issues: list[Issue], key: str) -> Node:
         rows = list(csv.reader(read_text(file).splitlines()))
     except (ConfigError, csv.Error) as error:
         problem = error.issues[0].problem if isinstance(error, ConfigError) else str(error)
-        issues.append(
-            Issue(place.file, place.line, place.column, key, f"`{shown(named.content)}`: {problem}", _EXPECTED)
-        )
+        text = f"`{shown(named.content)}`: {problem}"
+        expected = f"a CSV file beside this one with {_EXPECTED}"
+        issues.append(Issue(place.file, place.line, place.column, key, text, expected))
         return unread
     heads = [_HEAD.fullmatch(head) for head in rows[0]]
     if len(heads) != 2 or not all(heads):
