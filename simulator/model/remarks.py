@@ -146,12 +146,16 @@ def _particles(contents: Contents, compartment: str) -> Iterator[tuple[str, str,
     for s in contents.structure.compartment(compartment).species:
         number = np.asarray(contents.amount(compartment, s)) * AVOGADRO
         few = (number > 0.0) & (number < 1.0)
-        least = float(np.min(np.where(few, number, 1.0)))
-        text = (
-            f"{compartment} starts with {least:.2g} particles of {species_text(s)}: below one, a concentration is an "
-            "average over many such compartments"
-        )
+        text = too_few(f"{compartment} starts", s, float(np.min(np.where(few, number, 1.0))))
         yield "particles", f"compartments.{compartment}.concentrations.{s}", text, few
+
+
+def too_few(when: str, species: str, number: float) -> str:
+    """Say that a compartment starts or ends with less than one particle."""
+    return (
+        f"{when} with {number:.2g} particles of {species_text(species)}: below one, a concentration is an average over "
+        "many such compartments"
+    )
 
 
 def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, str, np.ndarray]]:
