@@ -12,10 +12,10 @@ from simulator.errors import ModelError
 from simulator.model.admissibility import inadmissible
 from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
+from simulator.model.extremes import passed
 from simulator.model.model import Model
 from simulator.model.start import unbalanced_charge
 from simulator.model.undefined import undefined
-from simulator.model.waves import stretches
 from simulator.physics.constants import AVOGADRO
 from simulator.physics.electrochemistry import net_turnover
 from simulator.physics.notation import format_quantity, species_text
@@ -96,12 +96,11 @@ def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, 
     yield None, start
     for i, event in enumerate(model.scenario.protocol):
         if isinstance(event, SetEvent):
-            key, lasting = f"protocol.{i}", values.get(f"protocol.{i}.lasting")
-            waves = {path: stretches(wave, f"{key}.set.{path}", values, lasting) for path, wave in event.set.items()}
-            for place in (0, -1):
-                yield i, start.changed(values | {path: parts[place].value for path, parts in waves.items()})
+            set_to: dict[str, Any] = {}
+            for set_to in passed(event, i, values, model.scenario.run.duration):
+                yield i, start.changed(values | set_to)
             if event.lasting is None:
-                values = values | {path: parts[-1].value for path, parts in waves.items()}
+                values = values | set_to
 
 
 def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:

@@ -1,0 +1,170 @@
+"""What a user would try next to the inputs of README.md: units, waveforms and schemes of the same kind."""
+
+import pytest
+
+from simulator.cli.source import read_source
+from simulator.model.model import Model
+from simulator.model.remarks import remarks
+from simulator.physics.units import QuantityError, has_offset, parse_quantity
+from simulator.scenario.yaml.reader import ConfigError, load_scenario
+
+BUCKET = """\
+name: bucket
+compartments:
+  bath: {fixed: true, concentrations: {na: 145 mM, k: 4.5 mM, cl: 149.5 mM}}
+  cell:
+    geometry: {sphere: {radius: 10 um}}
+    concentrations: {na: 15 mM, k: 140 mM, cl: 13 mM}
+    impermeant: {concentration: 131 mM, charge: auto}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    potential: -60 mV
+    mechanisms:
+      leak: {law: leak_ghk, ion: k, permeability: 4.0e-9 m/s}
+run: {duration: 1 h, save_every: 1 min}
+"""
+
+LEAK = "{law: leak_ghk, ion: k, permeability: 4.0e-9 m/s}"
+BATH = "compartments.bath.concentrations"
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(*changes):
+        text = BUCKET
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "bucket.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def protocol(event):
+    return "run:", f"protocol: [{event}]\nrun:"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "expected"),
+    [
+        ("98.6 degF", "K", 310.15),
+        ("98.6 °F", "K", 310.15),
+        ("37 °C", "K", 310.15),
+        ("37 celsius", "K", 310.15),
+        ("1 gigaohm", "S", 1e-9),
+        ("200 megohm", "S", 5e-9),
+        ("5 nanosiemens", "S", 5e-9),
+        ("12 picofarad", "F", 12e-12),
+        ("50 picoamps", "A", 50e-12),
+        ("10 micrometers", "m", 10e-6),
+        ("4 picoliters", "m^3", 4e-15),
+    ],
+)
+def test_units_may_be_written_out(text, unit, expected):
+    assert parse_quantity(text, unit) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("text", ["10 degC", "10 °C", "10 celsius", "18 degF", "18 fahrenheit"])
+def test_no_temperature_with_a_zero_of_its_own_passes_for_a_difference(text):
+    assert has_offset(text)
+    with pytest.raises(QuantityError, match="write K instead"):
+        parse_quantity(f"{text}/s", "K")
+
+
+# -- waveforms in a bath ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wave", "worst"),
+    [
+        ("{ramp: [4.5 mM, 12 mM], over: 10 min}", "7.5 mM of positive"),
+        ("{sine: 3 mM, around: 4.5 mM, period: 10 min}", "3 mM of positive"),
+        ("{sine: 3 mM, around: 9 mM, period: 10 min}", "7.5 mM of positive"),
+        ("{times: [0 s, 1 min, 2 min], values: [4.5 mM, 12 mM, 4.5 mM]}", "7.5 mM of positive"),
+        ("{times: [0 s, 1 min, 1 min, 2 min], values: [4.5 mM, 12 mM, 4.5 mM, 4.5 mM]}", "7.5 mM of positive"),
+    ],
+)
+def test_a_bath_that_a_waveform_unbalances_on_its_way_is_remarked_on(written, wave, worst):
+    scenario = load_scenario(written(protocol(f"{{at: 1 min, set: {{{BATH}.k: {wave}}}}}")))
+    [remark] = remarks(Model.of(scenario))
+    assert remark.key == "protocol.0"
+    assert worst in remark.text
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        # Cl goes along.
+        f"{{at: 1 min, set: {{{BATH}.k: {{ramp: [4.5 mM, 12 mM], over: 10 min}}, "
+        f"{BATH}.cl: {{ramp: [149.5 mM, 157 mM], over: 10 min}}}}}}",
+        # The event ends before K rises.
+        "{at: 1 min, lasting: 1 min, "
+        f"set: {{{BATH}.k: {{times: [0 s, 2 min, 3 min], values: [4.5 mM, 4.5 mM, 9 mM]}}}}}}",
+    ],
+)
+def test_a_waveform_that_leaves_the_bath_neutral_is_not_remarked_on(written, event):
+    assert remarks(Model.of(load_scenario(written(protocol(event))))) == []
+
+
+def test_runs_of_a_sweep_that_a_waveform_unbalances_are_counted(written):
+    event = protocol(f"{{at: 1 min, set: {{{BATH}.k: {{ramp: [4.5 mM, 12 mM], over: 10 min}}}}}}")
+    key = f"protocol.0.set.{BATH}.k.ramp.1"
+    sweep = "run:", f"sweep: {{mode: grid, over: {{{key}: [4.5 mM, 8 mM, 12 mM]}}}}\nrun:"
+    [warning] = read_source(written(event, sweep), []).warnings
+    assert "in 2 of 3 runs, from 1 min on: 7.5 mM of positive charge" in warning.problem
+
+
+# -- Markov schemes and gates ----------------------------------------------------------------------------
+
+
+def channel(more):
+    return LEAK, f"{{law: channel, ions: {{k: 1}}, permeability: 1e-8 m/s, {more}}}"
+
+
+STUCK = "states: [c, o], open: [o], transitions: [{between: [c, o], forward: 0 1/s, backward: 0 1/s}]"
+
+
+@pytest.mark.parametrize(
+    ("more", "start"),
+    [(STUCK, "start: {c: 1}"), ("gates: {n: {opening: 0 1/s, closing: 0 1/s}}", "start: 0.5")],
+)
+@pytest.mark.filterwarnings("error")
+def test_rates_that_leave_no_steady_value_ask_for_a_start(written, more, start):
+    with pytest.raises(ConfigError, match=r"no steady value of .* give `start`"):
+        read_source(written(channel(more)), [])
+    given = f"{more}, {start}" if more == STUCK else more.replace("closing: 0 1/s", f"closing: 0 1/s, {start}")
+    assert read_source(written(channel(given)), []).warnings == ()
+
+
+def test_a_transition_without_width_is_refused_as_in_a_gate(written):
+    rate = "{form: exponential, rate: 1 1/s, midpoint: -40 mV, width: 0 mV}"
+    more = f"states: [c, o], open: [o], transitions: [{{between: [c, o], forward: {rate}, backward: 1 1/s}}]"
+    with pytest.raises(ConfigError, match=r"forward\.width: the width is 0"):
+        load_scenario(written(channel(more)))
+
+
+# -- expressions of other languages ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        ("g*k_i*ln(k_i/k_o)", "the natural logarithm is log"),
+        ("g*pow(k_i, 2)/k_o", r"write a power as a\*\*b"),
+        ("g*k_i if v > 0 else 0", r"write where\(a < b, x, y\)"),
+        ("if(v > 0, g*k_i, 0)", r"write where\(a < b, x, y\)"),
+        ("r = g*k_i", "right of the ="),
+        ("g*(k_i", r"there are 1 \( and 0 \)"),
+        ("g*k_i*pi", r"3\.14159"),
+        ("g*k_i*t/t", "the time is time"),
+        ("", "the expression is empty"),
+    ],
+)
+def test_an_expression_of_another_language_is_answered_with_what_to_write(written, rate, words):
+    law = f'{{law: custom, moves: {{k: -1}}, parameters: {{g: 1e-9 m/s}}, rate: "{rate}"}}'
+    with pytest.raises(ConfigError, match=words):
+        load_scenario(written((LEAK, law)))
