@@ -1,8 +1,14 @@
 """What a user would try next to the inputs of README.md: units, waveforms and schemes of the same kind."""
 
-import pytest
+import subprocess
+import sys
 
+import pytest
+from places import ROOT
+
+from simulator.cli import main
 from simulator.cli.source import read_source
+from simulator.errors import similar_file
 from simulator.model.model import Model
 from simulator.model.remarks import remarks
 from simulator.physics.units import QuantityError, has_offset, parse_quantity
@@ -168,3 +174,46 @@ def test_an_expression_of_another_language_is_answered_with_what_to_write(writte
     law = f'{{law: custom, moves: {{k: -1}}, parameters: {{g: 1e-9 m/s}}, rate: "{rate}"}}'
     with pytest.raises(ConfigError, match=words):
         load_scenario(written((LEAK, law)))
+
+
+# -- areas ----------------------------------------------------------------------------------------------
+
+
+def test_a_rest_point_of_a_swollen_cell_says_that_its_area_stayed(capsys):
+    with pytest.raises(SystemExit):
+        main(["steady", str(ROOT / "tests" / "world" / "reported" / "area_follows_volume.yaml")])
+    told = capsys.readouterr().err
+    assert told.count("egg ends at 1.58 times its first volume, but the area of plasma stays") == 1
+
+
+def test_an_area_that_would_grow_with_a_fixed_volume_is_warned_of(written):
+    grows = "potential:", "area_change: with_volume\n    potential:"
+    [warning] = load_scenario(written(grows)).warnings
+    assert "no water moves into `cell`" in str(warning)
+    assert load_scenario(written(grows, ("potential:", "water: instant\n    potential:"))).warnings == ()
+
+
+# -- files ----------------------------------------------------------------------------------------------
+
+
+def test_a_start_at_another_time_than_the_end_of_a_run_is_refused(written, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["run", str(written()), "-o", str(tmp_path / "first.h5")])
+    start = "run:", "start: {from: first.h5, time: 10 min}\nrun:"
+    with pytest.raises(ConfigError, match="has only the state that it ends with, at 60 min"):
+        read_source(written(start), [])
+
+
+def test_a_common_suffix_makes_no_two_file_names_alike():
+    names = ["s6.yaml", "leaky_bucket.yaml", "leaky_bucket.h5"]
+    assert similar_file("a.yaml", names) == ""
+    assert similar_file("leaky_buket.yaml", names) == "did you mean `leaky_bucket.yaml`?"
+    assert similar_file("leaky_bucket.hdf5", names) == "did you mean `leaky_bucket.h5`?"
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    command = [sys.executable, "-m", "simulator", "schema"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as schema:
+        schema.stdout.read(1)
+        schema.stdout.close()
+        assert (schema.stderr.read(), schema.wait()) == (b"", 0)
