@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.mechanisms import CLAMP
 from simulator.model.admissibility import inadmissible
 from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
@@ -175,7 +176,7 @@ def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, 
         gates = here.gates(m, here.potential[m.name]) | here.gates(m, v, moving=False)
         for mechanism in m.mechanisms:
             charge = model.structure.charge_moved(mechanism)
-            if charge:
+            if charge and mechanism.law_name != CLAMP:
                 rate = here.rate(m, mechanism, v, sides, gates)
                 if mechanism.law.reversible:
                     rate = net_turnover(rate, here.affinity(mechanism, v, sides))
