@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, st
         yield "undefined", key, text, where
     for key, text, where in inadmissible(Conditions(model, contents)):
         yield "admissible", key, text, where
-    if start and model.structure.formulation == "electroneutral":
+    if model.structure.formulation == "electroneutral":
         yield from _no_potential(model, contents)
 
 
@@ -165,9 +165,9 @@ def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, 
     the potential runs away from where the currents balance, and only a capacitance can say how.
     """
     free = [c for c in model.structure.compartments if c.potential == "free"]
-    if len(free) != 1 or any(np.ndim(v) for v in contents.values.values()):
+    if len(free) != 1:
         return
-    here, net = Conditions(model, contents), np.zeros(len(POTENTIALS))
+    here, net = Conditions(model, _in_rows(contents)), np.zeros((1, len(POTENTIALS)))
     for m in model.structure.membranes:
         sign = (m.inside == free[0].name) - (m.outside == free[0].name)
         if not sign:
@@ -181,11 +181,20 @@ def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, 
                 if mechanism.law.reversible:
                     rate = net_turnover(rate, here.affinity(mechanism, v, sides))
                 net = net + sign * charge * rate * here.contents.balanced_area(m.name)
-    rising = np.flatnonzero(np.diff(net) > 0.0)
-    if len(rising):
-        low, high = (format_quantity(float(POTENTIALS[i]), "V") for i in (rising[0], rising[-1] + 1))
+    rising = np.diff(net, axis=-1) > 0.0
+    where = np.any(rising, axis=-1)
+    if np.any(where):
+        first = np.flatnonzero(rising[np.argmax(where)])
+        low, high = (format_quantity(float(POTENTIALS[i]), "V") for i in (first[0], first[-1] + 1))
         text = (
             f"between {low} and {high} no potential of {free[0].name} balances its currents, gates as at the start "
             "(negative slope conductance); use `formulation: capacitive` if it can get there"
         )
-        yield "potential", "formulation", text, np.asarray(True)
+        yield "potential", "formulation", text, where
+
+
+def _in_rows(contents: Contents) -> Contents:
+    """The same with numbers of shape (runs, 1), to be taken together with many potentials."""
+    rows = {key: np.reshape(v, (-1, 1)) for key, v in contents.values.items() if np.ndim(v)}
+    start = None if contents.start is None else _in_rows(contents.start)
+    return replace(contents, values=dict(contents.values) | rows, start=start)

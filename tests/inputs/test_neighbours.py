@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from places import ROOT
 
@@ -266,6 +267,24 @@ def test_a_list_of_the_wrong_length_is_told_the_right_one(written):
     event = "{at: 1 s, clamp: {plasma: {potential: {ramp: [-70 mV, 0 mV, 3 mV], over: 1 s}, carrier: k}}}"
     with pytest.raises(ConfigError, match="this list has 3 values; expected 2 values"):
         load_scenario(written(protocol(event)))
+
+
+CHANNEL = "membranes.plasma.mechanisms.na_channel.conductance"
+EXCITABLE = ROOT / "tests" / "world" / "reported" / "electroneutral_three_rests.yaml"
+
+
+def test_runs_of_a_sweep_without_a_potential_are_counted():
+    swept = {CHANNEL: np.array([0.0, 10.0, 1000.0]), "membranes.plasma.area": np.array([9e-10, 9e-10, 1e-9])}
+    found = {remark.key: remark.where.tolist() for remark in remarks(Model.of(load_scenario(EXCITABLE)), swept)}
+    assert found["formulation"] == [False, True, True]
+
+
+def test_an_event_that_leaves_no_potential_is_remarked_on():
+    event = [{"at": 60.0, "set": {CHANNEL: 1000.0}}]
+    scenario = load_scenario(EXCITABLE, {CHANNEL: 0.0, "protocol": event})
+    found = {remark.key: remark.text for remark in remarks(Model.of(scenario))}
+    assert found["protocol.0"].startswith("from 1 min on: between -59 mV and -5 mV no potential of cell balances")
+    assert "formulation" not in found
 
 
 @pytest.mark.xfail(strict=True, reason="the kernel's search for consistent potentials does not settle within 200 steps")
