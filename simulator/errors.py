@@ -144,6 +144,13 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     return did_you_mean(closest(given, known))
 
 
+def similar_file(given: str, names: Iterable[str]) -> str:
+    """Hint that suggests the file with the closest name; a common suffix makes no two names alike."""
+    alike = sorted(names, key=lambda name: difflib.SequenceMatcher(None, given[:100], name).ratio())
+    by_stem = {name.rpartition(".")[0] or name: name for name in alike}
+    return did_you_mean(by_stem.get(closest(given.rpartition(".")[0] or given, by_stem), ""))
+
+
 def among(given: str, known: Iterable[str], listed: str) -> str:
     """Hint that suggests the closest known word and lists all: ``did you mean `heat`?; the kinds are heat, bands``."""
     words = list(known)

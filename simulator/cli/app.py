@@ -115,7 +115,7 @@ def _run(arguments: list[str], as_json: bool, debug: bool) -> int:
         return stop.exit_code
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the reader has closed the pipe; click makes an exit of it
         sys.stderr.close()
         return 0
     except Exception as error:

@@ -82,7 +82,7 @@ def steady(
     Print residual, eigenvalues and verdict of each.
     """
     from simulator.report.records import UNITS, steady_record
-    from simulator.report.text import steady_text
+    from simulator.report.text import steady_text, trajectory_remarks
     from simulator.verdict.steady import NoSteadyState, steady_states
 
     overrides = with_start(overrides, start, start_run)
@@ -102,6 +102,8 @@ def steady(
             continue
         finally:
             elapsed += time.perf_counter() - begun
+        for text in dict.fromkeys(text for rest in found for text in trajectory_remarks(rest.trajectory)):
+            print(f"warning: {text}", file=sys.stderr)
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
     if as_json:

@@ -74,7 +74,7 @@ def _with_numbers_checked(loaded: Loaded) -> Loaded:
     except ModelError as error:
         raise ConfigError((loaded.issue(error.key, error.problem, error.expected, error.hint),)) from None
     found = _remarks(model)
-    fatal = tuple(loaded.issue(key, text, "a finite rate at the start") for key, text, fatal in found if fatal)
+    fatal = tuple(loaded.issue(key, text, "a finite value at the start") for key, text, fatal in found if fatal)
     if fatal:
         raise ConfigError(fatal)
     more = tuple(loaded.issue(key, text) for key, text, _ in found)

@@ -19,7 +19,17 @@ import numpy as np
 from simulator.errors import not_offered, shown, suggestion
 from simulator.mechanisms.dimension import Dimension, Dimensioned, DimensionError, dimension_in
 from simulator.mechanisms.domain import constants, require_affordable, require_defined
-from simulator.mechanisms.grammar import ExpressionError, applied, fault, is_name, name_of, nodes, parsed, parts
+from simulator.mechanisms.grammar import (
+    ExpressionError,
+    applied,
+    fault,
+    instead,
+    is_name,
+    name_of,
+    nodes,
+    parsed,
+    parts,
+)
 
 __all__ = ["Expression", "ExpressionError"]
 
@@ -81,9 +91,12 @@ class Expression:
         for node, _ in nodes(self.tree):
             if is_name(node) and name_of(node) not in names:
                 name = name_of(node)
-                reason, instead = not_offered(name)
+                reason, way = not_offered(name)
                 known = "" if reason else "one of " + ", ".join(names)
-                problem, hint = reason or f"unknown name `{shown(name)}`", instead or suggestion(name, names)
+                problem, hint = (
+                    reason or f"unknown name `{shown(name)}`",
+                    way or instead(name) or suggestion(name, names),
+                )
                 raise fault(self.text, node, problem, known, hint)
         return dimension_in(self(**{name: Dimensioned(names[name]) for name in self.arguments}))
 

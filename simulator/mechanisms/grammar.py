@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from simulator.errors import not_offered, shown, suggestion
 from simulator.physics import special
 
-__all__ = ["FUNCTIONS", "ExpressionError", "applied", "fault", "is_name", "name_of", "nodes", "parsed", "parts"]
+__all__ = [
+    "FUNCTIONS",
+    "ExpressionError",
+    "applied",
+    "fault",
+    "instead",
+    "is_name",
+    "name_of",
+    "nodes",
+    "parsed",
+    "parts",
+]
 
 LONGEST, MOST_NODES, DEEPEST = 2000, 500, 40
 
@@ -52,6 +64,22 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "where": (special.choose, 3),
 }
 
+#: What other languages have, and how it is written here.
+_INSTEAD = {
+    **dict.fromkeys(("ln", "log2", "log1p", "lg"), "the natural logarithm is log, the decimal one log10"),
+    **dict.fromkeys(("pow", "power"), "write a power as a**b"),
+    **dict.fromkeys(("if", "iif", "ifelse", "heaviside", "step", "sign", "piecewise"), "write where(a < b, x, y)"),
+    **dict.fromkeys(("pi", "Pi", "PI"), "write 3.141592653589793"),
+    **dict.fromkeys(("e", "E"), "write exp(1)"),
+    **dict.fromkeys(("V", "Vm", "vm", "v_m"), "the membrane potential is v"),
+    **dict.fromkeys(("F",), "the Faraday constant is faraday"),
+    **dict.fromkeys(("T",), "the temperature is temperature; RT/F is rt_over_f"),
+    **dict.fromkeys(("R", "RT", "kT"), "RT/F is rt_over_f"),
+    **dict.fromkeys(("t",), "the time is time"),
+}
+
+_HAS_UNIT = re.compile(r"[0-9.]\s+[A-Za-z]|[0-9.][A-DF-Za-df-z]")
+
 
 class ExpressionError(ValueError):
     """An error in an expression, with its position.
@@ -92,8 +120,11 @@ def parsed(text: str) -> ast.expr:
     try:
         body = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        hint = "write a power as **" if "^" in text else "put numbers with units under parameters: and use their names"
-        raise ExpressionError(text, max((error.offset or 1) - 1, 0), "this cannot be read", "", hint) from None
+        if not text.strip():
+            raise ExpressionError(text, 0, "the expression is empty", "a formula") from None
+        raise ExpressionError(
+            text, max((error.offset or 1) - 1, 0), "this cannot be read", "", _reading(text)
+        ) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(text, 0, "this cannot be read", "an expression") from None
     for count, (node, depth) in enumerate(nodes(body)):
@@ -103,6 +134,25 @@ def parsed(text: str) -> ast.expr:
             raise fault(text, node, "the expression is too large", f"at most {MOST_NODES} terms")
         _check(text, node)
     return body
+
+
+def _reading(text: str) -> str:
+    """Hint about a text that is no expression."""
+    if "^" in text:
+        return "write a power as **"
+    if re.search(r"\bif\b", text):
+        return instead("if")
+    if re.search("[^<>=!]=[^=]", text):
+        return "write what is right of the = alone"
+    opened, closed = text.count("("), text.count(")")
+    if opened != closed:
+        return f"the brackets do not match: there are {opened} ( and {closed} )"
+    return "put numbers with units under parameters: and use their names" if _HAS_UNIT.search(text) else ""
+
+
+def instead(name: str) -> str:
+    """How a name or function of other languages is written here; empty if it is none."""
+    return _INSTEAD.get(name, "")
 
 
 def _check(text: str, node: ast.expr) -> None:
@@ -116,6 +166,8 @@ def _check(text: str, node: ast.expr) -> None:
             pass
         case ast.BinOp(op=ast.BitXor()):
             raise fault(text, node, "`^` does not mean a power", "", "write **")
+        case ast.IfExp():
+            raise fault(text, node, "this is not allowed here", "", instead("if"))
         case ast.UnaryOp(op=op) if type(op) in _SIGNS:
             pass
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
@@ -141,11 +193,13 @@ def _check(text: str, node: ast.expr) -> None:
 
 def _check_call(text: str, node: ast.Call, name: str, args: Sequence[ast.expr]) -> None:
     if name not in FUNCTIONS:
-        reason, instead = not_offered(name)
+        reason, way = not_offered(name)
         if reason:
-            raise fault(text, node, reason, "", instead)
+            raise fault(text, node, reason, "", way)
         known = "one of " + ", ".join(FUNCTIONS)
-        raise fault(text, node, f"unknown function `{shown(name)}`", known, suggestion(name, FUNCTIONS))
+        raise fault(
+            text, node, f"unknown function `{shown(name)}`", known, instead(name) or suggestion(name, FUNCTIONS)
+        )
     if len(args) != FUNCTIONS[name][1]:
         raise fault(text, node, f"{name} takes {FUNCTIONS[name][1]} values, but {len(args)} are given")
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.mechanisms import CLAMP
 from simulator.model.admissibility import inadmissible
 from simulator.model.conditions import Conditions
 from simulator.model.contents import Contents, Values
+from simulator.model.extremes import passed
 from simulator.model.model import Model
 from simulator.model.start import unbalanced_charge
 from simulator.model.undefined import undefined
-from simulator.model.waves import stretches
 from simulator.physics.constants import AVOGADRO
 from simulator.physics.electrochemistry import net_turnover
 from simulator.physics.notation import format_quantity, species_text
@@ -96,12 +97,11 @@ def _stages(model: Model, values: dict[str, Any]) -> Iterator[tuple[int | None, 
     yield None, start
     for i, event in enumerate(model.scenario.protocol):
         if isinstance(event, SetEvent):
-            key, lasting = f"protocol.{i}", values.get(f"protocol.{i}.lasting")
-            waves = {path: stretches(wave, f"{key}.set.{path}", values, lasting) for path, wave in event.set.items()}
-            for place in (0, -1):
-                yield i, start.changed(values | {path: parts[place].value for path, parts in waves.items()})
+            set_to: dict[str, Any] = {}
+            for set_to in passed(event, i, values, model.scenario.run.duration):
+                yield i, start.changed(values | set_to)
             if event.lasting is None:
-                values = values | {path: parts[-1].value for path, parts in waves.items()}
+                values = values | set_to
 
 
 def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, str, str, np.ndarray]]:
@@ -117,7 +117,7 @@ def _at(model: Model, contents: Contents, start: bool) -> Iterator[tuple[str, st
         yield "undefined", key, text, where
     for key, text, where in inadmissible(Conditions(model, contents)):
         yield "admissible", key, text, where
-    if start and model.structure.formulation == "electroneutral":
+    if model.structure.formulation == "electroneutral":
         yield from _no_potential(model, contents)
 
 
@@ -146,12 +146,16 @@ def _particles(contents: Contents, compartment: str) -> Iterator[tuple[str, str,
     for s in contents.structure.compartment(compartment).species:
         number = np.asarray(contents.amount(compartment, s)) * AVOGADRO
         few = (number > 0.0) & (number < 1.0)
-        least = float(np.min(np.where(few, number, 1.0)))
-        text = (
-            f"{compartment} starts with {least:.2g} particles of {species_text(s)}: below one, a concentration is an "
-            "average over many such compartments"
-        )
+        text = too_few(f"{compartment} starts", s, float(np.min(np.where(few, number, 1.0))))
         yield "particles", f"compartments.{compartment}.concentrations.{s}", text, few
+
+
+def too_few(when: str, species: str, number: float) -> str:
+    """Say that a compartment starts or ends with less than one particle."""
+    return (
+        f"{when} with {number:.2g} particles of {species_text(species)}: below one, a concentration is an average over "
+        "many such compartments"
+    )
 
 
 def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, str, np.ndarray]]:
@@ -161,9 +165,9 @@ def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, 
     the potential runs away from where the currents balance, and only a capacitance can say how.
     """
     free = [c for c in model.structure.compartments if c.potential == "free"]
-    if len(free) != 1 or any(np.ndim(v) for v in contents.values.values()):
+    if len(free) != 1:
         return
-    here, net = Conditions(model, contents), np.zeros(len(POTENTIALS))
+    here, net = Conditions(model, _in_rows(contents)), np.zeros((1, len(POTENTIALS)))
     for m in model.structure.membranes:
         sign = (m.inside == free[0].name) - (m.outside == free[0].name)
         if not sign:
@@ -172,16 +176,25 @@ def _no_potential(model: Model, contents: Contents) -> Iterator[tuple[str, str, 
         gates = here.gates(m, here.potential[m.name]) | here.gates(m, v, moving=False)
         for mechanism in m.mechanisms:
             charge = model.structure.charge_moved(mechanism)
-            if charge:
+            if charge and mechanism.law_name != CLAMP:
                 rate = here.rate(m, mechanism, v, sides, gates)
                 if mechanism.law.reversible:
                     rate = net_turnover(rate, here.affinity(mechanism, v, sides))
                 net = net + sign * charge * rate * here.contents.balanced_area(m.name)
-    rising = np.flatnonzero(np.diff(net) > 0.0)
-    if len(rising):
-        low, high = (format_quantity(float(POTENTIALS[i]), "V") for i in (rising[0], rising[-1] + 1))
+    rising = np.diff(net, axis=-1) > 0.0
+    where = np.any(rising, axis=-1)
+    if np.any(where):
+        first = np.flatnonzero(rising[np.argmax(where)])
+        low, high = (format_quantity(float(POTENTIALS[i]), "V") for i in (first[0], first[-1] + 1))
         text = (
             f"between {low} and {high} no potential of {free[0].name} balances its currents, gates as at the start "
             "(negative slope conductance); use `formulation: capacitive` if it can get there"
         )
-        yield "potential", "formulation", text, np.asarray(True)
+        yield "potential", "formulation", text, where
+
+
+def _in_rows(contents: Contents) -> Contents:
+    """The same with numbers of shape (runs, 1), to be taken together with many potentials."""
+    rows = {key: np.reshape(v, (-1, 1)) for key, v in contents.values.items() if np.ndim(v)}
+    start = None if contents.start is None else _in_rows(contents.start)
+    return replace(contents, values=dict(contents.values) | rows, start=start)

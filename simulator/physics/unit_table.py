@@ -67,7 +67,18 @@ UNITS = {
     "W": Unit(Fraction(1), (2, 1, -3, 0, 0, 0), "yzafpnumkM"),
     "K": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), "m"),
     "degC": Unit(Fraction(1), (0, 0, 0, 0, 1, 0), offset=Fraction(repr(ZERO_CELSIUS))),
+    "degF": Unit(Fraction(5, 9), (0, 0, 0, 0, 1, 0), offset=Fraction(repr(ZERO_CELSIUS)) - Fraction(160, 9)),
 }
+
+#: Prefixes written out.
+_PREFIX_WORDS = {"": "", "femto": "f", "pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k", "mega": "M"}
+_PREFIX_WORDS |= {"giga": "G"}
+
+#: Units written out.
+_UNIT_WORDS = {"siemens": "S", "ampere": "A", "amperes": "A", "amp": "A", "amps": "A", "farad": "F", "farads": "F"}
+_UNIT_WORDS |= {"volt": "V", "volts": "V", "molar": "M", "mole": "mol", "moles": "mol", "ohm": "ohm", "ohms": "ohm"}
+_UNIT_WORDS |= dict.fromkeys(("meter", "meters", "metre", "metres"), "m")
+_UNIT_WORDS |= dict.fromkeys(("liter", "liters", "litre", "litres"), "L")
 
 #: Other spellings of a unit with its prefix.
 SPELLINGS = {
@@ -79,12 +90,19 @@ SPELLINGS = {
     "days": "d",
     **dict.fromkeys(("wk", "wks", "weeks"), "week"),
     **dict.fromkeys(("yr", "yrs", "years"), "year"),
-    **{f"{word}molar": f"{prefix}M" for word, prefix in (("", ""), ("milli", "m"), ("micro", "u"), ("nano", "n"))},
-    **dict.fromkeys(("liter", "liters", "litre", "litres"), "L"),
+    **{
+        f"{prefix}{word}": f"{short}{symbol}"
+        for prefix, short in _PREFIX_WORDS.items()
+        for word, symbol in _UNIT_WORDS.items()
+        if not prefix or short in UNITS[symbol].prefixes
+    },
+    **dict.fromkeys(("kilohm", "kilohms"), "kohm"),
+    **dict.fromkeys(("megohm", "megohms"), "Mohm"),
+    **dict.fromkeys(("celsius", "Celsius"), "degC"),
+    **dict.fromkeys(("fahrenheit", "Fahrenheit"), "degF"),
+    **dict.fromkeys(("kelvin", "Kelvin"), "K"),
     "cc": "mL",
     **dict.fromkeys(("micron", "microns"), "um"),
-    **dict.fromkeys(("volt", "volts"), "V"),
-    **dict.fromkeys(("millivolt", "millivolts"), "mV"),
     **{f"{p}{word}": f"{p}ohm" for p in ("", "m", "k", "M", "G") for word in ("ohms", "Ohm", "Ohms")},
     **{f"{p}mhos": f"{p}mho" for p in ("", "p", "n", "u", "m", "k")},
 }

@@ -147,7 +147,8 @@ def read_any_quantity(text: str) -> tuple[float, str]:
 
 def has_offset(text: str) -> bool:
     """Whether a quantity is given in a unit with a zero point of its own, as degC is."""
-    return any(unit.offset and _split(text, "1", unit_needed=False)[1] == name for name, unit in UNITS.items())
+    given = _split(text, "1", unit_needed=False)[1]
+    return bool(found.offset) if (found := _symbol(given)) else False
 
 
 def si_unit(dimension: Dimension) -> str:
@@ -206,7 +207,7 @@ def _converted(number: str, given: str, unit: str) -> float:
 def _split(text: str, unit: str, *, unit_needed: bool = True, example: str = "") -> tuple[str, str]:
     """Split into number and unit, checking only the syntax."""
     expected = describe(unit)
-    plain = text.translate(_LOOKALIKES).replace("\u00b0C", "degC").replace("**", "^")
+    plain = text.translate(_LOOKALIKES).replace("\u00b0", "deg").replace("**", "^")
     if _NON_FINITE.match(plain):
         raise QuantityError(f"`{_clip(text)}` is not a finite number", expected)
     match = _NUMBER.fullmatch(plain)
@@ -242,8 +243,8 @@ def _read_unit(given: str, unit: str) -> tuple[Fraction, Dimension, Fraction]:
     expected = describe(unit)
     if given == "1":
         return Fraction(1), (0, 0, 0, 0, 0, 0), Fraction(0)
-    if given in UNITS:
-        alone = UNITS[given]
+    alone = UNITS.get(SPELLINGS.get(given, given))
+    if alone is not None:
         return alone.factor, alone.dimension, alone.offset
     scale, powers, position = Fraction(1), [0] * 6, 0
     while position < len(given):
@@ -270,7 +271,7 @@ def _read_symbol(symbol: str, given: str, unit: str) -> tuple[Fraction, Dimensio
     if found is None:
         raise QuantityError(f"unknown unit `{_clip(symbol)}`", describe(unit), _other_symbol(symbol, given, unit))
     if found.offset:
-        raise QuantityError(f"degC cannot be part of the unit `{_clip(given)}`", describe(unit), "write K instead")
+        raise QuantityError(f"{symbol} cannot be part of the unit `{_clip(given)}`", describe(unit), "write K instead")
     return found.factor, found.dimension
 
 

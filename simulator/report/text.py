@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from simulator.model.remarks import too_few
 from simulator.model.start import impermeant_charge
+from simulator.physics.constants import AVOGADRO
 from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
 from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
@@ -71,7 +73,10 @@ def measured_text(value: float, measure: Measure) -> str:
 
 
 def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:
-    """What a user may not have meant, seen from the end of a run: areas that stay while volumes do not."""
+    """What a user may not have meant, seen from the end of a run.
+
+    Areas that stay while volumes do not, and amounts that fall below one particle.
+    """
     for name, m in trajectory.scenario.membranes.items():
         inside = trajectory.scenario.compartments[m.inside]
         if m.area is None and inside.geometry is not None and "area_change" not in m.model_fields_set:
@@ -83,6 +88,12 @@ def trajectory_remarks(trajectory: Trajectory) -> Iterator[str]:
                     f"stays; if membrane, pumps and channels grow, write membranes.{name}.area_change: with_volume, "
                     "else fixed"
                 )
+    start, end = trajectory.model.contents(), snapshot(trajectory)
+    for c in trajectory.structure.compartments:
+        for s in c.species if c.volume != "bath" else ():
+            left = float(end.concentration[c.name][s] * end.volume[c.name]) * AVOGADRO
+            if 0.0 < left < 1.0 <= start.amount(c.name, s) * AVOGADRO:
+                yield too_few(f"{c.name} ends", s, left)
 
 
 def run_text(trajectory: Trajectory, verdict: Verdict, file: str | None = None) -> str:

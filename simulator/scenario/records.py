@@ -199,6 +199,9 @@ def _translated(error: ErrorDetails, location: tuple[str | int, ...], record: ty
                 return Complaint(location, f"this is {kind_of(error['input'])}", example)
             choice = _one_of(_words_in(record.model_fields[str(location[0])].annotation, key))
             return Complaint(location, f"`{key}` is missing", choice or example, example if choice else "")
+        case "too_long" | "too_short":
+            most, given = context.get("max_length", context.get("min_length")), context["actual_length"]
+            return Complaint(location, f"this list has {given} values", f"{most} values")
     expected = _KINDS.get(error["type"], error["msg"])
     scalar = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
     return Complaint(location, f"this is {kind_of(error['input'])}", expected, "put it in quotes" if scalar else "")

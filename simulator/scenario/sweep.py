@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from simulator.errors import kind_of
+from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Frozen, Record
 
@@ -58,6 +60,8 @@ class Axis(Record):
     @model_validator(mode="before")
     @classmethod
     def _plain_list(cls, data: Any) -> Any:
+        if isinstance(data, str | int | float):
+            refuse("Axis", [Complaint((), f"this is {kind_of(data)}", "several values, e.g. [1 mM, 5 mM]")])
         return {"values": data} if isinstance(data, list | tuple) else data
 
     @property

@@ -9,13 +9,15 @@ result.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.model.protocol import Schedule, schedule
 from simulator.model.repetition import CommonPeriod, common_period
-from simulator.scenario.parts import ReleaseEvent
+from simulator.scenario.parts import ClampEvent, Event, ReleaseEvent, SetEvent
+from simulator.scenario.waveforms import Ramp
 from simulator.verdict.ends import Ends
 from simulator.verdict.following import Course, Following
 from simulator.verdict.lookahead import TOLERANCE
@@ -39,6 +41,9 @@ MOST_INTERVALS = 60
 
 #: Attempted steps between two events before the search is given up.
 PATIENCE = 100_000
+
+#: Time [s] that no search reaches; events of a protocol come before 1e12 s.
+NEVER = 1.0e15
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict
         f"protocol.{i}.at": np.array([trains[run].onsets[place] for run in range(len(ends))])
         for place, i in enumerate(trains[0].events)
     }
-    values = {**ends.values, **starts}
+    values = {**ends.values, **_as_it_stands(ends), **starts}
     whole = schedule(scenario.with_protocol(tuple(events)), ends.model.structure, values, len(ends), np.inf)
     end = scenario.run.duration
     found: dict[int, Pacing | None] = {}
@@ -183,6 +188,31 @@ def _pacings(ends: Ends, trains: dict[int, _Trains], numbers: list[int]) -> dict
         pulses = Schedule(whole.structure, whole.table[run, later][None]).later(np.array([end]))
         found[number] = Pacing(trains[run].together.period, trains[run].next_pulse - end, pulses)
     return found
+
+
+def _as_it_stands(ends: Ends) -> dict[str, np.ndarray]:
+    """Values by dotted path with which single events change nothing after the end: what is in force there stays.
+
+    So a sine whose event lasts just as long as the run counts as one that goes on.
+    """
+    found, end = {}, ends.model.scenario.run.duration
+    for i, event in enumerate(ends.model.scenario.protocol):
+        lasting = getattr(event, "lasting", None)
+        if getattr(event, "every", None) is None:
+            at = ends.values[f"protocol.{i}.at"]
+            found[f"protocol.{i}.at"] = np.where((at >= end) & (at > 0.0), NEVER, at)
+            if lasting is not None and not any(isinstance(w, Ramp) and w.over is None for w in _waves(event)):
+                lasts = ends.values[f"protocol.{i}.lasting"]
+                found[f"protocol.{i}.lasting"] = np.where(at + lasts >= end, NEVER, lasts)
+    return found
+
+
+def _waves(event: Event) -> Iterator[object]:
+    """What an event sets, or clamps to."""
+    if isinstance(event, SetEvent):
+        yield from event.set.values()
+    elif isinstance(event, ClampEvent):
+        yield from (clamp.potential for clamp in event.clamp.values())
 
 
 def repetition(ends: Ends, run: int, paced: Pacing) -> Following[Repetition | None]:

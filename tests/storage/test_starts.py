@@ -432,7 +432,7 @@ def test_the_scenario_holds_the_state_with_all_its_bits_and_repeats_without_the_
     result = run(scenario)
     write(result, cell.with_name("second.h5"))
     saved.unlink()
-    again = run(scenario_in(stored_scenario(cell.with_name("second.h5"))))
+    again = run(scenario_in(stored_scenario(cell.with_name("second.h5")), {}))
     np.testing.assert_array_equal(again.states, result.states)
 
 

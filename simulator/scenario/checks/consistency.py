@@ -49,8 +49,12 @@ def warnings(draft: Draft) -> Iterator[Complaint]:
     for name in draft.compartments:
         if name not in used:
             yield Complaint(("compartments", name), f"no membrane touches `{name}`, so it never changes")
+    wet = {side for m in draft.membranes.values() if m.water != "fixed" for side in (m.inside, m.outside)}
     for name, membrane in draft.membranes.items():
         yield from mechanism_checks.warnings(draft, ("membranes", name), membrane)
+        if membrane.area_change == "with_volume" and membrane.inside not in wet:
+            problem = f"no water moves into `{membrane.inside}`, so its volume and this area stay as they are"
+            yield Complaint(("membranes", name, "area_change"), problem, "", "say with `water:` how water moves")
     listed = {name for compartment in draft.compartments.values() for name in compartment.concentrations}
     for name in draft.species:
         if name not in listed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simulator.errors import suggestion
+from simulator.errors import similar_file
 from simulator.scenario.yaml.issues import ConfigError, Issue
 
 __all__ = ["read_text", "similar_name"]
@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
 def similar_name(path: Path) -> str:
     """Hint that suggests a file with a name like that of a missing one; empty without one."""
     folder = path.parent if path.parent.is_dir() else Path()
-    return suggestion(path.name, [entry.name for entry in folder.iterdir()][:1000])
+    return similar_file(path.name, [entry.name for entry in folder.iterdir()][:1000])
 
 
 def _bytes_of(path: Path) -> bytes:

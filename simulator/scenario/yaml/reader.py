@@ -26,7 +26,7 @@ from simulator.scenario.yaml.parser import read_file
 from simulator.scenario.yaml.start import ReadEnd, started
 from simulator.scenario.yaml.tables import with_tables
 from simulator.scenario.yaml.tree import Node, find_place, plain_data
-from simulator.scenario.yaml.twins import Overrides, twins_in
+from simulator.scenario.yaml.twins import Overrides, twins_in, wrong_changes
 from simulator.scenario.yaml.validation import complaints_of, empty_values, issue_at, position, validated
 
 __all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "read_config", "read_plain"]
@@ -119,6 +119,8 @@ def read_config(
         leaves = scenario.leaves()
         useless = {key: why_overridden(key, leaves) for key in overrides or {} if key.partition(".")[0] != "start"}
         issues += [Issue(OVERRIDE, None, None, k, "this has no effect: " + why) for k, why in useless.items() if why]
+    if scenario is not None and scenario.start is None and not issues and not overrides:
+        issues += wrong_changes(tree, twins, str(path))
     if issues or scenario is None:
         raise ConfigError(sorted(issues, key=position))
     origins = {}

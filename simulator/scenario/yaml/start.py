@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import UsageError, shown, suggestion
+from simulator.errors import UsageError, shown, similar_file
+from simulator.physics.notation import duration
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.quantity import SiNumber
 from simulator.scenario.start import MOST_RUNS, STATE_KEYS
@@ -55,6 +56,10 @@ def _read(start: Mapping[str, Any], tree: Node, read_end: ReadEnd) -> Mapping[st
         raise UsageError(f"{shown(name)}: {error.problem}", error.hint) from None
     if start.get("sha256", state["sha256"]) != state["sha256"]:
         raise UsageError(f"{shown(name)} is another file: its SHA-256 is {state['sha256']}", "leave out `sha256`")
+    written, found = find_place(tree, ("start", "time"))
+    if found and written.file == place.file:
+        problem = f"{shown(name)} has only the state that it ends with, at {duration(state['time'])}"
+        raise UsageError(problem, "leave out `time`; to start earlier, run that scenario for a shorter time")
     return state
 
 
@@ -79,7 +84,7 @@ def _require_there(path: Path, name: str) -> None:
         problem = f"`{shown(name)}` cannot be read: {getattr(error, 'strerror', None) or error}"
         raise UsageError(problem) from None
     where = f" (looked for {path})" if str(path) != name else ""
-    raise UsageError(f"there is no file `{shown(name)}`{where}", suggestion(path.name, near))
+    raise UsageError(f"there is no file `{shown(name)}`{where}", similar_file(path.name, near))
 
 
 def _si(value: Any) -> Any:
