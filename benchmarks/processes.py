@@ -53,7 +53,7 @@ STEADY = (
 COMPILE = """
 import sys, time, numba
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.model.structure import structure_of
+from simulator.model.assembly import structure_of
 from simulator.kernel import load_program
 structure = structure_of(load_scenario(sys.argv[1]))
 begun = time.perf_counter()

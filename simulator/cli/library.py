@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def equations(configs: Configs, overrides: Overrides = None) -> None:
     """Print the equations of a scenario's model."""
-    from simulator.model.structure import structure_of
+    from simulator.model.assembly import structure_of
     from simulator.report.equations import equations_text
 
     for config in configs:
@@ -30,7 +30,7 @@ def equations(configs: Configs, overrides: Overrides = None) -> None:
 def kernel(configs: Configs, overrides: Overrides = None) -> None:
     """Print the generated kernel of a scenario's model."""
     from simulator.kernel import source_text
-    from simulator.model.structure import structure_of
+    from simulator.model.assembly import structure_of
 
     for config in configs:
         print(source_text(structure_of(read_source(config, overrides).scenario)))

@@ -13,10 +13,11 @@ import numpy as np
 
 from simulator.mechanisms.law import Rate, arguments
 from simulator.mechanisms.mechanism import Mechanism
+from simulator.model.assembly import held_potentials
 from simulator.model.contents import Contents
 from simulator.model.model import Model
 from simulator.model.start import initial_potentials
-from simulator.model.structure import MembraneStructure, held_potentials
+from simulator.model.structure import MembraneStructure
 from simulator.physics.constants import GAS_CONSTANT
 from simulator.physics.electrochemistry import electrochemical_difference
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.model.assembly import structure_of
 from simulator.model.capacitors import group_capacitances
 from simulator.model.contents import Contents, Values
 from simulator.model.contradictions import check_occupancies, check_protocol
@@ -22,7 +23,7 @@ from simulator.model.names import CLOCK, amount, charge, potential, volume
 from simulator.model.parameters import parameter_vector, stacked
 from simulator.model.protocol import Schedule, schedule
 from simulator.model.start import capacitances, capacitor_charges, check_solute, check_whole_cell, initial_potentials
-from simulator.model.structure import Structure, structure_of
+from simulator.model.structure import Structure
 from simulator.scenario.scenario import Scenario
 
 #: Concentration [mol/m3] that sets the absolute error scale of amounts (0.1 uM).

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.mechanisms import CLAMP
+from simulator.model.assembly import held_potentials
 from simulator.model.contents import Contents
 from simulator.model.names import (
     ATP_ENERGY,
@@ -25,7 +26,6 @@ from simulator.model.names import (
     water_permeability,
     water_total,
 )
-from simulator.model.structure import held_potentials
 
 
 def parameter_vector(contents: Contents, clamps: Mapping[str, tuple[Any, Any]] = MappingProxyType({})) -> np.ndarray:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.model.assembly import held_potentials
 from simulator.model.capacitors import capacitance_matrix
 from simulator.model.contents import Contents
-from simulator.model.structure import held_potentials
 from simulator.physics.notation import format_quantity
 from simulator.scenario.parts import LARGEST_CAPACITANCE, LARGEST_PERMEABILITY
 

@@ -19,7 +19,7 @@ import numpy as np
 from simulator.errors import UsageError
 from simulator.kernel.cache import numbers_hash
 from simulator.kernel.status import STATUSES
-from simulator.model.structure import structure_of
+from simulator.model.assembly import structure_of
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario
 from simulator.storage.atomic import storage_error, write_atomically

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from simulator.kernel.cache import numbers_hash
-from simulator.model.structure import structure_of
+from simulator.model.assembly import structure_of
 from simulator.scenario.scenario import Scenario, differences
 
 #: Most differing values that a message lists.

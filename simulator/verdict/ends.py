@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.model.assembly import moved_by
 from simulator.model.model import Model
 from simulator.model.moments import changes
 from simulator.model.protocol import Schedule, schedule
-from simulator.model.structure import moved_by
 from simulator.model.waves import following, stretches
 from simulator.scenario.parts import ReleaseEvent
 from simulator.scenario.waveforms import Ramp, Table

@@ -10,8 +10,8 @@ from simulator.cli.source import read_source
 from simulator.kernel.statements import PRINTER, numeric_form
 from simulator.mechanisms.custom_law import check_dimensions
 from simulator.mechanisms.expressions import Expression, ExpressionError
+from simulator.model.assembly import structure_of
 from simulator.model.equations import Equations
-from simulator.model.structure import structure_of
 from simulator.physics.special import bern_slope, bern_value
 from simulator.runs.threads import run_batch
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
