@@ -308,7 +308,7 @@ def test_the_example_of_the_guide_does_what_its_comments_say(tmp_path):
     sine = (t > 4.0) & (t <= 6.0)
     assert injected[sine] == pytest.approx(10.0 + 20.0 * np.sin(20.0 * math.pi * t[sine]), abs=1e-6)
     into = (np.round(1e3 * t).astype(int) - 8000) % 50  # ms
-    pulses = (t > 8.0) & (0 < into) & (into < 20)
+    pulses = (t > 8.0) & (into > 0) & (into < 20)
     assert injected[pulses] == pytest.approx(2.5 * into[pulses], abs=1e-6)
     assert np.all(injected[(t > 8.0) & (into > 20)] == 0.0)
     held = (t > 6.0) & (t <= 7.0)
