@@ -1,9 +1,10 @@
 """Saved states under a moving voltage clamp, corrected so that the amplifier's current can be read off them.
 
 An amplifier holds its membrane by a current that is its conductance times what is left of the deviation, some
-10^-12 V for every pA. Between two steps a state is interpolated, and the interpolation of a moving command errs by more
-than that. How fast the potential moves is known, though: as fast as the command. So each saved state gets the deviation
-at which it does. (A command at rest needs none of this: interpolation errors vanish with the movement.)
+10^-10 V for every pA on a membrane of 10 pF. Between two steps a state is interpolated, and the interpolation of a
+moving command errs by more than that. How fast the potential moves is known, though: as fast as the command. So each
+saved state gets the deviation at which it does. (A command at rest needs none of this: interpolation errors vanish with
+the movement.)
 """
 
 from __future__ import annotations

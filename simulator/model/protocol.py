@@ -20,8 +20,8 @@ from simulator.scenario.scenario import Scenario
 
 __all__ = ["Schedule", "schedule"]
 
-#: Most pulses of a train that are written down one by one.
-LISTED = 1000
+#: Pulses up to which a train is written down one by one; and if its interval fits no other, too.
+LISTED, MOST_LISTED = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int
     else:
         for members, every in groups:
             own = {key: number_of(value, int(members[0])) for key, value in values.items()}
-            layouts.append((members, rows_of(scenario, own, every, LISTED)))
+            layouts.append((members, rows_of(scenario, own, every, LISTED, MOST_LISTED)))
     width, parameters = Schedule.width(structure), len(structure.parameters)
     table = np.zeros((runs, max((len(rows) for _, rows in layouts), default=0), width))
     table[:, :, 0] = np.inf

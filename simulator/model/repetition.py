@@ -79,7 +79,7 @@ class _Beat:
         return [(self.time + pulse * every, replace(self.moment, pulse=pulse)) for pulse in pulses]
 
 
-def rows_of(scenario: Scenario, values: Values, every: Sequence[Train], most: int) -> list[Row]:
+def rows_of(scenario: Scenario, values: Values, every: Sequence[Train], few: int, most: int) -> list[Row]:
     """The moments of one run in order of time.
 
     Parameters
@@ -90,8 +90,9 @@ def rows_of(scenario: Scenario, values: Values, every: Sequence[Train], most: in
         The run's own values by dotted path.
     every : sequence of Train
         All events that repeat.
-    most : int
-        Most pulses of a train whose moments are written down one by one.
+    few, most : int
+        Pulses up to which the moments of a train are written down one by one, and up to which they are if long trains
+        have no common period.
 
     Raises
     ------
@@ -99,7 +100,9 @@ def rows_of(scenario: Scenario, values: Values, every: Sequence[Train], most: in
         If long trains that run at the same time have no common period.
     """
     end, pulses = scenario.run.duration, {train.event: train.pulses for train in every}
-    long = [train for train in every if train.pulses > most]
+    long = [train for train in every if train.pulses > few]
+    if long and not _fitting(long):
+        long = [train for train in every if train.pulses > most]
     apart = {train.event for train in long}
     single = [
         (float(moment.time(scenario, values)), moment)
@@ -150,8 +153,8 @@ def _between(beats: list[_Beat], single: list[tuple[float, Moment]], start: floa
 
 def _common_period(every: list[Train]) -> float:
     """Time after which trains begin together again [s]."""
-    found = common_period([train.every for train in every])
-    if found is None or sum(found.intervals) > LONGEST_BLOCK:
+    found = _fitting(every)
+    if found is None:
         odd = next(t for t in every if t.every != every[0].every)
         problem = f"this pulse train and that of protocol.{every[0].event} have no common period"
         hint = "give the trains intervals in a simple ratio, or a number of pulses"
@@ -159,6 +162,12 @@ def _common_period(every: list[Train]) -> float:
             f"protocol.{odd.event}.every", problem, "intervals in a simple ratio, e.g. 1 s and 0.25 s", hint
         )
     return found.period
+
+
+def _fitting(every: Sequence[Train]) -> CommonPeriod | None:
+    """The common period of trains; None if there is none that fits into a block."""
+    found = common_period([train.every for train in every])
+    return None if found is None or sum(found.intervals) > LONGEST_BLOCK else found
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ class Sine(Record):
         yield from (("sine",), ("around",))
 
     @property
+    def once(self) -> float:
+        """Its period [s]."""
+        return 1.0 / self.frequency if self.frequency is not None else float(self.period or math.nan)
+
+    @property
     def last(self) -> float:
         """Value that it swings about."""
         return float(self.around)

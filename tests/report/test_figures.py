@@ -230,6 +230,23 @@ def test_events_are_marked_and_named(interrupted):
         assert {2.0, 5.0} <= verticals
 
 
+def test_names_of_events_say_how_a_value_moves():
+    """A ramp, a sine and a train in place of the ramp of the shipped scenario."""
+    key = "membranes.plasma.mechanisms.k_leak.conductance"
+    protocol = (
+        "[{at: 0.1 s, clamp: {plasma: {potential: {ramp: [-120 mV, 40 mV], over: 1 s}, carrier: k}}}, "
+        "{at: 0.2 s, set: {compartments.bath.concentrations.k: {sine: 1 mM, around: 5 mM, frequency: 4 Hz}}}, "
+        f"{{at: 0.3 s, lasting: 20 ms, every: 50 ms, set: {{{key}: 1 mS/cm^2}}}}]"
+    )
+    shown = texts(plot_trajectory(run(load_scenario(CONFIGS / "voltage_clamp.yaml", {"protocol": protocol}))))
+    for name in (
+        "plasma clamped from −120 mV to 40 mV in 1 s",
+        "k 5 mM ± 1 mM every 250 ms",
+        "k_leak.conductance = 10 S/m² for 20 ms every 50 ms",
+    ):
+        assert name in shown, shown
+
+
 # -- labels ---------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,7 @@ PROTOCOLS = {
     "a change for good": [SHORT, ONCE],
     "a single pulse": [STEPS, SINGLE],
     "one that ends": [SHORT, COUNTED],
+    "a few beside": [SHORT, COUNTED.replace("times: 30", "times: 3")],
     "clamps": [CLAMPS],
     "a clamp that is let go": [CLAMPS, SHORT, "{at: 0.332 s, release: [plasma]}"],
     "everything": [RAMPS, STEPS, BREATH, ONCE, SINGLE, COUNTED],
@@ -87,6 +88,8 @@ def test_trains_without_a_common_period_are_refused_only_if_they_are_long(patch,
     odd = f"{{at: 0 s, lasting: 5 ms, every: 14.1421356 ms, set: {{{LEAK}: 0.2 mS/cm^2}}}}"
     assert run(patch(SHORT, odd)).status == "ok"
     monkeypatch.setattr(protocol, "LISTED", 3)
+    assert Model.of(patch(SHORT, odd)).events().table.shape[1] > 200, "fifty and seventy pulses, one by one"
+    monkeypatch.setattr(protocol, "MOST_LISTED", 3)
     with pytest.raises(ModelError, match=r"protocol\.1\.every.*no common period"):
         Model.of(patch(SHORT, odd)).events()
 

@@ -57,9 +57,8 @@ def _course(value: Any, unit: str, becomes: str = "=") -> str:
             first, last = (_quantity(end, unit) for end in value.ramp)
             return f"from {first} to {last}" + (f" in {_quantity(value.over, 's')}" if value.over is not None else "")
         case Sine():
-            slow = f"every {_quantity(value.period, 's')}" if value.period is not None else ""
-            pace = slow or _quantity(value.frequency or 0.0, "Hz")
-            return f"{_quantity(value.around, unit)} {chr(0xB1)} {_quantity(abs(value.sine), unit)}, {pace}"
+            swing = f"{_quantity(value.around, unit)} {chr(0xB1)} {_quantity(abs(value.sine), unit)}"
+            return f"{swing} every {_quantity(value.once, 's')}"
         case Table():
             return "by table"
     return f"{becomes} {_quantity(value, unit)}"
