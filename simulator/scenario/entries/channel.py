@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
@@ -93,18 +93,17 @@ def rate_form(role: str, record: Any) -> RateForm:
     return RateForm(role, record.form, record.variable, getattr(record, "power", 1))
 
 
-def _refuse_no_width(record: Record, roles: Iterable[str]) -> None:
-    """Refuse functions that jump from one value to another."""
-    widths = [role for role in roles if getattr(getattr(record, role), "width", 1.0) == 0.0]
-    if widths:
-        found = [Complaint((role, "width"), "the width is 0", "a width other than 0") for role in widths]
-        refuse(type(record).__name__, found)
-
-
 #: What a rate looks like, for messages.
 _RATE_EXAMPLE = (
     "a rate such as 0.1 1/ms, or a form, e.g. {form: exponential, rate: 4 1/ms, midpoint: -65 mV, width: -18 mV}"
 )
+
+
+def _without_width(owner: ChannelGate | Transition) -> Iterator[Complaint]:
+    """Complaints about functions of a gate or transition with a width of 0."""
+    for role in owner.branches:
+        if getattr(getattr(owner, role), "width", 1.0) == 0.0:
+            yield Complaint((role, "width"), "the width is 0", "a width other than 0")
 
 
 class Transition(Record):
@@ -124,7 +123,8 @@ class Transition(Record):
             )
         if self.forward is None and self.backward is None:
             refuse("Transition", [Complaint((), "the transition has no rate", "forward, backward or both")])
-        _refuse_no_width(self, self.branches)
+        if flat := list(_without_width(self)):
+            refuse("Transition", flat)
         return self
 
     def form(self) -> tuple[str, str, tuple[RateForm, ...]]:
@@ -163,7 +163,8 @@ class ChannelGate(Record):
             refuse("ChannelGate", [Complaint((), problem, expected)])
         if self.start is not None and self.no_state:
             refuse("ChannelGate", [Complaint(("start",), "an instantaneous gate has no start value")])
-        _refuse_no_width(self, given)
+        if flat := list(_without_width(self)):
+            refuse("ChannelGate", flat)
         return self
 
     @property
