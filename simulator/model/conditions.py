@@ -100,7 +100,7 @@ class Conditions:
         for _ in own:  # a gate may depend on another one, which may depend on a third
             for name, (mechanism, gate) in own.items():
                 known = self.named(m, mechanism, v, sides, found)
-                with np.errstate(all="ignore"):  # where all rates are 0, a gate has no steady value
+                with np.errstate(all="ignore"):
                     rest = gate.resting(lambda rate, known=known: self.evaluated(rate, known))  # type: ignore[misc]
                 if not gate.at_once:
                     rest = self.contents.gate(m.name, mechanism.owner, gate, rest)

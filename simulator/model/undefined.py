@@ -19,7 +19,7 @@ from simulator.physics.notation import plain_number
 
 
 def undefined(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield key, description and affected runs of every rate that has no finite value, and of gates without one.
+    """Yield key, description and affected runs of every rate that has no finite value.
 
     Parameters
     ----------
@@ -41,21 +41,24 @@ def undefined(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
                 where = np.all(np.broadcast_arrays(~np.isfinite(here.evaluated(rate, known)), *given), axis=0)
                 if np.any(where):
                     yield key + place, _description(rate, known), where
-            missing, where = _without_steady_value(here, mechanism, known)
-            if np.any(where):
-                yield key, f"no steady value of {', '.join(missing)}, because rates are 0; give `start`", where
 
 
-def _without_steady_value(here: Conditions, mechanism: Mechanism, known: Mapping[str, Any]) -> tuple[list[str], Any]:
-    """Gates and states whose rates are finite, but leave them without a steady value, and the runs concerned."""
-    missing: list[str] = []
-    found: Any = np.asarray(False)
-    for gate in mechanism.law.gates:
-        given = [np.isfinite(here.evaluated(rate, known)) for rate in gate.rates]
-        where = np.all(np.broadcast_arrays(~np.isfinite(known[gate.name]), *given), axis=0)
-        if np.any(where):
-            missing, found = [*missing, gate.name], found | where
-    return missing, found
+def _without_rest(
+    here: Conditions, m: MembraneStructure, gates: Mapping[str, Any]
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Gates and occupancies that start where their rates would hold them, but whose rates hold them nowhere."""
+    v, sides, told = here.potential[m.name], here.sides(m), set()
+    for name, value in gates.items():
+        _, mechanism, gate = here.structure.gates[name]
+        known = here.named(m, mechanism, v, sides, gates)
+        finite = [np.isfinite(here.evaluated(rate, known)) for rate in gate.rates]
+        where = np.all(np.broadcast_arrays(~np.isfinite(value), *finite), axis=0)
+        scheme = isinstance(gate, Occupancy)
+        key = f"membranes.{m.name}.mechanisms.{mechanism.owner}{'' if scheme else f'.gates.{gate.name}'}"
+        if np.any(where) and key not in told:
+            told.add(key)
+            what = "some states are never left" if scheme else "neither opens nor shuts"
+            yield key, f"{what} with the rates of the start, so nothing says where it starts (give `start`)", where
 
 
 def _without_rest(

@@ -113,7 +113,7 @@ def _searched(
 ) -> list[tuple[np.ndarray, str]]:
     """Rest points and the routes to them; those of an electroneutral model are sought in its capacitive twin."""
     structure, scales = model.structure, model.scales()
-    if structure.formulation == "capacitive":
+    if structure.formulation == "capacitive" or not structure.states_of["potential"]:
         return _all(Search(structure, parameters, state, scales), announce)
     twin = replace(structure, formulation="capacitive")
     potentials, charges = structure.places("potential"), twin.places("charge")

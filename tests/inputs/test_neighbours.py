@@ -15,6 +15,7 @@ from simulator.model.remarks import remarks
 from simulator.physics.units import QuantityError, has_offset, parse_quantity
 from simulator.runs.integrate import run
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.verdict.steady import steady_states
 
 BUCKET = """\
 name: bucket
@@ -142,7 +143,7 @@ STUCK = "states: [c, o], open: [o], transitions: [{between: [c, o], forward: 0 1
 )
 @pytest.mark.filterwarnings("error")
 def test_rates_that_leave_no_steady_value_ask_for_a_start(written, more, start):
-    with pytest.raises(ConfigError, match=r"no steady value of .* give `start`"):
+    with pytest.raises(ConfigError, match="nothing says where it starts"):
         read_source(written(channel(more)), [])
     given = f"{more}, {start}" if more == STUCK else more.replace("closing: 0 1/s", f"closing: 0 1/s, {start}")
     assert read_source(written(channel(given)), []).warnings == ()
@@ -297,3 +298,23 @@ def test_an_electroneutral_cell_finds_its_potential_however_far_off_it_starts(wr
 def test_a_sine_goes_on_as_long_as_its_protocol(written):
     event = protocol(f"{{at: 0 s, set: {{{BATH}.k: {{sine: 0.1 mM, around: 4.5 mM, frequency: 1 Hz}}}}}}")
     assert run(load_scenario(written(event), {"run.save": "final", "run.max_steps": 10_000})).status == "ok"
+
+
+# -- two baths --------------------------------------------------------------------------------------------
+
+BATHS = ROOT / "tests" / "world" / "reported" / "nothing_to_integrate.yaml"
+
+
+@pytest.mark.parametrize("wave", ["40 mV", {"ramp": ["0 mV", "40 mV"], "over": "10 min"}])
+def test_no_electrode_changes_the_potential_between_two_baths(wave):
+    event = [{"at": 60.0, "clamp": {"m": {"potential": wave, "carrier": "na"}}}]
+    with pytest.raises(ConfigError, match="both sides of `m` have potentials of their own"):
+        load_scenario(BATHS, {"protocol": event})
+    clamped = run(load_scenario(BATHS, {"protocol": event, "compartments.b.open_circuit": "true"}))
+    assert clamped.potential.values[-1, 0] == pytest.approx(40e-3, abs=1e-6)
+
+
+def test_two_baths_are_at_rest_in_either_formulation():
+    for formulation in ("capacitive", "electroneutral"):
+        [rest] = steady_states(load_scenario(BATHS, {"formulation": formulation}))
+        assert rest.verdict.word == "steady_state"

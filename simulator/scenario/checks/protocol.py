@@ -11,7 +11,7 @@ from simulator.mechanisms import CLAMP
 from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
-from simulator.scenario.parts import POTENTIAL, ClampEvent, Event, ReleaseEvent, SetEvent
+from simulator.scenario.parts import POTENTIAL, ClampEvent, Event, Membrane, ReleaseEvent, SetEvent
 from simulator.scenario.waveforms import is_waveform, settled_waveform
 
 __all__ = ["settled_protocol"]
@@ -117,6 +117,10 @@ def _in_clamp(draft: Draft, at: tuple[str | int, ...], name: str, carrier: str) 
     if name in draft.membranes and CLAMP in draft.membranes[name].mechanisms:
         label = ("membranes", name, "mechanisms", CLAMP)
         yield Complaint(label, "the protocol's clamp needs this label", "another label")
+    if name in draft.membranes and _is_held(draft, draft.membranes[name]):
+        problem = f"both sides of `{name}` have potentials of their own, which no electrode can change"
+        hint = f"give membranes.{name}.potential, or `open_circuit: true` for one of the baths"
+        yield Complaint(at, problem, "a membrane of a compartment whose potential is free", hint)
     where = (*at, "carrier")
     charge = draft.charge_of(carrier)
     if charge is None:
@@ -130,6 +134,12 @@ def _in_clamp(draft: Draft, at: tuple[str | int, ...], name: str, carrier: str) 
             if compartment is not None and carrier not in compartment.concentrations:
                 problem = f"`{side}` does not list the carrier `{carrier}`"
                 yield Complaint(where, problem, "a species on both sides", f"add `{carrier}: 0 mM` there")
+
+
+def _is_held(draft: Draft, membrane: Membrane) -> bool:
+    """Whether the potentials of both sides of a membrane are given."""
+    sides = [draft.compartments.get(name) for name in (membrane.inside, membrane.outside)]
+    return all(side is not None and (side.grounded or (side.fixed and not side.open_circuit)) for side in sides)
 
 
 def _unknown_membrane(draft: Draft, at: tuple[str | int, ...], name: str) -> Iterator[Complaint]:
