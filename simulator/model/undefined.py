@@ -61,24 +61,6 @@ def _without_rest(
             yield key, f"{what} with the rates of the start, so nothing says where it starts (give `start`)", where
 
 
-def _without_rest(
-    here: Conditions, m: MembraneStructure, gates: Mapping[str, Any]
-) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Gates and occupancies that start where their rates would hold them, but whose rates hold them nowhere."""
-    v, sides, told = here.potential[m.name], here.sides(m), set()
-    for name, value in gates.items():
-        _, mechanism, gate = here.structure.gates[name]
-        known = here.named(m, mechanism, v, sides, gates)
-        finite = [np.isfinite(here.evaluated(rate, known)) for rate in gate.rates]
-        where = np.all(np.broadcast_arrays(~np.isfinite(value), *finite), axis=0)
-        scheme = isinstance(gate, Occupancy)
-        key = f"membranes.{m.name}.mechanisms.{mechanism.owner}{'' if scheme else f'.gates.{gate.name}'}"
-        if np.any(where) and key not in told:
-            told.add(key)
-            what = "some states are never left" if scheme else "neither opens nor shuts"
-            yield key, f"{what} with the rates of the start, so nothing says where it starts (give `start`)", where
-
-
 def _rates(mechanism: Mechanism) -> Iterator[tuple[str, Rate]]:
     """Yield the rates of a mechanism and its gates, with the keys below it that give them, if it has such keys."""
     written = isinstance(mechanism.law.rate, Expression)

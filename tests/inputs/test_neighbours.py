@@ -294,7 +294,6 @@ def test_an_electroneutral_cell_finds_its_potential_however_far_off_it_starts(wr
     assert run(load_scenario(written(ELECTRONEUTRAL))).potential.values[-1, 0] == pytest.approx(-91.87e-3, abs=5e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="`max_steps` counts the steps between events, and a sine has none")
 def test_a_sine_goes_on_as_long_as_its_protocol(written):
     event = protocol(f"{{at: 0 s, set: {{{BATH}.k: {{sine: 0.1 mM, around: 4.5 mM, frequency: 1 Hz}}}}}}")
     assert run(load_scenario(written(event), {"run.save": "final", "run.max_steps": 10_000})).status == "ok"

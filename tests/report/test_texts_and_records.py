@@ -17,7 +17,7 @@ from simulator.verdict.verdict import classify
 
 RECORD = {
     "name", "file", "status", "verdict", "time", "potential", "concentration", "volume", "species_verdict",
-    "atp_rate", "dissipation", "conservation", "evidence", "ledger", "open",
+    "measure", "atp_rate", "dissipation", "conservation", "evidence", "ledger", "open",
 }  # fmt: skip
 
 
