@@ -204,17 +204,22 @@ def _fault(cell, at, counts):
 
 @inlined
 def _project(cell, at, counts, task):
-    """Update the potentials from a projection step; start stepping once they have converged."""
+    """Update the potentials by a step of Newton's method, the first stage; start stepping once they have converged."""
     change = 0.0
     for i in range(counts.first_algebraic, counts.end_algebraic):
-        old = cell[at.state + i * counts.lanes]
-        moved = (cell[at.new + i * counts.lanes] - old) / (cell[at.scale + i * counts.lanes] / task.rtol)
+        moved = cell[at.newton + (i - counts.first_algebraic) * counts.lanes]
+        moved /= cell[at.scale + i * counts.lanes] / task.rtol
         if not (abs(moved) < np.inf):
             return NONFINITE, float(i)
         change = larger(change, abs(moved))
-        cell[at.state + i * counts.lanes] = old + larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved)) * (
-            cell[at.scale + i * counts.lanes] / task.rtol
-        )
+    # Where changes do not become smaller, the potentials go back and forth about those that are sought.
+    part = 1.0 if change < cell[at.planned] else 0.5
+    cell[at.planned] = change
+    for i in range(counts.first_algebraic, counts.end_algebraic):
+        size = cell[at.scale + i * counts.lanes] / task.rtol
+        moved = cell[at.newton + (i - counts.first_algebraic) * counts.lanes] / size
+        moved = larger(-PROJECTION_REACH, smaller(PROJECTION_REACH, moved))
+        cell[at.state + i * counts.lanes] += part * moved * size
     tries = cell[at.rejected] + 1.0
     cell[at.rejected] = tries
     if tries > PROJECTION_LIMIT:
@@ -282,7 +287,10 @@ def _begin(cell, at, counts, task):
     end = task.start[int(cell[at.run]), task.start.shape[1] - 1]
     cell[at.most] = cell[at.attempts] + task.max_steps * (1.0 + (end - cell[at.time]) * ANGLE / (2.0 * np.pi * longest))
     cell[at.step] = PROJECTION_STEP
-    cell[at.phase] = PROJECTING if counts.first_algebraic < counts.end_algebraic else STEPPING
+    cell[at.phase] = STEPPING
+    if counts.first_algebraic < counts.end_algebraic:
+        cell[at.phase] = PROJECTING
+        cell[at.planned] = np.inf  # the change of the potentials so far
 
 
 @inlined

@@ -61,8 +61,9 @@ class StepSource:
         self.linearisation, self.basis, self.dependent = linearisation, linearisation.basis, linearisation.dependent
         self.measures = MeasureSource(structure, linearisation)
         amounts, volumes = (len(structure.states_of[kind]) for kind in ("amount", "volume"))
-        algebraic = [i for i, s in enumerate(self.states) if not self.linearisation.differential[s]]
-        first, end = (algebraic[0], algebraic[-1] + 1) if algebraic else (0, 0)
+        self.algebraic = [s for s in self.states if not self.linearisation.differential[s]]
+        first = self.states.index(self.algebraic[0]) if self.algebraic else 0
+        end = first + len(self.algebraic)
         self.counts = {
             "states": len(self.states),
             "amounts": amounts,
@@ -88,10 +89,11 @@ class StepSource:
         n, dense = len(self.states), len(D)
         many = [0, n, 2 * n, (2 + dense) * n, (3 + dense) * n]
         single = (3 + dense) * n + len(self.parameters)
-        measures = single + len(Rows._fields) - len(many) - 3
+        newton = single + len(Rows._fields) - len(many) - 4
+        measures = newton + len(self.algebraic)
         measured = measures + ROWS_PER_MEASURE * len(self.measures.measures)
         end = measured + len(POINTS) * len(self.measures.quantities)
-        return Rows._make([*many, *range(single, measures), measures, measured, end])
+        return Rows._make([*many, *range(single, newton), newton, measures, measured, end])
 
     def _placed(self) -> dict[str, int]:
         """Rows of the names that the driver reads or writes."""
@@ -101,6 +103,7 @@ class StepSource:
             found |= {s: rows.state + i, f"new_{s}": rows.new + i, f"scale_{s}": rows.scale + i}
             found |= {f"dense{m}_{s}": rows.dense + (m * len(self.states)) + i for m in range(len(D))}
         found |= {p: rows.parameters + i for i, p in enumerate(self.parameters)}
+        found |= {f"newton_{s}": rows.newton + i for i, s in enumerate(self.algebraic)}
         for i in range(len(self.measures.quantities)):
             found |= {f"q{i}_{point}": rows.measured + len(POINTS) * i + point for point in range(len(POINTS))}
         for i in range(len(self.measures.measures)):
@@ -204,6 +207,7 @@ class StepSource:
                 low = f"low_{i}"
         return [
             *lines,
+            *(f"newton_{s} = k0_{s}" for s in self.algebraic),
             *self.measures.looked(),
             f"lane_error = total_{n - 1} * {1.0 / n!r}",
             f"{_of_lane(DECIDED)} = count_and_accept(lane_step, lane_error, {low}, {_of_lane(AHEAD)}, look)",
@@ -214,7 +218,8 @@ class StepSource:
         dense = [f"dense{i}_{s}" for i in range(len(D)) for s in self.states]
         measures = [line.partition(" = ")[0] for line in self.measures.kept()]
         decided = [f"lane_{name}" for name in DECIDED]
-        return [*(f"new_{s}" for s in self.states), *dense, "lane_error", *decided, *measures]
+        newton = [f"newton_{s}" for s in self.algebraic]
+        return [*(f"new_{s}" for s in self.states), *newton, *dense, "lane_error", *decided, *measures]
 
     def _dependents(self, prefix: str) -> list[str]:
         """Statements for the increments of the dependent states from those of the independent ones."""

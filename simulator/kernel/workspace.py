@@ -26,11 +26,13 @@ IDLE, STEPPING, PROJECTING, STARTING = 0.0, 1.0, 2.0, 3.0
 #: ``accepted``: whether the next attempt starts from the new state. From ``run`` on: index of the lane's run, phase,
 #: saves, events, repetitions of a block and attempts so far, whether the last step was rejected, time reached, time of
 #: the last event or the start, planned and longest step, time of the next event or end, the next time at which anything
-#: is due, most attempts; rows of the measures, and of the values of what they measure.
+#: is due, most attempts; Newton steps of the potentials that solve an algebraic equation; rows of the measures, and of
+#: the values of what they measure.
 Rows = namedtuple(
     "Rows",
     "state new dense scale parameters step error good suggested accepted rtol "
-    "run phase saves events laps attempts rejected time begun planned longest target due most measures measured end",
+    "run phase saves events laps attempts rejected time begun planned longest target due most "
+    "newton measures measured end",
 )
 
 #: Numbers of states, of amounts (the first states) and volumes (the last ones), which must stay positive, and of

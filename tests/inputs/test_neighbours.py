@@ -288,7 +288,6 @@ def test_an_event_that_leaves_no_potential_is_remarked_on():
     assert "formulation" not in found
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel's search for consistent potentials does not settle within 200 steps")
 def test_an_electroneutral_cell_finds_its_potential_however_far_off_it_starts(written):
     """One GHK leak alone: V = RT/F ln(4.5/140) = -91.87 mV at any time."""
     assert run(load_scenario(written(ELECTRONEUTRAL))).potential.values[-1, 0] == pytest.approx(-91.87e-3, abs=5e-6)

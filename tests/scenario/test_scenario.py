@@ -337,5 +337,7 @@ def test_the_schema_refuses_what_the_reader_refuses(configs, key, value):
 
 def test_every_key_of_the_schema_is_described():
     definitions = json_schema()["$defs"]
-    properties = [(d, name, part) for d, body in definitions.items() for name, part in body.get("properties", {}).items()]
+    properties = [
+        (d, name, part) for d, body in definitions.items() for name, part in body.get("properties", {}).items()
+    ]
     assert [(d, name) for d, name, part in properties if not part.get("description")] == []
