@@ -38,10 +38,10 @@ def unbalanced_loops(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
         if np.any(where):
             most = float(np.max(np.abs(turn)))
             forth = bool(np.any(turn == most))
-            round_ = ", ".join(step[0] for step in (loop if forth else _backwards(loop)))
+            passed = ", ".join(step[0] for step in (loop if forth else _backwards(loop)))
             ways = f"{plain_number(np.exp(most), 3)} times those the other way" if np.isfinite(most) else "one-way"
             text = (
-                f"{mechanism.owner}: round {round_} the rates are {ways}, so channels circulate without an energy "
+                f"{mechanism.owner}: round {passed} the rates are {ways}, so channels circulate without an energy "
                 "source (the products of the rates both ways round should be equal)"
             )
             yield f"membranes.{m.name}.mechanisms.{mechanism.owner}", text, where
@@ -52,11 +52,12 @@ def _turn(here: Conditions, m: MembraneStructure, mechanism: Mechanism, loop: Se
     sides, gates, found = here.sides(m), here.gates(m, here.potential[m.name]), []
     for v in POTENTIALS:
         known = here.named(m, mechanism, v, sides, gates)
-        there, back = (
-            sum(-np.inf if rate is None else np.log(here.evaluated(rate, known)) for rate in rates)
-            for rates in ([step[2] for step in loop], [step[3] for step in loop])
-        )
-        found.append(np.nan_to_num(there - back, nan=0.0, posinf=np.inf, neginf=-np.inf))
+        with np.errstate(divide="ignore", invalid="ignore"):  # of rates that are 0
+            there, back = (
+                sum(-np.inf if rate is None else np.log(here.evaluated(rate, known)) for rate in rates)
+                for rates in ([step[2] for step in loop], [step[3] for step in loop])
+            )
+            found.append(np.nan_to_num(there - back, nan=0.0, posinf=np.inf, neginf=-np.inf))
     every = np.stack(np.broadcast_arrays(*found))
     return np.asarray(np.take_along_axis(every, np.argmax(np.abs(every), axis=0)[None], axis=0)[0])
 

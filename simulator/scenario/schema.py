@@ -26,10 +26,15 @@ def json_schema() -> dict[str, Any]:
         "propertyNames": {"pattern": f"^{TWIN_NAME.pattern}$"},
         "additionalProperties": {"type": "object", "minProperties": 1},
     }
-    file = {"type": "string", "description": "CSV file with a head such as `time [ms],command [mV]`"}
-    named = {"type": "object", "properties": {"table": file}, "required": ["table"], "additionalProperties": False}
-    definitions["Table"] = {"anyOf": [definitions["Table"], named]}
-    waves = [{"$ref": f"#/$defs/{shape.__name__}"} for shape in SHAPES.values()]
+    definitions["TableFile"] = {
+        "type": "object",
+        "description": "Points from a file beside this one, with a head such as `time [ms],command [mV]`.",
+        "properties": {"table": {"type": "string", "description": "CSV file with times and values"}},
+        "required": ["table"],
+        "additionalProperties": False,
+    }
+    waves = [{"$ref": f"#/$defs/{name}"} for name in (*(shape.__name__ for shape in SHAPES.values()), "TableFile")]
+    definitions["Clamp"]["properties"]["potential"]["oneOf"].append(waves[-1])
     new_values = definitions["SetEvent"]["properties"]["set"]
     new_values["additionalProperties"] = {"anyOf": [{"type": ["string", "number"]}, *waves]}
     first_keys = {name: {"description": part.get("description", "")} for name, part in schema["properties"].items()}

@@ -194,3 +194,16 @@ def test_a_sine_goes_on_for_longer_than_the_limit_of_steps(patch):
     swing = f"{{at: 0 s, set: {{{CURRENT}: {{sine: 10 pA, around: 0 pA, period: 1 ms}}}}}}"
     assert run(patch(swing, run__duration="3 s", run__save="final", run__max_steps=500)).status == "ok"
     assert run(patch(swing, run__duration="3 s", run__save="final", run__max_steps=20)).status == "max_steps"
+
+
+def test_runs_of_a_batch_get_the_words_that_they_get_alone(patch):
+    ramp = f"{{at: 0.1 s, set: {{{BATH_K}: {{ramp: [5 mM, 9 mM], over: 0.3 s}}}}}}"
+    over, period = (f"protocol.0.set.{BATH_K}.{name}" for name in ("over", "period"))
+    rests, follows, moves = "equilibrium", "entrained", "not_converged"
+    for events, key, values, words in (
+        ([ramp], over, [0.3, 5.0, 0.1], [rests, moves, rests]),
+        ([BREATH, SHORT], period, [0.03, 0.0282842, 0.01], [follows, moves, follows]),
+    ):
+        batch = run_batch(patch(*events), {key: np.array(values)})
+        assert list(batch.verdict) == words
+        assert [classify(batch.trajectory(i)).word for i in range(3)] == words
