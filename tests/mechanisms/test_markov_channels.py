@@ -181,7 +181,7 @@ def test_gates_written_as_states_spike_alike(configs, tmp_path):
     assert gates.potential.values.max() > 0.03
     assert states.potential.values == pytest.approx(gates.potential.values, abs=1e-9)
     currents = [Analysis(t).current.sel(mechanism="plasma.na_channel") for t in (gates, states)]
-    assert currents[1] == pytest.approx(currents[0], abs=1e-7 * np.max(np.abs(currents[0])))
+    assert currents[1] == pytest.approx(currents[0], abs=1e-9 * np.max(np.abs(currents[0])))
     places = [states.labels["gate"].index(f"plasma.na_channel.{h}{i}") for h in "xh" for i in range(4)]
     assert np.sum(states.open_fraction[:, places], axis=1) == pytest.approx(np.ones(len(states.time)), abs=2e-14)
 
