@@ -199,7 +199,13 @@ def _fault(cell, at, counts):
                 return NEGATIVE_AMOUNT, float(i)
         if counts.volumes > 0:
             return VOLUME_COLLAPSED, float(counts.states - counts.volumes)
-    return STEP_TOO_SMALL, NOBODY
+    # An algebraic potential may have come to where none near it solves its equation any more.
+    culprit, largest = NOBODY, 0.0
+    for i in range(counts.first_algebraic, counts.end_algebraic):
+        moved = abs(cell[at.newton + (i - counts.first_algebraic) * counts.lanes]) / cell[at.scale + i * counts.lanes]
+        if moved > largest:
+            culprit, largest = float(i), moved
+    return STEP_TOO_SMALL, culprit
 
 
 @inlined

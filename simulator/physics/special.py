@@ -81,7 +81,7 @@ def choose(d: Any, above: Any, below: Any) -> Any:
     """`above` where d > 0, else `below`; both are evaluated."""
     if any(map(_is_symbolic, (d, above, below))):
         return choose_symbol()(d, above, below)
-    return np.where(d > 0.0, above, below)
+    return 1.0 * np.where(d > 0.0, above, below)  # whole numbers have no negative powers
 
 
 def sigmoid(x: Any) -> Any:
