@@ -295,8 +295,7 @@ def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
 
 def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
     """The scenario of one run of a sweep, with its own values and without the sweep."""
-    data = scenario.resolved()
-    data.pop("sweep", None)
+    data = scenario.model_copy(update={"sweep": None}).resolved()
     for key, value in values.items():
         *above, name = scenario.leaves()[key].path
         place: Any = data

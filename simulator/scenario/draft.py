@@ -218,6 +218,6 @@ class Draft(Record):
                 continue
             # The last key in a path, because an axis may stand below the one that it goes along with.
             swept = next((key for key in reversed(leaf.path) if key in leaves), None)
-            if swept is not None and leaf.quantity is None:
+            if swept is not None and leaf.quantity is None and not isinstance(leaf.value, str):
                 leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
         return leaves
