@@ -202,6 +202,10 @@ class Draft(Record):
         """
         return paths.plain(self)
 
+    def known_by_digest(self) -> Self:
+        """The same with the digest of each column of a design instead of its numbers."""
+        return self if self.sweep is None else self.model_copy(update={"sweep": self.sweep.known_by_digest()})
+
     @cached_property
     def _leaves(self) -> dict[str, Leaf]:
         leaves = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}

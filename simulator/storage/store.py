@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,9 +193,11 @@ class StoredArrays(Mapping[str, np.ndarray]):
         if name in self.nothing:
             return self.nothing[name]
         shape, dtype = self.forms[name]
+        # A chunk may be computed on another machine, which needs no design.
+        folder = replace(self.folder, scenario=self.folder.scenario.known_by_digest())
         sizes = (stop - start for start, stop in map(self.folder.span, range(self.folder.parts)))
         chunks = [
-            dask.array.from_delayed(delayed(self.folder.variable)(number, name), (runs, *shape), dtype)
+            dask.array.from_delayed(delayed(folder.variable)(number, name), (runs, *shape), dtype)
             for number, runs in enumerate(sizes)
         ]
         return dask.array.concatenate(chunks)
