@@ -183,18 +183,18 @@ def info(
 
 def export(
     file: DataFile,
-    to: Annotated[str, typer.Option("--to", help="csv or netcdf.")],
+    to: Annotated[str, typer.Option("--to", help="csv, parquet or netcdf.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a saved run in another format.
 
-    For a sweep, csv is a table of how its runs ended, and netcdf is all of its runs in one file.
+    For a sweep, csv and parquet are a table of how its runs ended, and netcdf is all of its runs in one file.
     """
-    from simulator.storage.export import to_csv, to_netcdf
+    from simulator.storage.export import to_csv, to_netcdf, to_parquet
     from simulator.storage.store import read
 
-    writers = {"csv": (to_csv, ".csv"), "netcdf": (to_netcdf, ".nc")}
+    writers = {"csv": (to_csv, ".csv"), "parquet": (to_parquet, ".parquet"), "netcdf": (to_netcdf, ".nc")}
     if to not in writers:
         raise UsageError(f"cannot export to {to!r}", among(to, writers, "the formats are"))
     write, suffix = writers[to]

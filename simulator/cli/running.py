@@ -34,7 +34,7 @@ def run(
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
 ) -> int:
-    """Run scenarios and save each result as HDF5. Given a data file, repeat its run."""
+    """Run scenarios and save each result as HDF5. Given a data file, repeat its run; given a sweep, go on with it."""
     overrides = with_start(overrides, start, start_run)
     records: list[dict[str, Any]] = []
     begun = time.perf_counter()
@@ -43,7 +43,8 @@ def run(
     for config in configs:
         loaded = read_source(config, overrides)
         if loaded.scenario.sweep is not None:
-            target = sweep_target(config, output, several=len(configs) > 1)
+            again = config.is_dir() and output is None
+            target = config if again else sweep_target(config, output, several=len(configs) > 1)
             if dry_run:
                 plans.append(sweep_tried(loaded, target, threads))
                 continue

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from simulator.model.model import Model
     from simulator.scenario.yaml.reader import Loaded
 
-Configs = Annotated[list[Path], typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG...")]
+Configs = Annotated[
+    list[Path], typer.Argument(help="Scenario (.yaml), data file (.h5) or directory of a sweep.", metavar="CONFIG...")
+]
 From = Annotated[
     Path | None,
     typer.Option("--from", metavar="FILE", help="Start from the last saved state in this data file or sweep."),
@@ -42,23 +44,37 @@ def with_start(overrides: list[str] | None, file: Path | None, run: int | None) 
 
 
 def read_source(path: Path, overrides: list[str] | None) -> Loaded:
-    """Read a scenario from YAML or from a data file, apply ``--set`` and check its numbers."""
+    """Read a scenario from YAML, a data file or the directory of a sweep, apply ``--set`` and check its numbers."""
     from simulator.scenario.yaml.reader import from_resolved
     from simulator.storage.datafile import SUFFIXES
     from simulator.storage.start import load_config
 
-    if path.suffix in SUFFIXES:
+    saved = path.suffix in SUFFIXES or path.is_dir()
+    if saved and overrides:
+        raise UsageError(
+            "--set and --from cannot change a data file, which repeats its own run",
+            "give its YAML; --from FILE.h5 continues from its end",
+        )
+    if path.is_dir():
+        loaded = _of_sweep(path)
+    elif saved:
         from simulator.storage.store import stored_scenario
 
-        if overrides:
-            raise UsageError(
-                "--set and --from cannot change a data file, which repeats its own run",
-                "give its YAML; --from FILE.h5 continues from its end",
-            )
         loaded = from_resolved(stored_scenario(path))
     else:
         loaded = load_config(path, assignments(overrides))
     return _with_numbers_checked(loaded)
+
+
+def _of_sweep(path: Path) -> Loaded:
+    """The scenario in the directory of a sweep, with the design that is kept there."""
+    from simulator.scenario.yaml.reader import Loaded
+    from simulator.storage.folder import Folder
+
+    folder = Folder.existing(path)
+    if folder is None:
+        raise UsageError(f"{path} is a directory without a sweep in it", "give a scenario (.yaml) or a data file (.h5)")
+    return Loaded(folder.scenario, folder.config_text, dict.fromkeys(folder.scenario.leaves(), "data file"))
 
 
 def _with_numbers_checked(loaded: Loaded) -> Loaded:

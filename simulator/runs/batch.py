@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.kernel.status import STATUSES
 from simulator.model.model import Model
+from simulator.runs.lazily import in_words, reader_of
 from simulator.scenario.parts import Run
 from simulator.scenario.scenario import Scenario
 from simulator.trajectory.arrangement import ARRANGED, QUANTITIES, dimension_labels
@@ -150,9 +151,12 @@ class Batch:
 
     def field(self, name: str) -> Field:
         """One of the saved quantities; NaN after the end of a run."""
+        return self._field(name, self.arrays[name])
+
+    def _field(self, name: str, values: np.ndarray) -> Field:
         unit, meaning, dims = QUANTITIES[name]
         names = dims.split()
-        return Field(self.arrays[name], ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
+        return Field(values, ("run", "time", *names), {d: self.labels[d] for d in names}, unit, meaning)
 
     def about(self, quantity: str) -> tuple[str, str]:
         """SI unit and meaning of a quantity such as ``potential.plasma`` or ``concentration.cell.k``, or of a measure.
@@ -231,7 +235,11 @@ class Batch:
 
     def fields(self) -> dict[str, Field]:
         """All quantities saved over time, by name."""
-        return {name: self.field(name) for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]}
+        return {name: self.field(name) for name in self._saved}
+
+    @property
+    def _saved(self) -> list[str]:
+        return [name for name in QUANTITIES if name != "open_fraction" or self.labels["gate"]]
 
     def trajectory(self, run: int) -> Trajectory:
         """One run, as if it had been run alone and saved at these times.
@@ -270,22 +278,50 @@ class Batch:
         coordinates = {key: values[start:stop] for key, values in self.coordinates.items()}
         return replace(self, arrays=arrays, coordinates=coordinates, first=self.first + start, runs=stop - start)
 
+    def parts(self, runs: int) -> Iterator[Batch]:
+        """The batch in parts of at most `runs` runs; one on disk is read and verified file by file, each once."""
+        stored = getattr(self.arrays, "parts", None)
+        for whole in (self,) if stored is None else stored():
+            yield from (whole.part(start, start + runs) for start in range(0, whole.runs, runs))
+
     def size(self) -> int:
         """Approximate size of all variables, in bytes."""
         per_time = sum(int(np.prod([len(self.labels[d]) for d in dims.split()])) for _, _, dims in QUANTITIES.values())
         return 8 * self.runs * (len(self.time) * per_time + len(self.coordinates) + len(self.labels["species"]) + 3)
 
-    def to_xarray(self) -> Any:
-        """The saved quantities as an ``xarray.Dataset`` (xarray must be installed)."""
+    def to_xarray(self, unfold: bool = False) -> Any:
+        """The saved quantities as an ``xarray.Dataset`` (xarray must be installed).
+
+        Of a batch on disk, the variables are dask arrays over its parts, which are read when they are computed. Without
+        dask they are read at once.
+
+        Parameters
+        ----------
+        unfold : bool
+            Whether the dimension ``run`` becomes the axes of the sweep, each named after the key that leads it. Keys
+            that go along with another one are coordinates on its dimension, and ``run`` is one on all of them.
+
+        Raises
+        ------
+        UsageError
+            If the variables are larger than the memory and dask is missing, or the runs are no grid.
+        """
+        from simulator.runs.unfolding import unfolded
+
+        read = reader_of(self.arrays, self.size())
+        ends = {name: read(self.arrays, name) for name in ("status", "verdict", "end_time", *self.scenario.measure)}
         coordinates: dict[str, Any] = {"run": np.arange(self.first, self.first + self.runs), "time": self.time}
         coordinates |= {dim: list(labels) for dim, labels in self.labels.items() if labels}
-        for key, values in self.coordinates.items():
-            coordinates[key] = ("run", values, {"units": self.scenario.unit_of(key)})
-        found = dataset(self.fields(), coordinates, {"name": self.scenario.name})
-        ends: dict[str, Any] = {"status": ("run", self.status), "verdict": ("run", self.verdict)}
-        about = {name: {"units": m.unit, "long_name": m.meaning} for name, m in self.scenario.measure.items()}
-        ends |= {name: ("run", values, about[name]) for name, values in self.measures.items()}
-        return found.assign(ends | {"end_time": ("run", self.end_time, {"units": "s"})})
+        for key in self.coordinates:
+            coordinates[key] = ("run", read(self.coordinates, key), {"units": self.scenario.unit_of(key)})
+        fields = {name: self._field(name, read(self.arrays, name)) for name in self._saved}
+        found = dataset(fields, coordinates, {"name": self.scenario.name})
+        about: dict[str, Any] = {"end_time": {"units": "s"}}
+        about |= {name: {"units": m.unit, "long_name": m.meaning} for name, m in self.scenario.measure.items()}
+        words = {"status": STATUSES, "verdict": WORDS}
+        values = {n: in_words(v, words[n]) if n in words else v for n, v in ends.items()}
+        found = found.assign({name: ("run", v, about.get(name, {})) for name, v in values.items()})
+        return unfolded(found, self.scenario.sweep) if unfold else found
 
 
 def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
@@ -295,8 +331,7 @@ def kept_times(run: Run, times: np.ndarray) -> np.ndarray:
 
 def scenario_of(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
     """The scenario of one run of a sweep, with its own values and without the sweep."""
-    data = scenario.resolved()
-    data.pop("sweep", None)
+    data = scenario.model_copy(update={"sweep": None}).resolved()
     for key, value in values.items():
         *above, name = scenario.leaves()[key].path
         place: Any = data

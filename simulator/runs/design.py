@@ -195,6 +195,8 @@ def _design(scenario: Scenario, sweep: Sweep) -> Design:
         return Drawn(sweep.mode, sweep.over, bounds, int(sweep.n or 0), sweep.seed)
     if sweep.mode == "grid":
         return Product(tuple(Listed(columns(key, axis)) for key, axis in sweep.over.items()))
+    if sweep.columns is not None:
+        return Listed({key: column.numbers for key, column in sweep.columns.items()})
     if sweep.runs:
         return Listed({key: np.array([run[key] for run in sweep.runs], dtype=float) for key in sweep.runs[0]})
     return Listed({name: v for key, axis in sweep.over.items() for name, v in columns(key, axis).items()})

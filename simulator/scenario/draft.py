@@ -202,6 +202,10 @@ class Draft(Record):
         """
         return paths.plain(self)
 
+    def known_by_digest(self) -> Self:
+        """The same with the digest of each column of a design instead of its numbers."""
+        return self if self.sweep is None else self.model_copy(update={"sweep": self.sweep.known_by_digest()})
+
     @cached_property
     def _leaves(self) -> dict[str, Leaf]:
         leaves = {".".join(leaf.path): leaf for leaf in paths.leaves(self)}
@@ -220,6 +224,6 @@ class Draft(Record):
                 continue
             # The last key in a path, because an axis may stand below the one that it goes along with.
             swept = next((key for key in reversed(leaf.path) if key in leaves), None)
-            if swept is not None and leaf.quantity is None:
+            if swept is not None and leaf.quantity is None and not isinstance(leaf.value, str):
                 leaves[path] = replace(leaf, quantity=leaves[swept].quantity)
         return leaves

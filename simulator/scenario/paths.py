@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.physics.notation import format_quantity
+from simulator.scenario.columns import Column
 from simulator.scenario.quantity import Measured, Quantity, quantity_of
 from simulator.scenario.records import Record
 
@@ -47,6 +48,8 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
         case tuple():
             for index, item in enumerate(value):
                 yield from _walk((*path, str(index)), item, quantity)
+        case Column():
+            yield Leaf(path, str(value), None)
         case Measured():
             yield Leaf(path, float(value), (quantity or Quantity(value.unit)).of(value))
         case _:
@@ -56,7 +59,7 @@ def _walk(path: tuple[str, ...], value: Any, quantity: Quantity | None) -> Itera
 def plain(value: Any) -> Any:
     """Return a record as plain data (dict, list, text, number) without values that are not given."""
     match value:
-        case Measured():
+        case Measured() | Column():
             return value.plain()
         case Record():
             items = ((f.alias or name, getattr(value, name)) for name, f in type(value).model_fields.items())

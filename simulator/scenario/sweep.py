@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from simulator.errors import kind_of
+from simulator.scenario.columns import Column
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.quantity import Quantity
 from simulator.scenario.records import Frozen, Record
@@ -94,8 +95,9 @@ class Axis(Record):
 class Sweep(Record):
     """Many runs of one scenario, each with its own values."""
 
-    mode: Literal["grid", "zip", "list", "random", "lhs", "sobol", "product"] = Field(
-        description="how values combine: all combinations, side by side, as listed, drawn, or all combinations of parts"
+    mode: Literal["grid", "zip", "list", "random", "lhs", "sobol", "product", "table"] = Field(
+        description="how values combine: all combinations, side by side, as listed, drawn, all combinations of parts, "
+        "as in a table"
     )
     over: Annotated[dict[str, Axis], Frozen] = Field(
         default_factory=dict, description="axis by dotted path", validate_default=True
@@ -108,12 +110,19 @@ class Sweep(Record):
         (), description="values of each run by dotted path, for list", strict=False
     )
     parts: tuple[Sweep, ...] = Field((), description="sweeps that a product combines", strict=False)
+    file: str | None = Field(
+        None,
+        description="CSV file of a table: a column for each dotted path with its unit in the head, a line per run",
+    )
+    columns: Annotated[dict[str, Column], Frozen] | None = Field(
+        None, description="values of each run by dotted path, for table; a file is read into them"
+    )
     limit: Count = Field(DEFAULT_LIMIT, description="largest number of runs; guards against mistakes")
 
     def swept(self) -> tuple[str, ...]:
         """Dotted paths that vary, in order of appearance."""
         along = (key for leader, axis in self.over.items() for key in (leader, *(axis.with_ or ())))
-        own = [*along, *(key for run in self.runs for key in run)]
+        own = [*along, *(key for run in self.runs for key in run), *(self.columns or ())]
         return tuple(dict.fromkeys([*own, *(key for part in self.parts for key in part.swept())]))
 
     def leaders(self) -> dict[str, str]:
@@ -124,15 +133,23 @@ class Sweep(Record):
         return own
 
     def counts(self) -> Mapping[str, int]:
-        """Number of values of each axis, by the key that leads it; a part that draws or lists its runs is one axis."""
+        """Number of values of each axis, by the key that leads it."""
+        return {name: number for name, (number, _) in self.axes().items()}
+
+    def axes(self) -> Mapping[str, tuple[int, tuple[str, ...]]]:
+        """Number of values of each axis and the keys that vary along it, by the key that leads it; the last is fastest.
+
+        A part that draws or lists its runs is one axis.
+        """
         if self.mode == "product":
-            found: dict[str, int] = {}
+            found: dict[str, tuple[int, tuple[str, ...]]] = {}
             for i, part in enumerate(self.parts):
-                found |= part.counts() if part.mode == "grid" else {f"parts.{i} ({part.mode})": part.total()}
+                whole = {f"parts.{i} ({part.mode})": (part.total(), part.swept())}
+                found |= part.axes() if part.mode == "grid" else whole
             return found
         if self.mode == "grid":
-            return {key: axis.count() for key, axis in self.over.items()}
-        return {self.mode: self.total()}
+            return {key: (axis.count(), (key, *(axis.with_ or ()))) for key, axis in self.over.items()}
+        return {self.mode: (self.total(), self.swept())}
 
     def total(self) -> int:
         """Number of runs."""
@@ -143,8 +160,21 @@ class Sweep(Record):
                 return math.prod(part.total() for part in self.parts)
             case "random" | "lhs" | "sobol":
                 return _whole(self.n)
+            case "table":
+                return min(map(len, (self.columns or {}).values()), default=0)
         lengths = [axis.count() for axis in self.over.values()]
         return len(self.runs) or (min(lengths) if lengths else 0)
+
+    def known_by_digest(self) -> Sweep:
+        """The same sweep with the digests of the columns of its tables instead of their numbers."""
+        return self.with_columns(lambda column: column.known_by_digest())
+
+    def with_columns(self, other: Callable[[Column], Column]) -> Sweep:
+        """The same sweep with other columns in its tables, in its parts too."""
+        own = self.columns
+        columns = None if own is None else type(own)({key: other(column) for key, column in own.items()})
+        parts = tuple(part.with_columns(other) for part in self.parts)
+        return self.model_copy(update={"columns": columns, "parts": parts})
 
     def leaves_of_parts(self) -> Iterator[Sweep]:
         """The sweeps that are not products, in order."""

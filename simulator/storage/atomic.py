@@ -7,7 +7,9 @@ import mmap
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ if hasattr(os, "O_DIRECT"):  # Linux
 
 #: Bytes of a direct write that bypasses the page cache, and the page size that they must be a multiple of.
 _BLOCK, _PAGE = 4 << 20, 4096
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or choose another disk"),
@@ -90,13 +94,29 @@ def write_atomically(path: Path, data: bytes | memoryview, overwrite: bool = Fal
     StorageError
         If the file cannot be written; nothing is left behind and an existing file is unchanged.
     """
-    size = memoryview(data).nbytes
+    with opened_atomically(path, overwrite, memoryview(data).nbytes) as file:
+        rest = memoryview(data).cast("B")
+        if fcntl is not None and rest.nbytes >= _BLOCK:
+            rest = rest[_past_the_cache(file.fileno(), rest) :]
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def opened_atomically(path: Path, overwrite: bool = False, size: int = 0) -> Iterator[FileIO]:
+    """Open a file for writing that gets its name at the end of the block, complete; on an exception nothing is left.
+
+    Parameters and errors are those of :func:`write_atomically`; `size` is the number of bytes needed, if known.
+    """
+    _refuse_impossible(path, size)
     try:
         refuse_existing(path, overwrite)
         # In the same directory, so that the rename cannot become a copy.
         temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         try:
-            _write(temporary, data)
+            with os.fdopen(os.open(temporary, _NEW_FILE, 0o666), "wb", buffering=0) as file:
+                yield file
+                os.fsync(file.fileno())
             refuse_existing(path, overwrite)
             os.replace(temporary, path)
         except BaseException:
@@ -104,19 +124,18 @@ def write_atomically(path: Path, data: bytes | memoryview, overwrite: bool = Fal
                 os.unlink(temporary)
             raise
         _sync_directory(path.parent)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise storage_error(path, size, error) from error
 
 
-def _write(path: Path, data: bytes | memoryview) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        rest = memoryview(data).cast("B")
-        if fcntl is not None and rest.nbytes >= _BLOCK:
-            rest = rest[_past_the_cache(descriptor, rest) :]
-        while rest:
-            rest = rest[file.write(rest) :]
-        os.fsync(descriptor)
+def _refuse_impossible(path: Path, size: int) -> None:
+    """Raise :class:`StorageError` for a path that no file can have, as one with a null character."""
+    try:
+        path.lstat()
+    except ValueError as error:
+        raise storage_error(path, size, error) from error
+    except OSError:  # told when the file is written
+        return
 
 
 def _past_the_cache(descriptor: int, data: memoryview) -> int:
@@ -162,7 +181,8 @@ def storage_error(path: Path, needed: int, error: Exception) -> StorageError:
     code = error.errno if isinstance(error, OSError) else None
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     reason, hint = _REASONS.get(code or 0, (text, "choose another place"))
-    return StorageError(path, f"cannot be written: {reason} ({needed} bytes needed, {_free(path)} free)", hint)
+    wanted = f"{needed} bytes needed, " if needed else ""
+    return StorageError(path, f"cannot be written: {reason} ({wanted}{_free(path)} free)", hint)
 
 
 def _free(path: Path) -> str:

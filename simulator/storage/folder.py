@@ -23,6 +23,7 @@ from simulator.model.assembly import structure_of
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario
 from simulator.storage.atomic import storage_error, write_atomically
+from simulator.storage.columns import is_column, keep_columns, remove_columns, with_kept_columns
 from simulator.storage.contents import Contents
 from simulator.storage.datafile import DataFileError
 from simulator.storage.hdf5 import opened, sealed, unsealed
@@ -103,7 +104,7 @@ class Folder:
             resolved, kernel = str(found["scenario"]), str(found["kernel_hash"])
             folder = cls(
                 path,
-                scenario_in(resolved, dict(found.get("laws", {}))),
+                with_kept_columns(scenario_in(resolved, dict(found.get("laws", {}))), path),
                 resolved,
                 str(found["config"]),
                 int(found["runs"]),
@@ -186,12 +187,15 @@ class Folder:
             path.unlink(missing_ok=True)
         found = None if overwrite else Folder.existing(self.path)
         if found is not None:
+            keep_columns(self.scenario, self.path)
             return
         # The old manifest is removed first and the new one written last: no part ever has another batch's manifest.
         manifest.unlink(missing_ok=True)
         for path in self.path.glob("part-*.h5"):
             if PART_NAME.fullmatch(path.name):
                 path.unlink()
+        remove_columns(self.path)
+        keep_columns(self.scenario, self.path)
         write_atomically(manifest, self._manifest().encode(), overwrite=True)
 
     def _manifest(self) -> str:
@@ -288,4 +292,4 @@ class Folder:
 
 
 def _ours(name: str) -> bool:
-    return name == MANIFEST or name.startswith(".ionflux-") or PART_NAME.fullmatch(name) is not None
+    return name == MANIFEST or name.startswith(".ionflux-") or is_column(name) or PART_NAME.fullmatch(name) is not None

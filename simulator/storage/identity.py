@@ -19,8 +19,8 @@ def run_hash(resolved: str, kernel_hash: str) -> str:
 
 
 def resolved_text(scenario: Scenario) -> str:
-    """Return the resolved scenario as JSON, as stored in files."""
-    return json.dumps(scenario.resolved(), ensure_ascii=False, allow_nan=False, indent=1)
+    """Return the resolved scenario as JSON, as stored in files: of a design from a file, the digest of each column."""
+    return json.dumps(scenario.known_by_digest().resolved(), ensure_ascii=False, allow_nan=False, indent=1)
 
 
 def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -166,6 +168,7 @@ class StoredArrays(Mapping[str, np.ndarray]):
         self.folder, self.names = folder, tuple(example)
         # Empty arrays are not stored.
         self.nothing = {n: np.empty((folder.runs, *v.shape[1:])) for n, v in example.items() if not v.size}
+        self.forms = {name: (values.shape[1:], values.dtype) for name, values in example.items()}
         self._last: tuple[str, np.ndarray] | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -181,6 +184,27 @@ class StoredArrays(Mapping[str, np.ndarray]):
         if name in self.nothing:
             return iter((self.nothing[name],))
         return (self.folder.variable(number, name) for number in range(self.folder.parts))
+
+    def lazy(self, name: str) -> Any:
+        """A variable as a dask array with one chunk for each part, which is read when it is computed."""
+        import dask.array
+        from dask.delayed import delayed
+
+        if name in self.nothing:
+            return self.nothing[name]
+        shape, dtype = self.forms[name]
+        # A chunk may be computed on another machine, which needs no design.
+        folder = replace(self.folder, scenario=self.folder.scenario.known_by_digest())
+        sizes = (stop - start for start, stop in map(self.folder.span, range(self.folder.parts)))
+        chunks = [
+            dask.array.from_delayed(delayed(folder.variable)(number, name), (runs, *shape), dtype)
+            for number, runs in enumerate(sizes)
+        ]
+        return dask.array.concatenate(chunks)
+
+    def parts(self) -> Iterator[Batch]:
+        """Read the batch part by part, each whole."""
+        return map(self.folder.part, range(self.folder.parts))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

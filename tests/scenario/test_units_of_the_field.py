@@ -205,7 +205,7 @@ def test_a_title_may_have_slashes(read):
 
 def test_a_missing_choice_names_the_words_to_type(refused):
     [issue] = refused(f"{TEXT}sweep: {{over: {{run.duration: [1 h]}}}}\n")
-    assert issue.expected.startswith("one of grid, zip, list, random, lhs, sobol, product (how values combine")
+    assert issue.expected.startswith("one of grid, zip, list, random, lhs, sobol, product, table (how values combine")
     channel = "k_leak: {law: channel, ions: {k: 1}, conductance: 1 nS, gates: {n: {steady: {midpoint: 1 mV}}}}"
     [issue] = refused(replaced("k_leak: {law: leak_ghk, ion: k, permeability: 4.0e-9 m/s}", channel))
     assert issue.key.endswith("gates.n.steady")

@@ -9,8 +9,9 @@ import pytest
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
 from simulator.scenario.yaml.reader import load_scenario
-from simulator.storage.export import DERIVED, to_csv
+from simulator.storage.export import to_csv
 from simulator.storage.store import read, write
+from simulator.storage.table import DERIVED
 from simulator.trajectory.analysis import Analysis
 
 R, F = 8.31446261815324, 96485.33212331001

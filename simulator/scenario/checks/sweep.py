@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from simulator.errors import shown, suggestion
 from simulator.physics.notation import count, size
 from simulator.physics.units import QuantityError
+from simulator.scenario.checks.columns import settled_column
 from simulator.scenario.checks.start import why_overridden
+from simulator.scenario.columns import Column
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.paths import Leaf
@@ -79,17 +83,25 @@ class _Reader:
             for i, run in enumerate(sweep.runs)
         )
         settled = sweep.model_copy(update={"over": type(sweep.over)(over), "runs": runs, "parts": parts})
-        if sweep.mode in ("zip", "list") and not self.found:
+        if sweep.columns is not None:
+            columns = {key: self._column((*at, "columns", key), key, c) for key, c in sweep.columns.items()}
+            settled = settled.model_copy(update={"columns": type(sweep.columns)(columns)})
+        if sweep.mode in ("zip", "list", "table") and not self.found:
             self._lengths(at, settled)
         return settled
 
     def _shape(self, at: Location, sweep: Sweep) -> None:
         """Check which keys the mode requires and which it excludes."""
-        wanted = {"product": ("parts",), "list": ("runs", "over")}.get(sweep.mode, ("over",))
-        for name in ("over", "runs", "parts"):
+        wanted = {"product": ("parts",), "list": ("runs", "over"), "table": ("columns",)}.get(sweep.mode, ("over",))
+        for name in ("over", "runs", "parts", "columns", "file"):
+            if name == "file" and sweep.mode == "table":
+                continue
             if getattr(sweep, name) and name not in wanted:
                 self.complain((*at, name), f"a {sweep.mode} sweep has no `{name}`", f"`{wanted[0]}`")
-        if sum(bool(getattr(sweep, name)) for name in wanted) != 1:
+        if sweep.mode == "table" and sweep.file is not None and not sweep.columns:
+            hint = "in Python give `columns`: an array for each dotted path"
+            self.complain((*at, "file"), "the file has not been read", "a scenario file that names it", hint)
+        elif sum(bool(getattr(sweep, name)) for name in wanted) != 1:
             self.complain(at, f"a {sweep.mode} sweep needs `{wanted[0]}`", "what varies, given by dotted path")
         if sweep.mode in RANDOM_MODES and sweep.n is None:
             self.complain(at, f"`n` is missing: the number of runs of the {sweep.mode} sweep", "a whole number")
@@ -108,14 +120,14 @@ class _Reader:
 
     def _lengths(self, at: Location, sweep: Sweep) -> None:
         """Check that axes side by side are equally long; name each that differs together with another."""
+        name = "over" if sweep.columns is None else "columns"
         lengths = {key: axis.count() for key, axis in sweep.over.items()}
+        lengths |= {key: len(column) for key, column in (sweep.columns or {}).items()}
         for key, length in lengths.items():
             other = next((k for k, n in lengths.items() if n != length), None)
             if other is not None:
                 problem = f"there are {length} values here, but {lengths[other]} for `{other}`"
-                self.complain(
-                    (*at, "over", key), problem, "axes of equal length", "use mode: grid for all combinations"
-                )
+                self.complain((*at, name, key), problem, "axes of equal length", "use mode: grid for all combinations")
 
     def _quantity(self, at: Location, key: str) -> Quantity | None:
         """Return the quantity of a key; None, with a complaint, if it cannot be swept."""
@@ -144,6 +156,20 @@ class _Reader:
         except QuantityError as error:
             self.complain(at, error.problem, error.expected, error.hint)
             return value
+
+    def _column(self, at: Location, key: str, column: Any) -> Column:
+        """Return a column of a table with its values in SI; with complaints, as much of it as can be told."""
+        quantity = self._quantity(at, key)
+        if quantity is None:
+            return column if isinstance(column, Column) else Column.of(np.zeros(1))
+
+        def read(by: Quantity, value: Any) -> Any:
+            return self.draft.read_at(key, by, value, text=self.text)
+
+        found, wrong = settled_column(column, quantity, read)
+        for place, error in wrong:
+            self.complain((*at, *place), error.problem, error.expected, error.hint)
+        return found
 
     def _axis(self, at: Location, key: str, axis: Axis, mode: str) -> Axis:
         """Return an axis, and those that go along with it, with their values in SI."""
@@ -233,6 +259,7 @@ def _varied(at: Location, sweep: Sweep) -> Iterator[tuple[Location, str]]:
         yield from (((*at, "over", key, "with", other), other) for other in axis.with_ or ())
     for key in dict.fromkeys(key for run in sweep.runs for key in run):
         yield (*at, "runs", 0, key), key
+    yield from (((*at, "columns", key), key) for key in sweep.columns or ())
 
 
 _MEANING = {

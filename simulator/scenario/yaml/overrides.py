@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from simulator.scenario.quantity import UNREADABLE, SiNumber
 from simulator.scenario.yaml.composer import scalar
 from simulator.scenario.yaml.issues import ConfigError, Issue
@@ -55,7 +57,7 @@ def _override_value(value: Any, key: str, issues: list[Issue]) -> Node:
         return Node(content, place, dict.fromkeys(content, place))
     if isinstance(value, list | tuple):
         return Node([_override_value(item, key, issues) for item in value], place)
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | np.ndarray) or value is None:  # an array is a column of a design
         return Node(value, place)
     return Node(SiNumber(value), place)
 

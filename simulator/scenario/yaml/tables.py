@@ -1,6 +1,7 @@
-"""Tables of points in CSV files, which a waveform of the protocol names: ``{table: command.csv}``.
+"""CSV files that a scenario names: points of a waveform (``{table: command.csv}``), the design of a sweep.
 
-The file has two columns, time and value, and a head that gives their units: ``time [ms],command [mV]``.
+A table of points has two columns, time and value, and a head that gives their units: ``time [ms],command [mV]``.
+A design (``sweep: {mode: table, file: design.csv}``) is read by :mod:`simulator.scenario.yaml.designs`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from simulator.errors import shown
 from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.yaml.composer import scalar
+from simulator.scenario.yaml.designs import columns_of
 from simulator.scenario.yaml.files import read_text
 from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.tree import Node, Place
@@ -25,7 +27,7 @@ _EXPECTED = "a head with units, e.g. `time [ms],command [mV]`, and a time and a 
 
 
 def with_tables(node: Node, issues: list[Issue], path: tuple[str, ...] = ()) -> Node:
-    """The tree with the points of each table in place of its file; what is wrong is added to `issues`.
+    """The tree with the numbers of each table in it; what is wrong is added to `issues`.
 
     A file is looked for beside the scenario file that names it.
     """
@@ -36,18 +38,48 @@ def with_tables(node: Node, issues: list[Issue], path: tuple[str, ...] = ()) -> 
         return node
     if path[:1] == ("protocol",) and set(node.content) == {"table"}:
         return _points(node.content["table"], issues, ".".join((*path, "table")))
-    kept = {key: child for key, child in node.content.items() if path or key == "protocol"}
+    mode = node.child("mode")
+    if path[:1] == ("sweep",) and "file" in node.content and mode is not None and mode.content == "table":
+        return _with_design(node, issues, ".".join((*path, "file")))
+    kept = {key: child for key, child in node.content.items() if path or key in ("protocol", "sweep")}
     read = {key: with_tables(child, issues, (*path, key)) for key, child in kept.items()}
     return Node({**node.content, **read}, node.place, node.keys)
+
+
+def _beside(named: Node, issues: list[Issue], key: str) -> Path | None:
+    """The file that a scenario file names, as seen from it; None, with an issue, for what is no name."""
+    place = named.place
+    if isinstance(named.content, str) and named.content and "\0" not in named.content:
+        return Path(place.file).parent / named.content
+    issues.append(Issue(place.file, place.line, place.column, key, "this is not a file name", "a CSV file"))
+    return None
+
+
+def _with_design(sweep: Node, issues: list[Issue], key: str) -> Node:
+    """A sweep with the columns of its file, and of the path of the file only the name."""
+    named = sweep.content["file"]
+    columns = sweep.content.get("columns")
+    file = _beside(named, issues, key)
+    if file is None:
+        read = None
+    elif columns is not None:
+        place = columns.place
+        problem = "`file` and `columns` both say what varies"
+        issues.append(Issue(place.file, place.line, place.column, key, problem, "one of them"))
+        read = None
+    else:
+        read = columns_of(file, named, issues, key)
+    name = named if file is None else Node(file.name, named.place)
+    content = {**sweep.content, "file": name, "columns": read or Node({}, named.place)}
+    return Node(content, sweep.place, {**sweep.keys, "columns": named.place})
 
 
 def _points(named: Node, issues: list[Issue], key: str) -> Node:
     """Times and values of a table; an unreadable value if there are none."""
     place, unread = named.place, Node(UNREADABLE, named.place)
-    if not isinstance(named.content, str) or not named.content:
-        issues.append(Issue(place.file, place.line, place.column, key, "this is not a file name", "a CSV file"))
+    file = _beside(named, issues, key)
+    if file is None:
         return unread
-    file = Path(place.file).parent / named.content
     try:
         rows = list(csv.reader(read_text(file).splitlines()))
     except (ConfigError, csv.Error) as error:
