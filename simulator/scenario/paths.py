@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from simulator.physics.notation import format_quantity
 from simulator.scenario.quantity import Measured, Quantity, quantity_of
 from simulator.scenario.records import Record
 
-__all__ = ["Leaf", "leaves", "plain"]
+__all__ = ["Leaf", "ending_in", "leaves", "plain", "shortest_ending"]
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,18 @@ def plain(value: Any) -> Any:
         case tuple():
             return [plain(item) for item in value]
     return value
+
+
+def ending_in(text: str, known: Collection[str]) -> list[str]:
+    """Paths that a text names: the one that it is, else all that end in it, such as ``pump.max_rate``."""
+    return [text] if text in known else [path for path in known if path.endswith(f".{text}")]
+
+
+def shortest_ending(path: str, known: Collection[str]) -> str:
+    """Shortest ending of a path, of two parts if it has them, that no other path ends in."""
+    parts = path.split(".")
+    for count in range(min(2, len(parts)), len(parts)):
+        text = ".".join(parts[-count:])
+        if ending_in(text, known) == [path]:
+            return text
+    return path
