@@ -74,10 +74,9 @@ def ending_in(text: str, known: Collection[str]) -> list[str]:
 
 
 def shortest_ending(path: str, known: Collection[str]) -> str:
-    """Shortest ending of a path, of two parts if it has them, that no other path ends in."""
+    """Shortest ending of a path that no other path ends in, from the label of a mechanism or a compartment on."""
     parts = path.split(".")
-    for count in range(min(2, len(parts)), len(parts)):
-        text = ".".join(parts[-count:])
-        if ending_in(text, known) == [path]:
-            return text
-    return path
+    labelled = {"mechanisms": 3, "compartments": 1, "membranes": 1}
+    first = next((place for word, place in labelled.items() if word in parts[:place]), 0)
+    endings = (".".join(parts[begin:]) for begin in range(first, 0, -1))
+    return next((text for text in endings if ending_in(text, known) == [path]), path)

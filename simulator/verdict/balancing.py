@@ -23,6 +23,7 @@ from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.kinetics import parameters_by_key, rate_numbers
 from simulator.model.model import Model
 from simulator.model.names import concentration, voltage
+from simulator.model.restated import gate_starts
 from simulator.model.structure import MembraneStructure
 from simulator.physics.notation import format_quantity, plain_number, with_unit
 from simulator.scenario.paths import ending_in, shortest_ending
@@ -32,7 +33,7 @@ from simulator.trajectory.arrangement import named
 from simulator.verdict.rest import REST, linearised, newton_step, scaled_lengths
 from simulator.verdict.slopes import Slopes
 
-__all__ = ["Balance", "Leftover", "NotBalanced", "balance"]
+__all__ = ["Balance", "Leftover", "NotBalanced", "balance", "held_starts"]
 
 #: Newton steps, halvings of one, and the scaled step after which nothing is gained.
 STEPS, HALVINGS, ARRIVED = 60, 30, 1.0e-14
@@ -100,6 +101,11 @@ class Balance:
     leftovers: tuple[Leftover, ...]
     state: np.ndarray
     parameters: np.ndarray
+
+    @property
+    def held(self) -> Scenario:
+        """The scenario with the values found, which rests in its initial state."""
+        return self.scenario.with_values(self.values | held_starts(self))
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -391,3 +397,9 @@ def _simple(directions: np.ndarray) -> np.ndarray:
         others = [k for k in range(len(rows)) if k != i]
         rows[others] -= rows[others, j, None] * rows[i]
     return rows
+
+
+def held_starts(found: Balance) -> dict[str, float]:
+    """Start values at which the gates of a held state rest, by dotted path, for those that a scenario gives."""
+    model = Model.of(found.scenario)
+    return gate_starts(model, dict(zip(model.structure.states, found.state.tolist(), strict=True)))

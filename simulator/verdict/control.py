@@ -139,13 +139,13 @@ def control(scenario: Scenario, announce: Callable[[str], None] = lambda _: None
     chosen = tuple(dict.fromkeys(rate_keys.values()))
     largest = np.maximum(np.abs(sensitivity).max(axis=1, initial=0.0), list(sizes.values()))
     wanted = [value if own[name] else 0.0 for name, value in values.items()]
-    apart = float(np.max(np.abs(np.array(list(sums.values())) - wanted) / largest, initial=0.0))
+    apart = np.abs(np.array(list(sums.values())) - wanted) / np.where(largest > 0.0, largest, 1.0)
     found = sensitivity[:, : len(keys)]
-    return Control(points[0], len(points), values, units, keys, found, chosen, unscaled, sums, apart)
+    return Control(points[0], len(points), values, units, keys, found, chosen, unscaled, sums, max(apart, default=0.0))
 
 
 def _answer(model: Model, state: np.ndarray, parameters: np.ndarray, pushed: np.ndarray) -> np.ndarray:
-    """Changes of the independent states that make up for changes of their rates, shape (independent states, columns)."""
+    """Changes of the independent states that undo those of their rates; shape (independent states, columns)."""
     equations = load_arrays(model.structure)
     _, conditions, jacobian = conditions_of(equations, state, parameters)
     basis = np.array(equations.BASIS, dtype=int)
@@ -153,12 +153,13 @@ def _answer(model: Model, state: np.ndarray, parameters: np.ndarray, pushed: np.
     pushed = pushed.copy()
     for name in equations.NEUTRAL:  # there the condition is that the charge inside stays
         pushed[names.index(name)] = 0.0
-    moving = np.flatnonzero(np.any(jacobian != 0.0, axis=1))
+    restored = np.any(jacobian != 0.0, axis=1)
+    moving = np.flatnonzero(restored)
     size = np.maximum(np.abs(state), model.scales())[basis][moving]
     matrix = conditions[np.ix_(moving, moving)] * size
     right = -pushed[moving].T
     steps = solutions(np.broadcast_to(matrix, (len(right), *matrix.shape)), right) * size
-    if not np.all(np.isfinite(steps)):
+    if not np.all(np.isfinite(steps)) or np.any(pushed[~restored] != 0.0):
         raise NoControl(
             f"{model.scenario.name}: this rest point is one of many in a row, so no parameter says where it goes "
             "(a state that nothing brings back, or a fold of the branch)"
@@ -223,8 +224,8 @@ def _rate_keys(model: Model, slopes: Slopes, growth: Mapping[str, np.ndarray]) -
             names = [f"{m.name}.{mechanism.label}" for mechanism in sharing]
             for p in sharing[0].law.parameters:
                 key = f"membranes.{m.name}.mechanisms.{owner}.{p.key}"
-                apart = [abs(slopes.of_flows[n][k:] @ growth[key] - slopes.flows[n]) / slopes.gross[n] for n in names]
-                if np.nanmax(apart) < NOTHING:
+                apart = {n: abs(slopes.of_flows[n][k:] @ growth[key] - slopes.flows[n]) for n in names}
+                if all(distance <= NOTHING * slopes.gross[n] for n, distance in apart.items()):
                     found |= dict.fromkeys(names, key)
                     break
     return found

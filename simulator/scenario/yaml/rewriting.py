@@ -26,7 +26,7 @@ from simulator.scenario.yaml.overrides import first_step
 from simulator.scenario.yaml.parser import composed
 from simulator.scenario.yaml.tree import Node
 
-__all__ = ["rewritten", "spelled"]
+__all__ = ["nested_lines", "rewritten", "spelled"]
 
 _NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -165,18 +165,26 @@ def _overlay(
     if source.suffix not in (".yaml", ".yml"):
         raise UsageError(f"{source} is not called .yaml, so no file can extend it", "rename it")
     base = os.path.relpath(os.path.realpath(source), os.path.realpath(target.parent))
-    nested: dict[str, Any] = {"extends": json.dumps(base)}
-    if without_start:
-        nested["start"] = ""
-    for path, value in values.items():
+    lines = [f"extends: {json.dumps(base)}", *(["start:"] if without_start else [])]
+    listed = [path for path in values if path.partition(".")[0] in ("protocol", "sweep") and "." in path]
+    if listed:
+        raise UsageError(f"{listed[0]} stands in a list of another file", "write --set values into the file first")
+    texts = {
+        path: value if isinstance(value, str) else spelled(scenario, path, value) for path, value in values.items()
+    }
+    return "\n".join([*lines, *nested_lines(texts)]) + "\n"
+
+
+def nested_lines(values: Mapping[str, str]) -> list[str]:
+    """Lines of YAML with values by dotted path, spelled as after a colon."""
+    nested: dict[str, Any] = {}
+    for path, text in values.items():
         *above, last = path.split(".")
-        if above and above[0] in ("protocol", "sweep"):
-            raise UsageError(f"{path} stands in a list of another file", "write --set values into the file first")
         place = nested
         for name in above:
             place = place.setdefault(name, {})
-        place[last] = _quoted(value if isinstance(value, str) else spelled(scenario, path, value))
-    return "\n".join(_lines(nested, "")) + "\n"
+        place[last] = _quoted(text)
+    return list(_lines(nested, ""))
 
 
 def _lines(nested: Mapping[str, Any], indent: str) -> Iterator[str]:
@@ -185,7 +193,7 @@ def _lines(nested: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")
         else:
-            yield f"{indent}{key}: {value}".rstrip()
+            yield f"{indent}{key}: {value}"
 
 
 def _quoted(text: str) -> str:
