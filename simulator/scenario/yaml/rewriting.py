@@ -8,13 +8,13 @@ shares, blocks and lists that are replaced whole, a start that is taken away.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from decimal import Decimal, DivisionByZero, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def rewritten(
             text = text[:begin] + new + text[end:]
         return text, False
     _, whole = read_chain(source, [], ())
-    return _overlay(source, target, values, scenario, without_start=whole.child("start") is not None), True
+    return _overlay(source, target, values, scenario, whole), True
 
 
 def spelled(scenario: Scenario, path: str, value: float, given: Any = None) -> str:
@@ -89,11 +89,16 @@ def _candidates(value: float, given: str, read: Callable[[str], Any]) -> Iterato
     if match is None:
         return
     unit = given[match.end() :]
-    with suppress(QuantityError, ZeroDivisionError, OverflowError):
-        exact = value / float(read(f"1{unit}"))
-        near = [exact, math.nextafter(exact, math.inf), math.nextafter(exact, -math.inf)]
-        texts = [*(f"{exact:.{digits}g}" for digits in (15, 16)), *map(repr, near)]
-        yield from (f"{text}{unit}" for text in texts if read(f"{text}{unit}") == value)
+    with suppress(QuantityError, DivisionByZero, InvalidOperation):
+        exact = Decimal(value) / Decimal(float(read(f"1{unit}")))
+        for digits in (15, 16, 17, 18, 18):
+            mantissa, e, power = f"{exact:.{digits}g}".partition("e")
+            text = (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + power + unit
+            found = float(read(text))
+            if found == value:
+                yield text
+            elif digits == 18:  # the size of the unit was rounded, too
+                exact *= Decimal(value) / Decimal(found)
 
 
 def _edits(
@@ -123,12 +128,13 @@ def _edits(
         end = breaks[node.end[0] - 1] + node.end[1] - 1
         new = value if isinstance(value, str) else spelled(scenario, path, value, node.content)
         found.append((begin, end, _quoted(new)))
+    line_break = "\r\n" if "\r\n" in text else "\n"
     for begin, items in added.items():
         if text[begin] == "{":
             found.append((begin + 1, begin + 1, "".join(f"{item}, " for item in items)))
         else:
             indent = begin - breaks[bisect_right(breaks, begin) - 1]
-            found.append((begin, begin, "".join(f"{item}\n{' ' * indent}" for item in items)))
+            found.append((begin, begin, "".join(f"{item}{line_break}{' ' * indent}" for item in items)))
     return found
 
 
@@ -158,20 +164,20 @@ def _way(tree: Node, path: str) -> list[Node | None]:
     return found
 
 
-def _overlay(
-    source: Path, target: Path, values: Mapping[str, float | str], scenario: Scenario, without_start: bool
-) -> str:
-    """Text of a file that extends the given one."""
+def _overlay(source: Path, target: Path, values: Mapping[str, float | str], scenario: Scenario, tree: Node) -> str:
+    """Text of a file that extends the given one, whose whole tree is known."""
     if source.suffix not in (".yaml", ".yml"):
         raise UsageError(f"{source} is not called .yaml, so no file can extend it", "rename it")
     base = os.path.relpath(os.path.realpath(source), os.path.realpath(target.parent))
-    lines = [f"extends: {json.dumps(base)}", *(["start:"] if without_start else [])]
+    lines = [f"extends: {json.dumps(base)}", *(["start:"] if tree.child("start") is not None else [])]
     listed = [path for path in values if path.partition(".")[0] in ("protocol", "sweep") and "." in path]
     if listed:
         raise UsageError(f"{listed[0]} stands in a list of another file", "write --set values into the file first")
-    texts = {
-        path: value if isinstance(value, str) else spelled(scenario, path, value) for path, value in values.items()
-    }
+    texts = {}
+    for path, value in values.items():
+        node = _way(tree, path)[-1]
+        given = None if node is None else node.content
+        texts[path] = value if isinstance(value, str) else spelled(scenario, path, value, given)
     return "\n".join([*lines, *nested_lines(texts)]) + "\n"
 
 
