@@ -35,7 +35,7 @@ def balance(
 ) -> int:
     """Find the leaks and pump rates that hold the given potential and concentrations at rest."""
     from simulator.report.balancing import balance_record, balance_text
-    from simulator.verdict.balancing import NotBalanced, held_starts
+    from simulator.verdict.balancing import NotBalanced
     from simulator.verdict.balancing import balance as find
 
     if write is not None:
@@ -56,7 +56,7 @@ def balance(
     for problem in problems:
         print(problem, file=sys.stderr)
     if write is not None and not problems:
-        write_scenario(loaded, config, write, overrides, found.values | held_starts(found))
+        write_scenario(loaded, config, write, overrides, found.values | found.starts)
     return SOME_FAILED if problems else OK
 
 

@@ -1,71 +1,30 @@
 """Which rates hold a given state at rest: the inverse of :mod:`simulator.verdict.steady`.
 
-The state is that at t = 0, with gates at their steady values. Its rates of change are linear in rate parameters, so one
-Newton step by their exact derivatives solves for them, and a second one removes the rounding; other parameters take
-more. Gates follow the parameters: their part is eliminated. Unknowns are scaled by the given values and equations by
-the flows that meet in them, so a singular value tells what the equations leave open: there the given values change
-as little as possible.
+The state is that at t = 0, with gates at their steady values. How it is solved: :mod:`simulator.verdict.unknowns`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from simulator.errors import IonfluxError, UsageError, suggestion
-from simulator.kernel import load_arrays
-from simulator.kernel.inputs import initial_states
-from simulator.mechanisms.mechanism import Mechanism
-from simulator.model.kinetics import parameters_by_key, rate_numbers
+from simulator.model.kinetics import rate_numbers
 from simulator.model.model import Model
-from simulator.model.names import concentration, voltage
 from simulator.model.restated import gate_starts
-from simulator.model.structure import MembraneStructure
-from simulator.physics.notation import format_quantity, plain_number, with_unit
 from simulator.scenario.paths import ending_in, shortest_ending
-from simulator.scenario.quantity import Quantity
 from simulator.scenario.scenario import Scenario
-from simulator.trajectory.arrangement import named
-from simulator.verdict.rest import REST, linearised, newton_step, scaled_lengths
+from simulator.verdict.rest import REST, newton_step, scaled_lengths
 from simulator.verdict.slopes import Slopes
+from simulator.verdict.unknowns import PART, Unknowns
+from simulator.verdict.why_not_held import impossible, left_over
 
-__all__ = ["Balance", "Leftover", "NotBalanced", "balance", "held_starts"]
+__all__ = ["Balance", "NotBalanced", "balance"]
 
-#: Newton steps, halvings of one, and the scaled step after which nothing is gained.
-STEPS, HALVINGS, ARRIVED = 60, 30, 1.0e-14
-
-#: Singular value, relative to the largest, that counts as zero, and least part of a direction that is told.
-RANK, PART = 1.0e-11, 1.0e-6
-
-#: Part of a number's given value below which a solution is zero up to rounding.
+#: Rate of change, relative to the flows that meet in it, that is zero up to rounding.
 NOTHING = 1.0e-9
-
-
-#: Unit of the rate of change of each kind of state.
-UNITS = {"amount": "mol/s", "charge": "A", "potential": "mol/s", "volume": "m^3/s"}
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A state whose rate of change does not vanish.
-
-    Parameters
-    ----------
-    state : str
-        Name of the state.
-    rate : float
-        What is left of its rate of change, in the SI unit of the state per second.
-    imbalance : float
-        The same relative to the flows that meet in it.
-    """
-
-    state: str
-    rate: float
-    imbalance: float
 
 
 @dataclass(frozen=True)
@@ -84,12 +43,10 @@ class Balance:
         Scaled distance of the state to rest, as a verdict measures it.
     directions : tuple of dict
         Changes that leave the state at rest: relative change (absolute for a number that is zero) by key.
-    leftovers : tuple of Leftover
-        What is not at rest, the worst first; empty if the state is held.
-    state : ndarray
-        The state that is held, gates at their steady values.
-    parameters : ndarray
-        The parameters that hold it.
+    leftovers : dict of str to float
+        Rate of change that is left of each state that is not held, SI, the worst first.
+    starts : dict of str to float
+        By dotted path, where gates rest for which the scenario has start values.
     """
 
     scenario: Scenario
@@ -98,14 +55,13 @@ class Balance:
     residual: float
     distance: float
     directions: tuple[dict[str, float], ...]
-    leftovers: tuple[Leftover, ...]
-    state: np.ndarray
-    parameters: np.ndarray
+    leftovers: dict[str, float]
+    starts: dict[str, float]
 
     @property
     def held(self) -> Scenario:
         """The scenario with the values found, which rests in its initial state."""
-        return self.scenario.with_values(self.values | held_starts(self))
+        return self.scenario.with_values(self.values | self.starts)
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -154,14 +110,49 @@ def balance(scenario: Scenario, free: Sequence[str]) -> Balance:
     model = Model.of(scenario.with_protocol(()))
     keys = _keys(model, free)
     _require_potential(model)
-    problem = _Problem(model, keys)
-    found = problem.described(problem.solved())
-    impossible = [key for key in keys if not problem.allowed(key, found.values[key])]
+    unknowns = Unknowns(model, keys)
+    values = unknowns.solved()
+    state, parameters = unknowns.at(values)
+    rates, imbalance = unknowns.left(values)
+    size = np.maximum(np.abs(state), model.scales())
+    step, _ = newton_step(unknowns.equations, state, parameters, size)
+    distance = float(scaled_lengths(step[None], size[None])[0])
+    worst = [s for s in sorted(imbalance, key=lambda s: -imbalance[s]) if imbalance[s] > NOTHING]
+    found = Balance(
+        scenario,
+        dict(zip(keys, unknowns.given.tolist(), strict=True)),
+        dict(zip(keys, values.tolist(), strict=True)),
+        max(imbalance.values(), default=0.0),
+        distance,
+        _directions(unknowns, values),
+        {} if distance < REST else {s: rates[s] for s in worst},
+        gate_starts(model, dict(zip(model.structure.states, state.tolist(), strict=True))),
+    )
+    slopes = Slopes(model.structure, state, parameters)
     if found.leftovers:
-        raise NotBalanced([_unheld(found)], found)
-    if impossible:
-        raise NotBalanced([problem.why_impossible(key, found) for key in impossible], found)
+        names = ", ".join(shortest_ending(key, model.values) for key in keys)
+        still = left_over(model, slopes, found.leftovers, imbalance)
+        problem = f"{scenario.name}: no values of {names} hold this state; the closest ones still change {still}"
+        raise NotBalanced([problem], found)
+    wrong = [i for i, key in enumerate(keys) if not unknowns.allowed(key, found.values[key])]
+    if wrong:
+        told = [impossible(model, slopes, keys[i], found.values[keys[i]], unknowns.growth[i]) for i in wrong]
+        raise NotBalanced(told, found)
     return found
+
+
+def _directions(unknowns: Unknowns, values: np.ndarray) -> tuple[dict[str, float], ...]:
+    """Changes of the free numbers that leave the state at rest, each with a number of its own whose part is 1."""
+    sizes, _ = unknowns.scales
+    rows = unknowns.open(values, np.zeros(len(values), dtype=bool)) * sizes / np.where(values, np.abs(values), 1.0)
+    for i in range(len(rows)):
+        j = int(np.argmax(np.abs(rows[i])))
+        rows[i] /= rows[i, j]
+        others = [k for k in range(len(rows)) if k != i]
+        rows[others] -= rows[others, j, None] * rows[i]
+    return tuple(
+        {key: float(part) for key, part in zip(unknowns.keys, row, strict=True) if abs(part) > PART} for row in rows
+    )
 
 
 def _keys(model: Model, free: Sequence[str]) -> tuple[str, ...]:
@@ -196,210 +187,3 @@ def _require_potential(model: Model) -> None:
             raise UsageError(
                 f"{where} is missing: the potential at which {c.name} is to be held", "e.g. potential: -70 mV"
             )
-
-
-class _Problem:
-    """Rates of change of a state as a function of free numbers of the scenario."""
-
-    def __init__(self, model: Model, keys: tuple[str, ...]) -> None:
-        self.model, self.keys, self.structure = model, keys, model.structure
-        self.equations = load_arrays(model.structure)
-        # The amounts and volumes say it all, but for laws that count another charge than their ions carry.
-        kinds = ("amount", "volume", "charge", "potential") if model.structure.open else ("amount", "volume")
-        self.balanced = [name for kind in kinds for name in self.structure.states_of[kind]]
-        names = [self.equations.STATES[i] for i in self.equations.BASIS]
-        self.gates = [i for i, name in enumerate(names) if name in self.structure.gate_states]
-        self.growth = parameters_by_key(model, keys)
-
-    @cached_property
-    def without_starts(self) -> dict[str, float]:
-        """Values of the scenario without those at which gates start."""
-        given = {
-            f"membranes.{m.name}.mechanisms.{mechanism.owner}.{gate.start_key}"
-            for m, mechanism, gate in self.structure.gates.values()
-        }
-        return {k: v for k, v in self.model.values.items() if k not in given and not k.startswith("start.gates.")}
-
-    def at(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The state with gates at rest, and the parameters, at values of the free numbers."""
-        changed = self.without_starts | dict(zip(self.keys, values.tolist(), strict=True))
-        with np.errstate(all="ignore"):
-            return initial_states(self.model, changed), self.model.parameters(changed)
-
-    def linear(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rates of change, their derivatives by the free numbers, and the flows that meet in each."""
-        state, parameters = self.at(values)
-        slopes = Slopes(self.structure, state, parameters)
-        rows = slopes.summed(slopes.of_flows, self.balanced)
-        by_key = rows[:, len(state) :] @ self.growth.T
-        if self.gates:
-            _, jacobian = linearised(self.equations, state, parameters)
-            inner = jacobian[np.ix_(self.gates, self.gates)]
-            by_gate = rows[:, : len(state)] @ slopes.following[:, self.gates]
-            by_key -= by_gate @ np.linalg.solve(inner, (slopes.by_parameter @ self.growth.T)[self.gates])
-        gross = [sum(abs(n) * slopes.gross[c] for c, n in slopes.counts(s).items()) for s in self.balanced]
-        return slopes.summed(slopes.flows, self.balanced), by_key, np.array(gross, dtype=float)
-
-    def solved(self) -> np.ndarray:
-        """Values at which the rates of change vanish, or are least; of several, those next to the given ones."""
-        given, (sizes, _) = self.given, self.scales
-        found, held = given.copy(), np.zeros(len(given), dtype=bool)
-        for _ in given:
-            found = self._newton(np.where(held, 0.0, given), held)
-            found = np.where(np.abs(found) < NOTHING * sizes, 0.0, found)
-            refused = np.array([not self.allowed(key, v) for key, v in zip(self.keys, found.tolist(), strict=True)])
-            # With something left open, the least change may need what is impossible, and another one not.
-            if not np.any(refused) or not len(self._open(found, held)):
-                break
-            held[np.argmin(np.where(refused, found / sizes, np.inf))] = True
-        return found
-
-    @cached_property
-    def given(self) -> np.ndarray:
-        """Given values of the free numbers."""
-        return np.array([self.model.values[key] for key in self.keys])
-
-    @cached_property
-    def scales(self) -> tuple[np.ndarray, np.ndarray]:
-        """Size of each free number, and of each rate of change.
-
-        The first is the given value, or what moves as much as is moved already. The second is the flows that meet.
-        """
-        _, by_key, gross = self.linear(self.given)
-        with np.errstate(all="ignore"):
-            pull = np.max(np.abs(by_key) / np.where(gross > 0.0, gross, np.inf)[:, None], axis=0, initial=0.0)
-            sizes = np.where(self.given != 0.0, np.abs(self.given), np.where(pull > 0.0, 1.0 / pull, 1.0))
-        return sizes, gross + np.abs(by_key) @ sizes
-
-    def _newton(self, values: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """Newton's method from some values, those of `held` numbers left as they are."""
-        (rate, by_key, _), (sizes, meeting) = self.linear(values), self.scales
-        weight = 1.0 / np.where(meeting > 0.0, meeting, np.inf)
-        length = np.linalg.norm(rate * weight)
-        for _ in range(STEPS):
-            matrix = by_key * weight[:, None] * np.where(held, 0.0, sizes)
-            if not np.all(np.isfinite(matrix)) or not np.isfinite(length):
-                return values
-            step = np.linalg.lstsq(matrix, -rate * weight, rcond=RANK)[0] * np.where(held, 0.0, sizes)
-            part = 1.0
-            for _ in range(HALVINGS):
-                rate, by_key, _ = self.linear(values + part * step)
-                shorter = np.linalg.norm(rate * weight)
-                if shorter < length or (part == 1.0 and shorter <= NOTHING):
-                    break
-                part /= 2.0
-            else:
-                return values
-            values, length = values + part * step, shorter
-            if np.max(np.abs(part * step) / sizes) < ARRIVED:
-                return values
-        return values
-
-    def _open(self, values: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """Scaled directions in which the free numbers can change at rest, shape (directions, keys)."""
-        (_, by_key, _), (sizes, meeting) = self.linear(values), self.scales
-        matrix = by_key / np.where(meeting > 0.0, meeting, np.inf)[:, None] * np.where(held, 0.0, sizes)
-        _, singular, directions = np.linalg.svd(matrix)
-        rank = int(np.sum(singular > RANK * max(singular, default=0.0))) if len(singular) else 0
-        found = directions[rank:]
-        return found[np.any(np.abs(found * ~held) > PART, axis=1)]
-
-    def allowed(self, key: str, value: float) -> bool:
-        """Whether a number may have this value."""
-        quantity = self.model.scenario.leaves()[key].quantity
-        return not isinstance(quantity, Quantity) or bool(quantity.allows(value))
-
-    def described(self, values: np.ndarray) -> Balance:
-        """The result at values of the free numbers."""
-        sizes, meeting = self.scales
-        state, parameters = self.at(values)
-        rate, _, gross = self.linear(values)
-        meeting = np.maximum(gross, meeting)
-        imbalance = np.abs(rate) / np.where(meeting > 0.0, meeting, np.inf)
-        size = np.maximum(np.abs(state), self.model.scales())
-        step, _ = newton_step(self.equations, state, parameters, size)
-        distance = float(scaled_lengths(step[None], size[None])[0])
-        leftovers: tuple[Leftover, ...] = ()
-        if not distance < REST:
-            worst = [i for i in np.argsort(-imbalance) if imbalance[i] > NOTHING]
-            leftovers = tuple(Leftover(self.balanced[i], float(rate[i]), float(imbalance[i])) for i in worst)
-        per_value = sizes / np.where(values != 0.0, np.abs(values), 1.0)
-        directions = tuple(
-            {key: float(part) for key, part in zip(self.keys, row, strict=True) if abs(part) > PART}
-            for row in _simple(self._open(values, np.zeros(len(values), dtype=bool)) * per_value)
-        )
-        return Balance(
-            self.model.scenario,
-            dict(zip(self.keys, self.given.tolist(), strict=True)),
-            dict(zip(self.keys, values.tolist(), strict=True)),
-            float(np.max(imbalance, initial=0.0)),
-            distance,
-            directions,
-            leftovers,
-            state,
-            parameters,
-        )
-
-    def why_impossible(self, key: str, found: Balance) -> str:
-        """Why a number cannot have the value that would hold the state."""
-        quantity, value = self.model.scenario.leaves()[key].quantity, found.values[key]
-        assert quantity is not None
-        wanted = f"{shortest_ending(key, found.values)} would have to be {format_quantity(value, quantity.unit)}"
-        slopes = Slopes(self.structure, found.state, found.parameters)
-        growth = self.growth[self.keys.index(key)]
-        for m, mechanism in self.structure.mechanisms:
-            by_key = slopes.of_flows[f"{m.name}.{mechanism.label}"][len(found.state) :] @ growth
-            if value < 0.0 and key.startswith(f"membranes.{m.name}.mechanisms.{mechanism.owner}.") and by_key:
-                ways = {s: n * by_key > 0.0 for s, n in mechanism.moves.items()}
-                wrong, right = (_ways(ways, turned) for turned in (True, False))
-                numbers = named(self.structure, found.state, found.parameters)
-                at = with_unit(float(numbers[voltage(m.name)]), "V") + self._nernst(m, mechanism, numbers)
-                return f"{wanted}: {mechanism.label} would have to move {wrong}, but at {at} it can only move {right}"
-        return f"{wanted}, which is out of range: expected {quantity.expected}"
-
-    def _nernst(self, m: MembraneStructure, mechanism: Mechanism, numbers: Mapping[str, Any]) -> str:
-        """Nernst potential of the only ion that a mechanism moves, for a message; empty if there is none."""
-        charges = dict(self.structure.charges)
-        if len(mechanism.species) != 1 or not charges[mechanism.species[0]]:
-            return ""
-        [s] = mechanism.species
-        outside, inside = (float(numbers[concentration(c, s)]) for c in (m.outside, m.inside))
-        if not outside > 0.0 or not inside > 0.0:
-            return ""
-        nernst = self.model.scenario.thermal_voltage / charges[s] * np.log(outside / inside)
-        return f" (E_{s} is {with_unit(float(nernst), 'V')})"
-
-
-def _ways(inward: Mapping[str, bool], turned: bool) -> str:
-    """Species with the direction in which each moves: ``na out and k in``."""
-    return " and ".join(f"{s} {'in' if way != turned else 'out'}" for s, way in inward.items())
-
-
-def _unheld(found: Balance) -> str:
-    """Which states no values hold."""
-    structure = Model.of(found.scenario).structure
-    units = {name: unit for kind, unit in UNITS.items() for name in structure.states_of[kind]}
-    left = "; ".join(
-        f"the {structure.in_words(o.state)} by {with_unit(o.rate, units[o.state])}, "
-        f"{plain_number(100.0 * o.imbalance, 2)} % of the flows there"
-        for o in found.leftovers
-    )
-    names = ", ".join(shortest_ending(key, found.values) for key in found.values)
-    return f"{found.scenario.name}: no values of {names} hold this state; the closest ones still change {left}"
-
-
-def _simple(directions: np.ndarray) -> np.ndarray:
-    """The same space of directions, each with a number of its own whose part is 1."""
-    rows = directions.copy()
-    for i in range(len(rows)):
-        j = int(np.argmax(np.abs(rows[i])))
-        rows[i] /= rows[i, j]
-        others = [k for k in range(len(rows)) if k != i]
-        rows[others] -= rows[others, j, None] * rows[i]
-    return rows
-
-
-def held_starts(found: Balance) -> dict[str, float]:
-    """Start values at which the gates of a held state rest, by dotted path, for those that a scenario gives."""
-    model = Model.of(found.scenario)
-    return gate_starts(model, dict(zip(model.structure.states, found.state.tolist(), strict=True)))

@@ -101,10 +101,9 @@ def test_too_few_numbers_come_as_close_as_they_can_and_say_what_is_left(cell):
         balance(cell(), ["na_leak.conductance"])
     found = none.value.found
     assert found.values[AT + "na_leak.conductance"] == pytest.approx(3 * FARADAY * PUMP_RATE / (E_NA + 0.065), rel=1e-9)
-    left = {o.state: o.rate for o in found.leftovers}
     conductance = 1.0  # 0.1 mS/cm2
     k_flow = 1200e-12 * (2 * PUMP_RATE - conductance * (-0.065 - E_K) / FARADAY)
-    assert left == pytest.approx({"n_cell_k": k_flow}, rel=1e-9)
+    assert found.leftovers == pytest.approx({"n_cell_k": k_flow}, rel=1e-9)
 
 
 def test_a_leak_that_would_have_to_run_uphill_is_refused_with_its_direction(cell):
@@ -181,6 +180,19 @@ def test_water_that_no_rate_can_hold_is_told(cell):
         balance(cell(text), ["na_leak.conductance", "k_leak.conductance"])
     balanced = text.replace("{concentration: 160 mM", "{concentration: 150 mM")
     assert balance(cell(balanced), ["na_leak.conductance", "k_leak.conductance"]).residual < 1e-14
+
+
+def test_where_an_ion_that_only_leaks_would_rest_is_told(configs):
+    scenario = load_scenario(configs / "leaky_bucket.yaml")
+    with pytest.raises(NotBalanced) as none:
+        balance(scenario, ["na_leak.permeability", "k_leak.permeability"])
+    resting = 149.5 * math.exp(-0.060 / THERMAL)
+    assert f"Cl moves through cl_leak alone, so it rests at {resting:.10g} mM in cell" in str(none.value)
+    held = balance(
+        scenario.with_values({"compartments.cell.concentrations.cl": resting}),
+        ["na_leak.permeability", "k_leak.permeability"],
+    )
+    assert held.residual < 1e-12
 
 
 def test_an_electroneutral_state_needs_its_potential(configs):
