@@ -11,8 +11,9 @@ import typer
 
 from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK, SOME_FAILED
-from simulator.cli.rewriting import refuse_target, write_scenario
+from simulator.cli.rewriting import own_start, refuse_target, write_scenario
 from simulator.cli.source import From, FromRun, Overrides, read_source, with_start
+from simulator.errors import UsageError
 
 Config = Annotated[Path, typer.Argument(help="Scenario (.yaml) or data file (.h5).", metavar="CONFIG")]
 
@@ -56,12 +57,15 @@ def balance(
     for problem in problems:
         print(problem, file=sys.stderr)
     if write is not None and not problems:
-        write_scenario(loaded, config, write, overrides, found.values | found.starts)
+        write_scenario(loaded, config, write, overrides, own_start(loaded.scenario) | found.values | found.starts)
     return SOME_FAILED if problems else OK
 
 
 def control(
     config: Config,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure of the coefficients (.png, .pdf, .svg).")
+    ] = None,
     overrides: Overrides = None,
     start: From = None,
     start_run: FromRun = None,
@@ -78,4 +82,12 @@ def control(
         print(json.dumps(control_record(found), indent=1, allow_nan=False))
     else:
         print(control_text(found))
+    if output is not None:
+        from simulator.report.figures import plot_control, save
+
+        try:
+            save(plot_control(found), output)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        print(f"figure: {output}", file=sys.stderr)
     return OK

@@ -11,12 +11,14 @@ from simulator.cli.source import assignments
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
+    from simulator.scenario.scenario import Scenario
     from simulator.scenario.yaml.reader import Loaded
     from simulator.verdict.steady import SteadyState
 
 
 def refuse_target(target: Path, configs: Sequence[Path]) -> None:
     """Raise UsageError if a command cannot write its scenario there."""
+    from simulator.storage.atomic import refuse_homeless
     from simulator.storage.datafile import SUFFIXES
 
     if len(configs) > 1:
@@ -27,6 +29,7 @@ def refuse_target(target: Path, configs: Sequence[Path]) -> None:
         raise UsageError(f"{target} is not called .yaml", "for example --write at_rest.yaml")
     if target.exists():
         raise UsageError(f"{target} already exists", "choose another name")
+    refuse_homeless(target)
 
 
 def write_scenario(
@@ -40,6 +43,22 @@ def write_scenario(
     text, extends = rewritten(config, loaded.text, target, given | dict(values), loaded.scenario)
     write_atomically(target, text.encode())
     print(f"{target} written" + (f"; it extends {config}" if extends else ""), file=sys.stderr)
+
+
+def own_start(scenario: Scenario) -> dict[str, float]:
+    """Initial values that replace the saved state from which a scenario starts; none if it starts from its own."""
+    import numpy as np
+
+    from simulator.kernel.inputs import initial_states
+    from simulator.model.model import Model
+    from simulator.trajectory.restart import initial_values
+    from simulator.trajectory.trajectory import Trajectory
+
+    if scenario.start is None:
+        return {}
+    model = Model.of(scenario.with_protocol(()))
+    state = initial_states(model)
+    return initial_values(Model.of(scenario), Trajectory.from_states(model, np.zeros(1), state[None]))
 
 
 def write_at_rest(

@@ -34,7 +34,7 @@ def balance_text(found: Balance, held: bool) -> str:
 
 def _in_words(direction: dict[str, float], names: dict[str, str]) -> str:
     """A direction in which numbers can change at rest."""
-    [first, *others] = sorted(direction, key=lambda key: -abs(direction[key]))
+    [first, *others] = direction
     if not others:
         return f"{names[first]} moves nothing in this state"
     along = ", ".join(f"{names[key]} by {plain_number(direction[key] / direction[first], 4)} %" for key in others)

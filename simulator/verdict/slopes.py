@@ -55,9 +55,10 @@ class Slopes:
         names = [*self.structure.states, *self.structure.parameters]
         found = dict(zip(names, np.eye(len(names)), strict=True))
         partials = self._partials("definition_slopes")
-        for name in self.definitions:
-            terms = (slope * found[other] for other, slope in partials.get(name, {}).items())
-            found[name] = sum(terms, np.zeros(len(names)))
+        with np.errstate(all="ignore"):
+            for name in self.definitions:
+                terms = (slope * found[other] for other, slope in partials.get(name, {}).items())
+                found[name] = sum(terms, np.zeros(len(names)))
         return found
 
     @cached_property
@@ -65,8 +66,9 @@ class Slopes:
         """Each flow by states and parameters."""
         known = self.of_definitions
         found = {name: np.zeros(len(self.structure.states) + len(self.structure.parameters)) for name in self.flows}
-        for name, partials in self._partials("flow_slopes").items():
-            found[name] = sum((slope * known[other] for other, slope in partials.items()), found[name])
+        with np.errstate(all="ignore"):
+            for name, partials in self._partials("flow_slopes").items():
+                found[name] = sum((slope * known[other] for other, slope in partials.items()), found[name])
         return found
 
     @cached_property

@@ -38,8 +38,10 @@ class Unknowns:
     def __init__(self, model: Model, keys: tuple[str, ...]) -> None:
         self.model, self.keys, self.structure = model, keys, model.structure
         self.equations = load_arrays(model.structure)
-        # The amounts and volumes say it all, but for laws that count another charge than their ions carry.
-        kinds = ("amount", "volume", "charge", "potential") if model.structure.open else ("amount", "volume")
+        # Amounts and volumes say it all, unless a law counts another charge than its ions carry, or a bath is charged.
+        charged = any(c.potential == "free" and c.volume == "bath" for c in model.structure.compartments)
+        electric = ("charge", "potential") if model.structure.open or charged else ()
+        kinds = ("amount", "volume", *electric)
         self.balanced = [name for kind in kinds for name in self.structure.states_of[kind]]
         names = [self.equations.STATES[i] for i in self.equations.BASIS]
         self.gates = [i for i, name in enumerate(names) if name in self.structure.gate_states]

@@ -195,6 +195,32 @@ def test_where_an_ion_that_only_leaks_would_rest_is_told(configs):
     assert held.residual < 1e-12
 
 
+def test_the_potential_of_a_clamped_composition_gives_the_ratio_of_permeabilities(cell):
+    text = """
+name: two solutions
+temperature: 37 degC
+compartments:
+  bath: {fixed: true, concentrations: {na: 145 mM, k: 5 mM}}
+  cell: {fixed: true, open_circuit: true, concentrations: {na: 12 mM, k: 138 mM}, impermeant: {concentration: 1 mM, charge: -1}}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 1000 um^2
+    potential: -70 mV
+    mechanisms:
+      na_leak: {law: leak_ghk, ion: na, permeability: 1e-10 m/s}
+      k_leak: {law: leak_ghk, ion: k, permeability: 2e-9 m/s}
+run: {duration: 1 s}
+"""
+    e = math.exp(-0.070 / THERMAL)  # (145 p + 5)/(12 p + 138) at rest (Goldman)
+    found = balance(cell(text), ["na_leak.permeability"])
+    assert found.values[AT + "na_leak.permeability"] == pytest.approx(2e-9 * (138 * e - 5) / (145 - 12 * e), rel=1e-12)
+    assert classify(run(found.held).moment(0)).word == "steady_state"
+    with pytest.raises(NotBalanced, match="na_leak would have to move na out, but at -95.00 mV"):
+        balance(cell(text.replace("-70 mV", "-95 mV")), ["na_leak.permeability"])
+
+
 def test_an_electroneutral_state_needs_its_potential(configs):
     scenario = load_scenario(configs / "published/vereninov_u937.yaml")
     with pytest.raises(UsageError, match=r"membranes.plasma.potential is missing"):
