@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.errors import IonfluxError, UsageError, suggestion
+from simulator.errors import IonfluxError, UsageError, shown, suggestion
 from simulator.model.kinetics import rate_numbers
 from simulator.model.model import Model
 from simulator.model.restated import gate_starts
@@ -161,17 +161,17 @@ def _keys(model: Model, free: Sequence[str]) -> tuple[str, ...]:
     for text in free:
         named = ending_in(text, known)
         if len(named) > 1:
-            raise UsageError(f"--free {text} names {' and '.join(named)}", "write more of the path")
+            raise UsageError(f"`{text}` names {' and '.join(named)}", "write more of the path")
         if not named:
             taken = ending_in(text, model.values)
             problem = "is no number of a mechanism" if taken else "is no number of this scenario"
             near = suggestion(text, [*known, *(".".join(key.split(".")[-2:]) for key in known)])
-            raise UsageError(f"--free {text} {problem}", near or "for example pump.max_rate; `validate` lists all")
+            raise UsageError(f"`{shown(text)}` {problem}", near or "for example pump.max_rate; `validate` lists all")
         if named[0] in found:
-            raise UsageError(f"--free names {named[0]} twice", "name it once")
+            raise UsageError(f"{named[0]} is to be found twice", "name it once")
         found += named
     if not found:
-        raise UsageError("--free names no number", "for example --free pump.max_rate,na_leak.permeability")
+        raise UsageError("no number is named that is to be found", "for example pump.max_rate")
     return tuple(found)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from simulator.mechanisms.mechanism import Mechanism
 from simulator.model.model import Model
-from simulator.model.names import amount, concentration, voltage
-from simulator.model.structure import MembraneStructure
+from simulator.model.names import THERMAL_VOLTAGE, amount, concentration, voltage
+from simulator.model.structure import MembraneStructure, Structure
+from simulator.physics.electrochemistry import nernst_potential
 from simulator.physics.notation import format_quantity, plain_number, species_text, with_unit
 from simulator.scenario.paths import shortest_ending
 from simulator.trajectory.arrangement import named
@@ -55,7 +56,9 @@ def _where_passive(model: Model, slopes: Slopes, state: str) -> str:
     [s], m = species, paths[0][0]
     inside = state == amount(m.inside, s)
     c, other = (m.inside, m.outside) if inside else (m.outside, m.inside)
-    v = float(numbers[voltage(m.name)]) / model.scenario.thermal_voltage * (1.0 if inside else -1.0)
+    if structure.compartment(other).volume != "bath":
+        return ""
+    v = float(numbers[voltage(m.name)]) / float(numbers[THERMAL_VOLTAGE]) * (1.0 if inside else -1.0)
     resting = float(numbers[concentration(other, s)]) * float(np.exp(-dict(structure.charges)[s] * v))
     labels = " and ".join(p.label for _, p in paths)
     return f"{species_text(s)} moves through {labels} alone, so it rests at {resting:.10g} mM in {c}"
@@ -86,22 +89,21 @@ def impossible(model: Model, slopes: Slopes, key: str, value: float, growth: np.
             ways = {s: n * by_key > 0.0 for s, n in mechanism.moves.items()}
             wrong, right = (_ways(ways, turned) for turned in (True, False))
             numbers = named(model.structure, slopes.state, slopes.parameters)
-            at = with_unit(float(numbers[voltage(m.name)]), "V") + _nernst(model, m, mechanism, numbers)
+            at = with_unit(float(numbers[voltage(m.name)]), "V") + _nernst(model.structure, m, mechanism, numbers)
             return f"{wanted}: {mechanism.label} would have to move {wrong}, but at {at} it can only move {right}"
     return f"{wanted}, which is out of range: expected {quantity.expected}"
 
 
-def _nernst(model: Model, m: MembraneStructure, mechanism: Mechanism, numbers: Mapping[str, Any]) -> str:
+def _nernst(structure: Structure, m: MembraneStructure, mechanism: Mechanism, numbers: Mapping[str, Any]) -> str:
     """Nernst potential of the only ion that a mechanism moves, for a message; empty if there is none."""
-    charges = dict(model.structure.charges)
+    charges = dict(structure.charges)
     if len(mechanism.species) != 1 or not charges[mechanism.species[0]]:
         return ""
     [s] = mechanism.species
-    outside, inside = (float(numbers[concentration(c, s)]) for c in (m.outside, m.inside))
-    if not outside > 0.0 or not inside > 0.0:
-        return ""
-    nernst = model.scenario.thermal_voltage / charges[s] * np.log(outside / inside)
-    return f" (E_{s} is {with_unit(float(nernst), 'V')})"
+    nernst = nernst_potential(
+        numbers[concentration(m.inside, s)], numbers[concentration(m.outside, s)], charges[s], numbers[THERMAL_VOLTAGE]
+    )
+    return f" (E_{s} is {with_unit(float(nernst), 'V')})" if np.isfinite(nernst) else ""
 
 
 def _ways(inward: Mapping[str, bool], turned: bool) -> str:

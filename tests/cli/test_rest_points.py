@@ -73,8 +73,8 @@ def test_nothing_is_written_where_nothing_holds(ionflux, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("balance", LEAKY, "--free", "pump.rate"), "--free pump.rate is no number of this scenario"),
-        (("balance", LEAKY, "--free", ","), "--free names no number"),
+        (("balance", LEAKY, "--free", "pump.rate"), "`pump.rate` is no number of this scenario"),
+        (("balance", LEAKY, "--free", ","), "no number is named"),
         (("balance", LEAKY, "--free", LEAKS, "--write", "held.txt"), "held.txt is not called .yaml"),
         (("steady", LEAKY, "--write", LEAKY), "already exists"),
         (("steady", LEAKY, LEAKY, "--write", "rest.yaml"), "--write takes one scenario"),

@@ -201,7 +201,11 @@ name: two solutions
 temperature: 37 degC
 compartments:
   bath: {fixed: true, concentrations: {na: 145 mM, k: 5 mM}}
-  cell: {fixed: true, open_circuit: true, concentrations: {na: 12 mM, k: 138 mM}, impermeant: {concentration: 1 mM, charge: -1}}
+  cell:
+    fixed: true
+    open_circuit: true
+    concentrations: {na: 12 mM, k: 138 mM}
+    impermeant: {concentration: 1 mM, charge: -1}
 membranes:
   plasma:
     inside: cell
@@ -217,7 +221,7 @@ run: {duration: 1 s}
     found = balance(cell(text), ["na_leak.permeability"])
     assert found.values[AT + "na_leak.permeability"] == pytest.approx(2e-9 * (138 * e - 5) / (145 - 12 * e), rel=1e-12)
     assert classify(run(found.held).moment(0)).word == "steady_state"
-    with pytest.raises(NotBalanced, match="na_leak would have to move na out, but at -95.00 mV"):
+    with pytest.raises(NotBalanced, match=r"na_leak would have to move na out, but at -95\.00 mV"):
         balance(cell(text.replace("-70 mV", "-95 mV")), ["na_leak.permeability"])
 
 
