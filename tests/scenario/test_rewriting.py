@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from places import CONFIGS
 
+from simulator.errors import UsageError
 from simulator.scenario.yaml.reader import load_scenario, read_config
 from simulator.scenario.yaml.rewriting import rewritten, spelled
 
@@ -101,15 +102,12 @@ def test_every_bit_of_a_number_is_read_back_in_the_unit_that_it_had(tmp_path, pa
 
 
 def test_a_missing_key_is_added_to_its_block_or_its_braces(tmp_path):
-    text = CELL.replace("    potential: -60 mV\n", "").replace("131 mM, charge: auto", "126.1 mM, charge: -1")
-    new, extends, scenario = changed(
-        tmp_path, {P + "potential": -0.07, "run.save_every": "5 min"}, CELL.replace("    potential: -60 mV\n", "")
-    )
+    text = CELL.replace("    potential: -60 mV\n", "")
+    new, extends, scenario = changed(tmp_path, {P + "potential": -0.07, "run.save_every": "5 min"}, text)
     assert not extends
     assert "    potential: -70 mV\n    inside: cell\n" in new
     assert "run: {save_every: 5 min, duration: 2 h}" in new
     assert scenario.membranes["plasma"].potential == -0.07
-    assert text
 
 
 def test_windows_line_ends_stay(tmp_path):
@@ -158,6 +156,11 @@ def test_values_in_lists_are_replaced_in_place_but_not_in_another_file(tmp_path)
     assert not extends
     assert "{at: 0.5 h, set: {membranes.plasma.mechanisms.pump.max_rate: 2.5 uA/cm^2}}" in new
     assert scenario.quantities()[key] == half
+
+    (tmp_path / "over.yaml").write_text("extends: given.yaml\n")
+    over = read_config(tmp_path / "over.yaml")
+    with pytest.raises(UsageError, match=r"protocol\.0\.at stands in a list"):
+        rewritten(tmp_path / "over.yaml", over.text, tmp_path / "new.yaml", {"protocol.0.at": 60.0}, over.scenario)
 
 
 def read_set(folder, text):

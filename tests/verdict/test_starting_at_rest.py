@@ -174,6 +174,31 @@ def test_gates_with_a_start_value_get_the_one_at_rest(tmp_path):
     assert start == pytest.approx(1 / (1 + np.exp(-(v + 0.04) / 0.01)), rel=1e-9)
 
 
+SCHEME = """
+        states: [closed, open, inactive]
+        open: [open]
+        transitions:
+          - between: [closed, open]
+            forward: {form: exponential, rate: 2 1/ms, midpoint: -40 mV, width: 20 mV}
+            backward: 1 1/ms
+          - {between: [open, inactive], forward: 0.3 1/ms, backward: 0.1 1/ms}
+        start: {closed: 1}
+"""
+
+
+def test_occupancies_with_a_start_value_get_those_at_rest(tmp_path):
+    source, target = tmp_path / "cell.yaml", tmp_path / "rest.yaml"
+    begin = GATED.index("        gates:")
+    source.write_text(GATED[:begin] + SCHEME.lstrip("\n") + GATED[GATED.index("run:") :])
+    assert ionflux("steady", source, "--write", target) == 0
+    written = load_scenario(target)
+    assert distance(written) < 1e-9
+    start = "membranes.plasma.mechanisms.channel.start."
+    parts = [written.quantities()[start + state] for state in ("closed", "open", "inactive")]
+    assert parts[2] == pytest.approx(3.0 * parts[1], rel=1e-12)
+    assert sum(parts) == pytest.approx(1.0, abs=1e-15)
+
+
 def test_a_start_from_a_file_gives_way_to_the_rest_point(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ionflux("run", CONFIGS / "leaky_bucket.yaml", "--set", "run.duration=1 h", "-o", "saved.h5") == 0

@@ -172,7 +172,8 @@ def _overlay(source: Path, target: Path, values: Mapping[str, float | str], scen
     lines = [f"extends: {json.dumps(base)}", *(["start:"] if tree.child("start") is not None else [])]
     listed = [path for path in values if path.partition(".")[0] in ("protocol", "sweep") and "." in path]
     if listed:
-        raise UsageError(f"{listed[0]} stands in a list of another file", "write --set values into the file first")
+        problem = f"{listed[0]} stands in a list, which a file that extends {source} could only replace whole"
+        raise UsageError(problem, "change a copy of the scenario that holds the list itself")
     texts = {}
     for path, value in values.items():
         node = _way(tree, path)[-1]
