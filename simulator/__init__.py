@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from simulator.storage.store import write as write
     from simulator.trajectory.analysis import Analysis as Analysis
     from simulator.trajectory.trajectory import Trajectory as Trajectory
+    from simulator.verdict.balancing import balance as balance
+    from simulator.verdict.control import control as control
     from simulator.verdict.steady import steady_state as steady_state
     from simulator.verdict.verdict import Verdict as Verdict
     from simulator.verdict.verdict import classify as classify
@@ -33,8 +35,10 @@ _HOMES = {
     "Trajectory": "trajectory.trajectory",
     "Verdict": "verdict.verdict",
     "add_laws": "kernel.laws",
+    "balance": "verdict.balancing",
     "classify": "verdict.verdict",
     "compare": "report.comparison",
+    "control": "verdict.control",
     "load_scenario": "storage.start",
     "read": "storage.store",
     "run": "runs.integrate",

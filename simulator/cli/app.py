@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from simulator.cli import exit_codes, library, reading, running, signals
+from simulator.cli import exit_codes, library, reading, resting, running, signals
 from simulator.errors import IonfluxError, Stopped, UsageError
 
 #: Options of every command, taken from the command line wherever they stand.
@@ -36,6 +36,8 @@ app = typer.Typer(
 COMMANDS = (
     running.run,
     running.steady,
+    resting.balance,
+    resting.control,
     running.validate,
     reading.compare,
     reading.plot,

@@ -12,6 +12,7 @@ import typer
 
 from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE, after_runs
+from simulator.cli.rewriting import refuse_target, write_at_rest
 from simulator.cli.source import Configs, From, FromRun, Overrides, read_source, with_start
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_target, sweep_tried
 from simulator.errors import IonfluxError, UsageError
@@ -76,6 +77,9 @@ def steady(
     overrides: Overrides = None,
     start: From = None,
     start_run: FromRun = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="OUT.yaml", help="Write the scenario so that it starts at rest.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Find the steady states after all events of the protocol, without time stepping.
@@ -86,6 +90,8 @@ def steady(
     from simulator.report.text import steady_text, trajectory_remarks
     from simulator.verdict.steady import NoSteadyState, steady_states
 
+    if write is not None:
+        refuse_target(write, configs)
     overrides = with_start(overrides, start, start_run)
     records: list[dict[str, Any]] = []
     announce = Announcer()
@@ -107,6 +113,8 @@ def steady(
             print(f"warning: {text}", file=sys.stderr)
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
+        if write is not None:
+            write_at_rest(loaded, config, write, overrides, found[0], announce)
     if as_json:
         document = {"units": UNITS, "compiled": announce.asked, "elapsed": elapsed, "states": records}
         print(json.dumps(document, indent=1, allow_nan=False))

@@ -15,7 +15,7 @@ from simulator.model.structure import Structure
 if TYPE_CHECKING:
     from simulator.kernel.program import NothingMoves, Program
 
-__all__ = ["load_arrays", "load_chunk_filter", "load_program", "source_text"]
+__all__ = ["load_arrays", "load_chunk_filter", "load_program", "load_slopes", "source_text"]
 
 
 #: Number of states from which on the wait for a new kernel is announced in advance, and what a state adds to it [s].
@@ -29,6 +29,12 @@ _PROGRAMS: dict[Structure, Program] = {}
 def load_arrays(structure: Structure) -> ModuleType:
     """Array functions of a structure: ``quantities``, ``rates``, ``water``, ``derivative``, ``linearisation``."""
     return cache.load_module(cache.folder(structure) / "arrays.py")
+
+
+@lru_cache
+def load_slopes(structure: Structure) -> ModuleType:
+    """Partial derivatives of a structure's flows and definitions; generated on first use, because few need them."""
+    return cache.load_module(cache.slopes_path(structure))
 
 
 def load_program(structure: Structure, announce: Callable[[str], None] = lambda _: None) -> Program | NothingMoves:

@@ -43,6 +43,26 @@ class ArraySource:
         self.linearisation = Linearisation(equations, set())
         self.basis, self.dependent = self.linearisation.basis, self.linearisation.dependent
 
+    def slopes(self) -> str:
+        """Source of a module with the first derivatives of every flow and definition by what stands in it.
+
+        They are partial derivatives: :mod:`simulator.verdict.slopes` puts them together by the chain rule.
+        """
+        equations = self.equations
+        rates = {name: rate for name, rate in equations.rates.items() if name != CLOCK}
+        lines = HEADER.format(faraday=self.faraday).splitlines()
+        lines += [f"FLOWS = {equations.flows!r}"]
+        lines += self._array_function("flows", rates, "Rate of each elementary flow.")
+        lines += self._array_function(
+            "flow_slopes", _partials(equations, rates), "Its derivatives by what stands in it, by flow and name."
+        )
+        lines += self._array_function(
+            "definition_slopes",
+            _partials(equations, equations.definitions),
+            "Derivatives of the quantities that are computed from others, by quantity and name.",
+        )
+        return "\n".join(lines) + "\n"
+
     def text(self) -> str:
         """Source of the module."""
         equations = self.equations
@@ -120,3 +140,13 @@ class ArraySource:
                 lines.append(f"    {assigned} = given.get({assigned!r}, {assigned})")
         items = ", ".join(f"{key!r}: {result}" for key, result in results.items())
         return [*lines, f"    return {{{items}}}"]
+
+
+def _partials(equations: Equations, values: Mapping[str, sp.Expr]) -> dict[tuple[str, str], sp.Expr]:
+    """Nonzero partial derivatives of expressions, by name and symbol."""
+    found = {
+        (name, symbol.name): sp.diff(value, symbol)
+        for name, value in values.items()
+        for symbol in equations.in_order(value.free_symbols - {FARADAY_SYMBOL})
+    }
+    return {key: slope for key, slope in found.items() if slope != 0}

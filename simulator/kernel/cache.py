@@ -127,6 +127,17 @@ def folder(structure: Structure) -> Path:
     return path
 
 
+def slopes_path(structure: Structure) -> Path:
+    """Path of the module of derivatives of a structure, which is generated when it is first needed."""
+    path = folder(structure)
+    if not (path / "slopes.py").is_file():
+        from simulator.kernel.generate import KernelSource
+        from simulator.model.equations import Equations
+
+        _place(path, {"slopes.py": KernelSource(Equations(structure)).slopes()})
+    return path / "slopes.py"
+
+
 def proof_of(digest: str) -> Path:
     """Path of an empty file that is there once the law from outside with this digest has been tried in symbols."""
     return directory() / f"law-{_hash(digest, sources(('physics', 'mechanisms')))}"

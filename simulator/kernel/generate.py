@@ -69,3 +69,7 @@ class KernelSource:
     def arrays(self) -> str:
         """Source of the array functions used to analyse saved states."""
         return ArraySource(self.equations).text()
+
+    def slopes(self) -> str:
+        """Source of the derivatives by parameters, which few commands need."""
+        return ArraySource(self.equations).slopes()

@@ -181,8 +181,10 @@ def _composition_equation(contents: Contents, free: list[str], name: str) -> tup
 
 
 def _composition_is_complete(contents: Contents, compartment: str) -> bool:
+    """Whether what is listed says how a compartment is charged; a fixed one need not be neutral."""
     spec = contents.scenario.compartments[compartment].impermeant
-    return spec is not None and spec.charge != "auto"
+    bath = contents.structure.compartment(compartment).volume == "bath"
+    return spec is not None and spec.charge != "auto" and not bath
 
 
 def _composition_charge(contents: Contents, compartment: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from simulator.scenario.columns import Column
 from simulator.scenario.quantity import Measured, Quantity, quantity_of
 from simulator.scenario.records import Record
 
-__all__ = ["Leaf", "leaves", "plain"]
+__all__ = ["Leaf", "ending_in", "leaves", "plain", "shortest_ending"]
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,17 @@ def plain(value: Any) -> Any:
         case tuple():
             return [plain(item) for item in value]
     return value
+
+
+def ending_in(text: str, known: Collection[str]) -> list[str]:
+    """Paths that a text names: the one that it is, else all that end in it, such as ``pump.max_rate``."""
+    return [text] if text in known else [path for path in known if path.endswith(f".{text}")]
+
+
+def shortest_ending(path: str, known: Collection[str]) -> str:
+    """Shortest ending of a path that no other path ends in, from the label of a mechanism or a compartment on."""
+    parts = path.split(".")
+    labelled = {"mechanisms": 3, "compartments": 1, "membranes": 1}
+    first = next((place for word, place in labelled.items() if word in parts[:place]), 0)
+    endings = (".".join(parts[begin:]) for begin in range(first, 0, -1))
+    return next((text for text in endings if ending_in(text, known) == [path]), path)

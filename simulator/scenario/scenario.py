@@ -6,8 +6,9 @@ name a value everywhere (``--set``, ``protocol``, ``sweep``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ValidationError, ValidationInfo, model_validator
 
@@ -64,6 +65,28 @@ class Scenario(Draft):
             return type(self).model_validate(data)
         except ValidationError as error:
             raise UsageError("\n".join(each["msg"] for each in error.errors(include_url=False))) from None
+
+    def with_values(self, values: Mapping[str, float]) -> Self:
+        """Return the same scenario with new numbers.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Numbers by dotted path, SI, of the kind that the scenario gives (per area, for the whole cell, a ratio).
+        """
+        data: Any = self.resolved()
+        for path, value in values.items():
+            leaf = self.leaves().get(path)
+            *above, last = leaf.path if leaf is not None else path.split(".")
+            place = data
+            for name in above:
+                place = place[int(name) if isinstance(place, list) else name]
+            of = leaf.quantity if leaf is not None else None
+            if of is not None and isinstance(place[last], str):  # its unit tells its kind
+                place[last] = repr(float(value)) if of.unit == "1" else f"{float(value)!r} {of.unit}"
+            else:
+                place[last] = int(value) if of is not None and of.whole else float(value)
+        return type(self).model_validate(data)
 
     @cached_property
     def warnings(self) -> tuple[Complaint, ...]:

@@ -123,7 +123,7 @@ def newton_steps(
         Shapes (n, states) and (n, independent states, independent states). A step is infinite if there is none to
         rest, and NaN if a rate or a slope is not finite.
     """
-    rate, conditions, jacobian = _conditions(equations, states, parameters)
+    rate, conditions, jacobian = conditions_of(equations, states, parameters)
     basis, steps = np.array(equations.BASIS, dtype=int), np.zeros_like(states)
     moving, rows, everything = (rate != 0.0) | np.any(jacobian != 0.0, axis=2), np.arange(len(states)), slice(None)
     # States that cannot change are left out. They differ between the runs of a batch only if a path is closed.
@@ -133,7 +133,7 @@ def newton_steps(
         places = everything if np.all(pattern) else np.flatnonzero(pattern)
         scale = sizes[members][:, basis[places]]
         scaled = conditions[members][:, places][:, :, places] * scale[:, None, :]
-        steps[rows[members][:, None], basis[places]] = _solutions(scaled, -rate[members][:, places]) * scale
+        steps[rows[members][:, None], basis[places]] = solutions(scaled, -rate[members][:, places]) * scale
     let_follow(equations, steps)
     return steps, jacobian
 
@@ -146,7 +146,7 @@ def newton_step(
     return steps[0], jacobians[0]
 
 
-def _solutions(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+def solutions(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solutions of many small linear systems, shape (n, k): infinite if there is none, NaN if a number is not finite.
 
     Parameters
@@ -199,7 +199,7 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     return solution if rank == len(matrix) or missing.max() < 10.0 * ROUNDING else None
 
 
-def _conditions(
+def conditions_of(
     equations: ModuleType, states: np.ndarray, parameters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Residuals that vanish at rest, their derivatives, the Jacobian: shapes (..., k), (..., k, k), (..., k, k)."""

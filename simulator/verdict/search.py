@@ -257,7 +257,8 @@ class Search:
 
     def _possible(self, state: np.ndarray) -> bool:
         """Whether no amount is negative and no concentration higher than a solution can hold."""
-        known = self.equations.quantities(state, self.parameters)
+        with np.errstate(all="ignore"):  # a logarithm of an amount that is not possible
+            known = self.equations.quantities(state, self.parameters)
         return bool(np.all(state[self.positive] >= 0.0)) and not any(
             known[concentration(c.name, s)] > LARGEST_CONCENTRATION
             for c in self.structure.compartments

@@ -88,6 +88,11 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     return tuple(_described(model, state, parameters, route) for state, route in found)
 
 
+def before_changes(scenario: Scenario) -> Scenario:
+    """The scenario without the events after t = 0: its rest points are those that a run can start from."""
+    return scenario.with_protocol(tuple(event for event in scenario.protocol if event.at <= 0.0))
+
+
 def _settled(scenario: Scenario) -> Scenario:
     """The scenario without pulses, and with the values that its waveforms come to; a sine comes to its mean."""
     protocol: list[Any] = []

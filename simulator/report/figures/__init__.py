@@ -4,6 +4,7 @@ Figures are not registered with ``pyplot``, so thousands can be made in one proc
 """
 
 from simulator.report.figures.comparison import plot_comparison
+from simulator.report.figures.control import plot_control
 from simulator.report.figures.files import FORMATS, save
 from simulator.report.figures.sweep import batch_kinds, plot_batch, plot_batches
 from simulator.report.figures.trajectory import kinds, plot_trajectory
@@ -15,6 +16,7 @@ __all__ = [
     "plot_batch",
     "plot_batches",
     "plot_comparison",
+    "plot_control",
     "plot_trajectory",
     "save",
 ]

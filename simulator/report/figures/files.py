@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from simulator.errors import UsageError
 from simulator.storage.atomic import write_atomically
 
 #: File types by suffix, each with metadata that leaves out the date.
@@ -19,6 +20,10 @@ FORMATS: dict[str, dict[str, str | None]] = {
 
 #: Dots per inch of a PNG: a slide of 13.3 inches becomes 2000 dots wide.
 RESOLUTION = 150
+
+
+class WrongSuffix(UsageError, ValueError):
+    """A name that does not say which type of figure to write."""
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -33,13 +38,13 @@ def save(figure: Figure, path: str | Path) -> None:
 
     Raises
     ------
-    ValueError
+    WrongSuffix
         For a suffix that is not one of :data:`FORMATS`.
     """
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in FORMATS:
-        raise ValueError(f"cannot write a figure as {path.name!r}: its name must end in {', '.join(FORMATS)}")
+        raise WrongSuffix(f"cannot write a figure as {path.name!r}", f"its name must end in {', '.join(FORMATS)}")
     picture = BytesIO()
     # Keep text as text in SVG and PDF; salt identifiers in an SVG with a constant for reproducible bytes.
     with rc_context({"svg.hashsalt": "ionflux", "svg.fonttype": "none", "pdf.fonttype": 42}):

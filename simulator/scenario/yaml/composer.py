@@ -32,7 +32,7 @@ _WORDS: dict[str, bool | None] = {
 
 @dataclass(frozen=True)
 class Event:
-    """An event of the YAML parser with its position; for values also text, tag, anchor and whether unquoted."""
+    """An event of the YAML parser from its position to its end; for values also text, tag, anchor, whether unquoted."""
 
     kind: Literal["document", "mapping", "list", "scalar", "alias", "close", "end"]
     line: int
@@ -41,6 +41,7 @@ class Event:
     tag: str | None = None
     anchor: str | None = None
     plain: bool = False
+    end: tuple[int, int] | None = None
 
 
 class Composer:
@@ -107,7 +108,7 @@ class Composer:
                 items.append(self._node(item, (*path, str(len(items))), depth + 1))
             node = Node(items, place)
         else:
-            node = Node(self._scalar(event, path), place)
+            node = Node(self._scalar(event, path), place, end=event.end)
         if event.anchor is not None:
             self.anchors[event.anchor] = (node, self.count - before, self.reached - depth)
         self.reached = max(reached, self.reached)

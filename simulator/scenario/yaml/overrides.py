@@ -15,7 +15,7 @@ from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.parser import composed
 from simulator.scenario.yaml.tree import Node, Place
 
-__all__ = ["OVERRIDE", "overridden"]
+__all__ = ["OVERRIDE", "first_step", "overridden"]
 
 #: Where such a value is said to come from.
 OVERRIDE = "--set"
@@ -82,7 +82,7 @@ def assigned(node: Node, path: str, value: Node) -> Node:
     KeyError
         If there is nothing to put the value into; the argument is the part of the path that is missing.
     """
-    name, rest = _step(node, path)
+    name, rest = first_step(node, path)
     if not rest:
         child = value
         if not isinstance(node.content, dict) and node.child(name) is None:
@@ -98,7 +98,7 @@ def assigned(node: Node, path: str, value: Node) -> Node:
     return replace(node, content=[child if i == int(name) else item for i, item in enumerate(node.content)])
 
 
-def _step(node: Node, path: str) -> tuple[str, str]:
+def first_step(node: Node, path: str) -> tuple[str, str]:
     """First key and the rest; keys with dots in them (in ``set:``) are taken whole."""
     if isinstance(node.content, dict):
         whole = [key for key in node.content if path == key or path.startswith(f"{key}.")]

@@ -61,6 +61,7 @@ def _events(text: str, file: str, issues: list[Issue]) -> Iterator[Event]:
                     getattr(event, "tag", None),
                     getattr(event, "anchor", None),
                     plain=not getattr(event, "style", None),
+                    end=(event.end_mark.line + 1, event.end_mark.column + 1),
                 )
     except MarkedYAMLError as error:
         fault = explain(error.problem, error.context, error.problem_mark, error.context_mark, text)

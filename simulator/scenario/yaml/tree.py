@@ -33,11 +33,14 @@ class Node:
         Its position.
     keys : dict of str to Place
         Positions of the keys of a dict.
+    end : tuple of int, optional
+        Line and column (from 1) behind a scalar that stands in a file.
     """
 
     content: Any
     place: Place
     keys: dict[str, Place] = field(default_factory=dict)
+    end: tuple[int, int] | None = None
 
     def child(self, name: str) -> Node | None:
         """Node under a key or list index; None if there is none."""

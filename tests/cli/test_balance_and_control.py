@@ -1,0 +1,122 @@
+"""The verbs about rest points, and what they write, as a user meets them."""
+
+import json
+
+import pytest
+from places import CONFIGS
+
+from simulator import load_scenario, run
+from simulator.cli.app import main
+from simulator.verdict.verdict import classify
+
+LEAKY = CONFIGS / "leaky_bucket.yaml"
+AT = "membranes.plasma.mechanisms."
+HELD = ("--set", "compartments.cell.concentrations.cl=15.83696704 mM")
+LEAKS = "na_leak.permeability,k_leak.permeability"
+
+
+@pytest.fixture
+def ionflux(capsys):
+    """Run the command in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+def test_balance_json_has_the_shape_of_the_contract(ionflux):
+    code, out, _ = ionflux("balance", LEAKY, "--free", LEAKS, *HELD, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert set(document["values"]) == {AT + "na_leak.permeability", AT + "k_leak.permeability"}
+    assert document["residual"] < 1e-9
+    assert document["undetermined"] == []
+    assert document["units"][AT + "na_leak.permeability"] == "m/s"
+
+
+def test_a_written_balance_starts_and_stays_at_rest(ionflux, tmp_path):
+    code, _, err = ionflux("balance", LEAKY, "--free", LEAKS, *HELD, "--write", tmp_path / "held.yaml")
+    assert (code, err) == (0, f"{tmp_path / 'held.yaml'} written\n")
+    text = (tmp_path / "held.yaml").read_text()
+    assert text.splitlines()[:10] == LEAKY.read_text().splitlines()[:10]
+    trajectory = run(load_scenario(tmp_path / "held.yaml"))
+    assert classify(trajectory.moment(0)).word == classify(trajectory).word == "steady_state"
+    assert trajectory.potential.values == pytest.approx(-0.06, abs=1e-10)
+
+
+def test_a_balance_from_a_saved_state_is_written_with_that_state(ionflux, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ionflux("run", LEAKY, "-o", "rested.h5")[0] == 0
+    more = ("--set", f"{AT}pump.max_rate=1.2 umol/m^2/s", "--from", "rested.h5")
+    assert ionflux("balance", LEAKY, "--free", LEAKS, *more, "--write", "held.yaml")[0] == 0
+    written, given = load_scenario("held.yaml"), load_scenario(LEAKY)
+    assert written.start is None
+    for leak in LEAKS.split(","):  # twice the pump needs twice the leaks
+        assert written.quantities()[AT + leak] == pytest.approx(2 * given.quantities()[AT + leak], rel=1e-6)
+    assert classify(run(written).moment(0)).word == "steady_state"
+
+
+def test_nothing_is_written_where_nothing_holds(ionflux, tmp_path):
+    code, out, err = ionflux("balance", LEAKY, "--free", LEAKS, "--write", tmp_path / "held.yaml", "--json")
+    document = json.loads(out)
+    assert code == 3
+    assert document["residual"] == pytest.approx(0.027, rel=0.05)
+    assert "the amount of Cl in cell" in document["problems"][0]
+    assert document["problems"][0] in err
+    assert not (tmp_path / "held.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("balance", LEAKY, "--free", "pump.rate"), "`pump.rate` is no number of this scenario"),
+        (("balance", LEAKY, "--free", ","), "no number is named"),
+        (("balance", LEAKY, "--free", LEAKS, "--write", "held.txt"), "held.txt is not called .yaml"),
+        (("steady", LEAKY, "--write", LEAKY), "already exists"),
+        (("steady", LEAKY, LEAKY, "--write", "rest.yaml"), "--write takes one scenario"),
+        (("steady", "run.h5", "--write", "rest.yaml"), "run.h5 is a data file"),
+        (("control", LEAKY, "-o", "map.bmp"), "its name must end in .png, .pdf, .svg"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_code_2(ionflux, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = ionflux(*arguments)
+    assert (code, words in err) == (2, True), err
+
+
+def test_control_json_has_the_shape_of_the_contract(ionflux):
+    code, out, _ = ionflux("control", LEAKY, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["coefficients"]["flux.plasma.pump"][AT + "pump.max_rate"] == pytest.approx(0.0152, abs=5e-5)
+    assert {"potential.plasma", "concentration.cell.k", "atp_rate"} <= set(document["coefficients"])
+    assert document["theorem"] < 1e-12
+    assert document["units"]["potential.plasma"] == "V"
+
+
+def test_control_prints_the_largest_numbers_first_and_the_theorem_last(ionflux):
+    code, out, _ = ionflux("control", LEAKY)
+    assert code == 0
+    block = out.partition("potential.plasma")[2].partition("\n\n")[0].splitlines()[2:-1]
+    sizes = [abs(float(line.split()[1])) for line in block]
+    assert sizes == sorted(sizes, reverse=True)
+    assert "Summation theorem" in out.splitlines()[-1]
+
+
+def test_control_of_a_cell_without_rest_leaves_with_code_3(ionflux):
+    stopped = f"{AT}pump.rate=0 C/dm^2/s"
+    code, _, err = ionflux("control", CONFIGS / "published/kay_2017.yaml", "--set", stopped)
+    assert code == 3
+    assert "no steady state found" in err
+
+
+def test_the_map_of_coefficients_is_drawn(ionflux, tmp_path):
+    code, _, err = ionflux("control", LEAKY, "-o", tmp_path / "map.svg")
+    assert (code, err) == (0, f"figure: {tmp_path / 'map.svg'}\n")
+    text = (tmp_path / "map.svg").read_text()
+    assert "na_leak.permeability" in text
+    assert "concentration.cell.na" in text
