@@ -7,7 +7,8 @@ import mmap
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +94,48 @@ def write_atomically(path: Path, data: bytes | memoryview, overwrite: bool = Fal
     size = memoryview(data).nbytes
     try:
         refuse_existing(path, overwrite)
-        # In the same directory, so that the rename cannot become a copy.
-        temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        try:
-            _write(temporary, data)
+        with _written_beside(path, data) as temporary:
             refuse_existing(path, overwrite)
             os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
         _sync_directory(path.parent)
     except (OSError, ValueError) as error:
         raise storage_error(path, size, error) from error
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """Write a file unless there is one of its name already, also if others try the same at the same time.
+
+    Returns
+    -------
+    bool
+        Whether this call wrote it.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; nothing is left behind.
+    """
+    try:
+        with _written_beside(path, data) as temporary:
+            os.link(temporary, path)
+        _sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except (OSError, ValueError) as error:
+        raise storage_error(path, len(data), error) from error
+    return True
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes | memoryview) -> Iterator[Path]:
+    """A temporary file with this content, in the same directory, so that a rename cannot become a copy."""
+    temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        _write(temporary, data)
+        yield temporary
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:

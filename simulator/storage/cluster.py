@@ -1,0 +1,376 @@
+"""Compute the parts of a sweep on the workers of dask.distributed; the only module that imports it.
+
+A worker gets the number of a part and an order of some hundred bytes. It reads the scenario from the manifest on the
+shared disk, computes the part, writes its file, and returns a row. A worker whose numbers could differ is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import UsageError
+from simulator.kernel import load_program
+from simulator.kernel.cache import numbers_hash
+from simulator.kernel.laws import add_laws
+from simulator.mechanisms.outside import digest_of, known
+from simulator.model.structure import structure_of
+from simulator.runs.design import design_of
+from simulator.runs.piece import Job
+from simulator.storage.atomic import StorageError
+from simulator.storage.folder import Folder
+from simulator.storage.parts import PartRow, stored_parts
+from simulator.storage.sweeping import Elsewhere
+from simulator.trajectory.provenance import outside_laws, surroundings
+
+__all__ = ["Order", "Scheduler"]
+
+#: Deaths of workers after which a part is searched for the run that causes them; the scheduler's own limit elsewhere.
+RETRIES = 2
+
+#: Pieces in which a part is searched: many, because every death costs the start of a process.
+PIECES = 16
+
+#: Rounds of search after which a part is given up.
+ROUNDS = 2
+
+#: Time [s] to wait for a scheduler to answer, and for processes to end.
+ANSWER, END = 10.0, 2.0
+
+#: What may differ between machines without changing a number.
+MAY_DIFFER = ("git_commit",)
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """Who hands out the parts.
+
+    Parameters
+    ----------
+    address : str
+        ``tcp://HOST:PORT`` or ``tls://HOST:PORT``; empty if it is to be started here.
+    processes : int
+        Number of worker processes to start here; 0 if there is an address.
+    tls : tuple of (Path or None)
+        Files of the certificate authority, of the certificate and of its key.
+    """
+
+    address: str
+    processes: int = 0
+    tls: tuple[Path | None, Path | None, Path | None] = (None, None, None)
+
+    @classmethod
+    def of(cls, text: str, *tls: Path | None) -> Scheduler:
+        """Read the option ``--scheduler``.
+
+        Raises
+        ------
+        UsageError
+            If it is malformed, does not fit the certificates, or dask.distributed is not installed.
+        """
+        ca, cert, key = tls
+        local = re.fullmatch(r"local:(\d{1,4})", text)
+        if local is None and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d{1,5}", text):
+            raise UsageError(f"--scheduler {text!r} is no scheduler", "for example tcp://HOST:8786, or local:4")
+        if local is not None and int(local[1]) < 1:
+            raise UsageError("--scheduler local:0 has no process", "for example local:4")
+        if text.startswith("tls://") and None in tls:
+            raise UsageError(f"{text} needs certificates", "give --tls-ca, --tls-cert and --tls-key")
+        if not text.startswith("tls://") and any(tls):
+            raise UsageError("--tls-ca, --tls-cert and --tls-key need --scheduler tls://HOST:PORT")
+        for file in tls:
+            if file is not None and not file.is_file():
+                raise UsageError(f"there is no file {file}", "it was named as a certificate")
+        if find_spec("distributed") is None:
+            hint = "install it with: pip install 'ionflux[cluster]'; --shard needs nothing more"
+            raise UsageError("--scheduler needs dask.distributed, which is not installed", hint)
+        return cls("" if local else text, int(local[1]) if local else 0, (ca, cert, key))
+
+    def parts(self, announce: Callable[[str], None]) -> Elsewhere:
+        """What computes parts of a sweep on this scheduler's workers; `announce` is called before a wait."""
+
+        def rows(folder: Folder, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
+            order = Order.of(folder)
+            load_program(structure_of(folder.scenario), announce)  # compiled once here, where workers share the cache
+            with self._client() as client:
+                _wait_for_workers(client, self.address, announce)
+                _require_alike(client, order)
+                yield from _Crew(client, order, folder, announce).rows(numbers)
+
+        return rows
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        import dask
+        from distributed import Client, LocalCluster, Security
+
+        for name in ("distributed", "tornado.application", "asyncio"):  # deaths of workers are told in our words
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if self.address:
+            ca, cert, key = (None if file is None else str(file) for file in self.tls)
+            security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
+            try:
+                client = Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
+            except (OSError, ValueError) as error:
+                hint = "start one with: dask scheduler --host HOST; then: dask worker tcp://HOST:8786 --nthreads 1"
+                raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
+            with client:
+                yield client
+            return
+        settings = {
+            "distributed.scheduler.allowed-failures": RETRIES,
+            "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.worker.multiprocessing-method": "spawn",
+        }
+        with (
+            dask.config.set(settings),
+            LocalCluster(
+                n_workers=self.processes,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker must know to compute parts of a sweep.
+
+    Parameters
+    ----------
+    path : str
+        Directory of the parts, with the manifest in it.
+    run_hash : str
+        Hash of the batch that must be there.
+    part_runs : int
+        Number of runs in each of its parts.
+    surroundings : tuple of (str, str)
+        Versions of the libraries, and the platform, which must be the same.
+    laws : tuple of (str, str, str)
+        Name, file and digest of each law from outside the package.
+    """
+
+    path: str
+    run_hash: str
+    part_runs: int
+    surroundings: tuple[tuple[str, str], ...]
+    laws: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, folder: Folder) -> Order:
+        """The order for a directory whose manifest has been written."""
+        laws = ((name, str(origin.path), origin.digest) for name, origin in outside_laws(structure_of(folder.scenario)))
+        return cls(str(folder.path.resolve()), folder.run_hash, folder.part_runs, _surroundings(), tuple(laws))
+
+
+# -- on a worker ----------------------------------------------------------------------------------
+
+_LOADING = threading.RLock()
+
+
+def make_part(order: Order, number: int, given_up: Sequence[int] = ()) -> PartRow:
+    """Compute one part and write its file."""
+    folder, job = workplace(order), _job(order)
+    [row] = stored_parts(folder, job, [number], threads=1, given_up={number: given_up})
+    return row
+
+
+def try_runs(order: Order, start: int, stop: int) -> None:
+    """Compute some runs and forget them: the question is whether the process survives it."""
+    _job(order).piece(start, stop)
+
+
+def workplace(order: Order) -> Folder:
+    """The directory of the parts as this process sees it.
+
+    Raises
+    ------
+    UsageError
+        If it does not see it, or could compute other numbers.
+    """
+    with _LOADING:
+        return _workplace(order)
+
+
+@lru_cache(maxsize=1)
+def _workplace(order: Order) -> Folder:
+    here = dict(_surroundings())
+    unlike = [
+        f"{name.replace('_', ' ')} {here.get(name)} instead of {wanted}"
+        for name, wanted in order.surroundings
+        if here.get(name) != wanted
+    ]
+    if unlike:
+        raise UsageError(f"it has {', '.join(unlike)}", "install the same versions everywhere")
+    for name, file, digest in order.laws:
+        if digest_of(name) != digest and Path(file).is_file():
+            add_laws(file)
+        if not known(name) or digest_of(name) != digest:
+            raise UsageError(f"it does not have the law `{name}` of {file} as it is here", "put it on a shared disk")
+    folder = Folder.existing(Path(order.path))
+    if folder is None or (folder.run_hash, folder.part_runs) != (order.run_hash, order.part_runs):
+        problem = f"it does not see this sweep in {order.path}"
+        raise UsageError(problem, "choose a directory on a disk that all machines share (-o)")
+    own = numbers_hash(structure_of(folder.scenario))
+    if own != folder.kernel:
+        problem = f"its ionflux computes by other equations (kernel hash {own} instead of {folder.kernel})"
+        raise UsageError(problem, "install the same version of ionflux everywhere")
+    return folder
+
+
+def _job(order: Order) -> Job:
+    with _LOADING:
+        return _cached_job(order)
+
+
+@lru_cache(maxsize=1)
+def _cached_job(order: Order) -> Job:
+    scenario = _workplace(order).scenario
+    return Job(scenario, design_of(scenario), load_program(structure_of(scenario)))
+
+
+def _surroundings() -> tuple[tuple[str, str], ...]:
+    return tuple((name, text) for name, text in surroundings().items() if name not in MAY_DIFFER)
+
+
+# -- on the client --------------------------------------------------------------------------------
+
+
+def _wait_for_workers(client: Any, address: str, announce: Callable[[str], None]) -> None:
+    """Return once the scheduler has a worker, however long that takes."""
+    told = False
+    while not client.nthreads():
+        if not told:
+            announce(f"waiting for workers; start them with: dask worker {address} --nthreads 1")
+            told = True
+        time.sleep(0.1)
+
+
+def _require_alike(client: Any, order: Order) -> None:
+    """Raise UsageError unless every worker sees the directory and would compute the same numbers."""
+    refused = {
+        worker: answer
+        for worker, answer in client.run(workplace, order, on_error="return").items()
+        if isinstance(answer, BaseException)
+    }
+    if not refused:
+        return
+    worker, error = next(iter(refused.items()))
+    more = f"; nor can {len(refused) - 1} more workers" if len(refused) > 1 else ""
+    if isinstance(error, UsageError):
+        raise UsageError(f"worker {worker} cannot take part: {error.problem}", error.hint + more)
+    if isinstance(error, ImportError):
+        raise UsageError(f"worker {worker} cannot take part: {error}", "install the same ionflux there" + more)
+    raise error
+
+
+@dataclass
+class _Suspect:
+    """A part that keeps ending its workers: runs found guilty, tries that have not ended, rounds of search."""
+
+    guilty: list[int] = field(default_factory=list)
+    trying: int = 0
+    rounds: int = 0
+
+
+@dataclass
+class _Crew:
+    """The parts that are in the hands of the workers."""
+
+    client: Any
+    order: Order
+    folder: Folder
+    announce: Callable[[str], None]
+    waiting: Any = None
+    spans: dict[str, tuple[int, tuple[int, int] | None]] = field(default_factory=dict)
+    suspects: dict[int, _Suspect] = field(default_factory=dict)
+
+    def rows(self, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
+        """Hand out parts, and yield a row on each when it is written."""
+        from distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        self.waiting = as_completed(loop=self.client.loop)
+        for number in numbers:
+            self._hand_out(number)
+        for future in self.waiting:
+            number, span = self.spans.pop(future.key)
+            error = self._error(future)
+            if isinstance(error, KilledWorker):
+                self._divide(number, span)
+            elif error is not None:
+                raise error
+            elif span is None:
+                yield future.result()
+            else:
+                self._acquitted(number)
+
+    def _hand_out(self, number: int) -> None:
+        guilty = tuple(sorted(self.suspects[number].guilty)) if number in self.suspects else ()
+        self._submit(number, None, make_part, self.order, number, guilty)
+
+    def _submit(self, number: int, span: tuple[int, int] | None, work: Callable[..., Any], *arguments: Any) -> None:
+        future = self.client.submit(work, *arguments, pure=False)
+        self.spans[future.key] = number, span
+        self.waiting.add(future)
+
+    def _error(self, future: Any) -> BaseException | None:
+        if future.status in ("cancelled", "lost"):
+            problem = "the scheduler is gone; what the workers had finished is stored"
+            raise StorageError(self.folder.path, problem, "start it again, and give the same command to continue")
+        found: BaseException | None = future.exception()
+        return found
+
+    def _divide(self, number: int, span: tuple[int, int] | None) -> None:
+        """Go on looking for the run that ends workers, in smaller spans; a span of one run is found guilty."""
+        suspect = self.suspects.setdefault(number, _Suspect())
+        if span is None:
+            suspect.rounds += 1
+            if suspect.rounds > ROUNDS:
+                problem = f"part {number} ends every worker that computes it, although none of its runs does so alone"
+                raise StorageError(self.folder.path, problem, "give the workers more memory")
+            self.announce(f"part {number} has ended {RETRIES + 1} workers; looking for the run that does so")
+            spans = _pieces(*self.folder.span(number), suspect.guilty)
+        else:
+            suspect.trying -= 1
+            if span[1] - span[0] == 1:
+                suspect.guilty.append(span[0])
+            spans = _pieces(*span, suspect.guilty)
+        suspect.trying += len(spans)
+        for piece in spans:
+            self._submit(number, piece, try_runs, self.order, *piece)
+        if not suspect.trying:
+            self._hand_out(number)
+
+    def _acquitted(self, number: int) -> None:
+        """A span of a suspected part has been computed: once all have, the part is made without the guilty runs."""
+        self.suspects[number].trying -= 1
+        if not self.suspects[number].trying:
+            self._hand_out(number)
+
+
+def _pieces(start: int, stop: int, without: Sequence[int]) -> list[tuple[int, int]]:
+    """Cut runs into some pieces that have none of those in `without`."""
+    size = -(-(stop - start) // PIECES)
+    found = []
+    for first in range(start, stop, size):
+        last = min(first + size, stop)
+        inside = sorted(run for run in without if first <= run < last)
+        edges = [first, *(edge for run in inside for edge in (run, run + 1)), last]
+        found += [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
+    return found
