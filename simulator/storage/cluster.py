@@ -7,7 +7,9 @@ shared disk, computes the part, writes its file, and returns a row. A worker who
 from __future__ import annotations
 
 import logging
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -110,41 +112,57 @@ class Scheduler:
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
-        import dask
-        from distributed import Client, LocalCluster, Security
-
+        """A connection to the scheduler."""
         for name in ("distributed", "tornado.application", "asyncio"):  # deaths of workers are told in our words
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        if self.address:
-            ca, cert, key = (None if file is None else str(file) for file in self.tls)
-            security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
-            try:
-                client = Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
-            except (OSError, ValueError) as error:
-                hint = "start one with: dask scheduler --host HOST; then: dask worker tcp://HOST:8786 --nthreads 1"
-                raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
-            with client:
-                yield client
-            return
-        settings = {
-            "distributed.scheduler.allowed-failures": RETRIES,
-            "distributed.scheduler.worker-saturation": 1.0,
-            "distributed.worker.multiprocessing-method": "spawn",
-        }
-        with (
-            dask.config.set(settings),
-            LocalCluster(
-                n_workers=self.processes,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address=None,
-                memory_limit=None,
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
+        with self._remote() if self.address else _local(self.processes) as client:
             yield client
+
+    def _remote(self) -> Any:
+        from distributed import Client, Security
+
+        ca, cert, key = (None if file is None else str(file) for file in self.tls)
+        security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
+        try:
+            return Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
+        except (OSError, ValueError) as error:
+            hint = "start one with: dask scheduler --host HOST; then: dask worker tcp://HOST:8786 --nthreads 1"
+            raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
+
+
+@contextmanager
+def _local(processes: int) -> Iterator[Any]:
+    """A connection to a scheduler in this process, with worker processes that end with it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": RETRIES,
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.worker.multiprocessing-method": "spawn",
+    }
+    with dask.config.set(settings):
+        cluster = LocalCluster(
+            n_workers=processes,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=None,
+            silence_logs=logging.CRITICAL,
+        )
+    try:
+        with Client(cluster, set_as_default=False) as client:
+            try:
+                yield client
+            finally:
+                # They hold nothing that is not on the disk, and asking them to end takes as long as their part.
+                for nanny in cluster.workers.values():
+                    nanny.auto_restart = False
+                    if nanny.pid:
+                        os.kill(nanny.pid, signal.SIGKILL)
+    finally:
+        cluster.close(timeout=END)
 
 
 @dataclass(frozen=True)
