@@ -7,9 +7,9 @@ shared disk, computes the part, writes its file, and returns a row. A worker who
 from __future__ import annotations
 
 import logging
-import os
 import re
-import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from simulator.errors import UsageError
@@ -45,8 +46,10 @@ PIECES = 16
 #: Rounds of search after which a part is given up.
 ROUNDS = 2
 
-#: Time [s] to wait for a scheduler to answer, and for processes to end.
-ANSWER, END = 10.0, 2.0
+#: Time [s] to wait for a scheduler to answer, and between two looks after the workers.
+ANSWER, TENDED = 10.0, 0.2
+
+LOOPBACK = "127.0.0.1"
 
 #: What may differ between machines without changing a number.
 MAY_DIFFER = ("git_commit",)
@@ -103,20 +106,24 @@ class Scheduler:
         def rows(folder: Folder, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
             order = Order.of(folder)
             load_program(structure_of(folder.scenario), announce)  # compiled once here, where workers share the cache
-            with self._client() as client:
-                _wait_for_workers(client, self.address, announce)
-                _require_alike(client, order)
-                yield from _Crew(client, order, folder, announce).rows(numbers)
+            with self._workers() as workers:
+                workers.wait(announce)
+                _require_alike(workers.client, order)
+                yield from _Crew(workers, order, folder, announce).rows(numbers)
 
         return rows
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
-        """A connection to the scheduler."""
+    def _workers(self) -> Iterator[Workers]:
+        """The workers of the scheduler."""
         for name in ("distributed", "tornado.application", "asyncio"):  # deaths of workers are told in our words
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        with self._remote() if self.address else _local(self.processes) as client:
-            yield client
+        if self.processes:
+            with _local(self.processes) as workers:
+                yield workers
+        else:
+            with self._remote() as client:
+                yield Workers(client, self.address)
 
     def _remote(self) -> Any:
         from distributed import Client, Security
@@ -130,39 +137,90 @@ class Scheduler:
             raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
 
 
+@dataclass
+class Workers:
+    """The workers of a scheduler that is not ours.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        The connection to the scheduler.
+    address : str
+        Its address.
+    """
+
+    client: Any
+    address: str
+    missed: bool = False
+
+    def wait(self, announce: Callable[[str], None]) -> None:
+        """Return once there is a worker, however long that takes."""
+        while not self.tended(announce):
+            time.sleep(0.1)
+
+    def tended(self, announce: Callable[[str], None]) -> bool:
+        """Whether there is a worker; when the last is lost, say so once."""
+        there = bool(self.client.nthreads())
+        if not there and not self.missed:
+            announce(f"waiting for workers; start them with: dask worker {self.address} --nthreads 1")
+        self.missed = not there
+        return there
+
+
+@dataclass
+class OwnWorkers(Workers):
+    """Worker processes that we start, and start again when they die.
+
+    The nannies of dask.distributed do not, if a worker dies before its nanny has noticed that it lives.
+    """
+
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    joined: bool = False
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start a worker of one thread, out of reach of the terminal's Ctrl-C; it ends when the scheduler does."""
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0", "--host", LOOPBACK]
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, *options]
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True)
+
+    def tended(self, announce: Callable[[str], None]) -> bool:
+        """Replace the dead; whether there is a worker."""
+        dead = [process for process in self.processes if process.poll() is not None]
+        self.joined = self.joined or bool(self.client.nthreads())
+        if dead and not self.joined:
+            command = " ".join(map(str, list(dead[0].args)[:3]))  # type: ignore[arg-type]
+            raise UsageError(f"worker processes do not start here (exit code {dead[0].returncode})", f"try: {command}")
+        self.processes = [self.start() if process in dead else process for process in self.processes]
+        return self.joined
+
+    def end(self) -> None:
+        """End the processes at once: they hold nothing that is not on the disk."""
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+
+
 @contextmanager
-def _local(processes: int) -> Iterator[Any]:
-    """A connection to a scheduler in this process, with worker processes that end with it."""
+def _local(processes: int) -> Iterator[Workers]:
+    """Workers of a scheduler in this process, on the loopback interface."""
     import dask
     from distributed import Client, LocalCluster
 
-    settings = {
-        "distributed.scheduler.allowed-failures": RETRIES,
-        "distributed.scheduler.worker-saturation": 1.0,
-        "distributed.worker.multiprocessing-method": "spawn",
-    }
+    settings = {"distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.worker-saturation": 1.0}
     with dask.config.set(settings):
         cluster = LocalCluster(
-            n_workers=processes,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=None,
-            silence_logs=logging.CRITICAL,
+            n_workers=0, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0", silence_logs=logging.CRITICAL
         )
-    try:
-        with Client(cluster, set_as_default=False) as client:
-            try:
-                yield client
-            finally:
-                # They hold nothing that is not on the disk, and asking them to end takes as long as their part.
-                for nanny in cluster.workers.values():
-                    nanny.auto_restart = False
-                    if nanny.pid:
-                        os.kill(nanny.pid, signal.SIGKILL)
-    finally:
-        cluster.close(timeout=END)
+    with cluster, Client(cluster, set_as_default=False) as client:
+        workers = OwnWorkers(client, cluster.scheduler_address)
+        try:
+            for _ in range(processes):
+                workers.processes.append(workers.start())
+            yield workers
+        finally:
+            workers.end()
 
 
 @dataclass(frozen=True)
@@ -269,16 +327,6 @@ def _surroundings() -> tuple[tuple[str, str], ...]:
 # -- on the client --------------------------------------------------------------------------------
 
 
-def _wait_for_workers(client: Any, address: str, announce: Callable[[str], None]) -> None:
-    """Return once the scheduler has a worker, however long that takes."""
-    told = False
-    while not client.nthreads():
-        if not told:
-            announce(f"waiting for workers; start them with: dask worker {address} --nthreads 1")
-            told = True
-        time.sleep(0.1)
-
-
 def _require_alike(client: Any, order: Order) -> None:
     """Raise UsageError unless every worker sees the directory and would compute the same numbers."""
     refused = {
@@ -310,31 +358,34 @@ class _Suspect:
 class _Crew:
     """The parts that are in the hands of the workers."""
 
-    client: Any
+    workers: Workers
     order: Order
     folder: Folder
     announce: Callable[[str], None]
-    waiting: Any = None
+    ended: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     spans: dict[str, tuple[int, tuple[int, int] | None]] = field(default_factory=dict)
     suspects: dict[int, _Suspect] = field(default_factory=dict)
 
     def rows(self, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
         """Hand out parts, and yield a row on each when it is written."""
-        from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
-        self.waiting = as_completed(loop=self.client.loop)
         for number in numbers:
             self._hand_out(number)
-        for future in self.waiting:
+        while self.spans:
+            self.workers.tended(self.announce)
+            try:
+                future = self.ended.get(timeout=TENDED)
+            except Empty:
+                continue
+            row, error = self._outcome(future)
             number, span = self.spans.pop(future.key)
-            error = self._error(future)
             if isinstance(error, KilledWorker):
                 self._divide(number, span)
             elif error is not None:
                 raise error
-            elif span is None:
-                yield future.result()
+            elif row is not None:
+                yield row
             else:
                 self._acquitted(number)
 
@@ -343,16 +394,24 @@ class _Crew:
         self._submit(number, None, make_part, self.order, number, guilty)
 
     def _submit(self, number: int, span: tuple[int, int] | None, work: Callable[..., Any], *arguments: Any) -> None:
-        future = self.client.submit(work, *arguments, pure=False)
+        future = self.workers.client.submit(work, *arguments, pure=False)
         self.spans[future.key] = number, span
-        self.waiting.add(future)
+        future.add_done_callback(self.ended.put)
 
-    def _error(self, future: Any) -> BaseException | None:
-        if future.status in ("cancelled", "lost"):
-            problem = "the scheduler is gone; what the workers had finished is stored"
-            raise StorageError(self.folder.path, problem, "start it again, and give the same command to continue")
-        found: BaseException | None = future.exception()
-        return found
+    def _outcome(self, future: Any) -> tuple[PartRow | None, BaseException | None]:
+        """What a task returned or raised."""
+        while future.status not in ("error", "cancelled", "lost"):
+            try:
+                return future.result(timeout=5.0 * TENDED), None
+            except TimeoutError:  # its worker died since, and the task is done again, perhaps by one to be started
+                self.workers.tended(self.announce)
+            except Exception:
+                break
+        if future.status == "error":
+            return None, future.exception()
+        problem = "the scheduler is gone; what the workers had finished is stored"
+        hint = "start it again, and give the same command to continue"
+        return None, StorageError(self.folder.path, problem, hint)
 
     def _divide(self, number: int, span: tuple[int, int] | None) -> None:
         """Go on looking for the run that ends workers, in smaller spans; a span of one run is found guilty."""
