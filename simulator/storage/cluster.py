@@ -363,7 +363,7 @@ class _Crew:
     folder: Folder
     announce: Callable[[str], None]
     ended: SimpleQueue[Any] = field(default_factory=SimpleQueue)
-    spans: dict[str, tuple[int, tuple[int, int] | None]] = field(default_factory=dict)
+    spans: dict[Any, tuple[int, tuple[int, int] | None]] = field(default_factory=dict)
     suspects: dict[int, _Suspect] = field(default_factory=dict)
 
     def rows(self, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
@@ -379,7 +379,7 @@ class _Crew:
             except Empty:
                 continue
             row, error = self._outcome(future)
-            number, span = self.spans.pop(future.key)
+            number, span = self.spans.pop(future)
             if isinstance(error, KilledWorker):
                 self._divide(number, span)
             elif error is not None:
@@ -395,12 +395,12 @@ class _Crew:
 
     def _submit(self, number: int, span: tuple[int, int] | None, work: Callable[..., Any], *arguments: Any) -> None:
         future = self.workers.client.submit(work, *arguments, pure=False)
-        self.spans[future.key] = number, span
+        self.spans[future] = number, span
         future.add_done_callback(self.ended.put)
 
     def _outcome(self, future: Any) -> tuple[PartRow | None, BaseException | None]:
         """What a task returned or raised."""
-        while future.status not in ("error", "cancelled", "lost"):
+        while future.status not in ("error", "cancelled"):  # "lost" comes back
             try:
                 return future.result(timeout=5.0 * TENDED), None
             except TimeoutError:  # its worker died since, and the task is done again, perhaps by one to be started
