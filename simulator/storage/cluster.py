@@ -35,7 +35,7 @@ from simulator.storage.parts import PartRow, stored_parts
 from simulator.storage.sweeping import Elsewhere
 from simulator.trajectory.provenance import outside_laws, surroundings
 
-__all__ = ["Order", "Scheduler"]
+__all__ = ["Crew", "Order", "Scheduler"]
 
 #: Deaths of workers after which a part is searched for the run that causes them; the scheduler's own limit elsewhere.
 RETRIES = 2
@@ -106,15 +106,14 @@ class Scheduler:
         def rows(folder: Folder, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
             order = Order.of(folder)
             load_program(structure_of(folder.scenario), announce)  # compiled once here, where workers share the cache
-            with self._workers() as workers:
+            with self.workers() as workers:
                 workers.wait(announce)
-                _require_alike(workers.client, order)
-                yield from _Crew(workers, order, folder, announce).rows(numbers)
+                yield from Crew.of(workers, order, folder, announce).rows(numbers)
 
         return rows
 
     @contextmanager
-    def _workers(self) -> Iterator[Workers]:
+    def workers(self) -> Iterator[Workers]:
         """The workers of the scheduler."""
         for name in ("distributed", "tornado.application", "asyncio"):  # deaths of workers are told in our words
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -355,7 +354,7 @@ class _Suspect:
 
 
 @dataclass
-class _Crew:
+class Crew:
     """The parts that are in the hands of the workers."""
 
     workers: Workers
@@ -365,6 +364,18 @@ class _Crew:
     ended: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     spans: dict[Any, tuple[int, tuple[int, int] | None]] = field(default_factory=dict)
     suspects: dict[int, _Suspect] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, workers: Workers, order: Order, folder: Folder, announce: Callable[[str], None]) -> Crew:
+        """Workers that all see the directory and would all compute the same numbers.
+
+        Raises
+        ------
+        UsageError
+            If one does not, with its address and the reason.
+        """
+        _require_alike(workers.client, order)
+        return cls(workers, order, folder, announce)
 
     def rows(self, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
         """Hand out parts, and yield a row on each when it is written."""
