@@ -73,9 +73,7 @@ def _report(times: dict[str, list[float]], passed: float, order: int, row: int) 
     ratios = [a / b for a, b in zip(times["threads"][1:], times["workers"][1:], strict=True)]
     print(f"throughput of workers: {100 * statistics.median(ratios):.0f} % of that of threads (wanted: 85 %)")
     print(f"a part's order and row, pickled: {order} and {row} bytes")
-    print(
-        f"bytes on the loopback interface per part, all other traffic of the machine included: {passed:,.0f}"
-    )
+    print(f"bytes on the loopback interface per part, all other traffic of the machine included: {passed:,.0f}")
 
 
 def _loopback() -> int:
