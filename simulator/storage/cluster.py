@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from simulator.errors import UsageError
+from simulator.errors import UsageError, one_line
 from simulator.kernel import load_program
 from simulator.kernel.cache import numbers_hash
 from simulator.kernel.laws import add_laws
@@ -48,6 +50,9 @@ ROUNDS = 2
 
 #: Time [s] to wait for a scheduler to answer, and between two looks after the workers.
 ANSWER, TENDED = 10.0, 0.2
+
+#: Frames of a worker's traceback that are passed on.
+FRAMES = 20
 
 LOOPBACK = "127.0.0.1"
 
@@ -130,7 +135,9 @@ class Scheduler:
         ca, cert, key = (None if file is None else str(file) for file in self.tls)
         security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
         try:
-            return Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of versions that differ: we look ourselves, at those that matter
+                return Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
         except (OSError, ValueError) as error:
             hint = "start one with: dask scheduler --host HOST; then: dask worker tcp://HOST:8786 --nthreads 1"
             raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
@@ -258,16 +265,29 @@ class Order:
 _LOADING = threading.RLock()
 
 
-def make_part(order: Order, number: int, given_up: Sequence[int] = ()) -> PartRow:
-    """Compute one part and write its file."""
-    folder, job = workplace(order), _job(order)
-    [row] = stored_parts(folder, job, [number], threads=1, given_up={number: given_up})
-    return row
+def make_part(order: Order, number: int, given_up: Sequence[int] = ()) -> PartRow | Exception:
+    """Compute one part and write its file; return a row on it, or what went wrong."""
+    try:
+        folder, job = workplace(order), _job(order)
+        [row] = stored_parts(folder, job, [number], threads=1, given_up={number: given_up})
+        return row
+    except Exception as error:
+        return _told(error)
 
 
-def try_runs(order: Order, start: int, stop: int) -> None:
+def try_runs(order: Order, start: int, stop: int) -> Exception | None:
     """Compute some runs and forget them: the question is whether the process survives it."""
-    _job(order).piece(start, stop)
+    try:
+        _job(order).piece(start, stop)
+    except Exception as error:
+        return _told(error)
+    return None
+
+
+def _told(error: Exception) -> Exception:
+    """An error with the end of its traceback as text: whole tracebacks may be too long for the way to the client."""
+    error.add_note("".join(traceback.format_tb(error.__traceback__, limit=-FRAMES)))
+    return error.with_traceback(None)
 
 
 def workplace(order: Order) -> Folder:
@@ -337,11 +357,11 @@ def _require_alike(client: Any, order: Order) -> None:
         return
     worker, error = next(iter(refused.items()))
     more = f"; nor can {len(refused) - 1} more workers" if len(refused) > 1 else ""
+    # Anything else that is raised there comes of another version, or of none.
+    reason, hint = one_line(error), "install the same version of ionflux there"
     if isinstance(error, UsageError):
-        raise UsageError(f"worker {worker} cannot take part: {error.problem}", error.hint + more)
-    if isinstance(error, ImportError):
-        raise UsageError(f"worker {worker} cannot take part: {error}", "install the same ionflux there" + more)
-    raise error
+        reason, hint = error.problem, error.hint
+    raise UsageError(f"worker {worker} cannot take part: {reason}", hint + more)
 
 
 @dataclass
@@ -413,11 +433,13 @@ class Crew:
         """What a task returned or raised."""
         while future.status not in ("error", "cancelled"):  # "lost" comes back
             try:
-                return future.result(timeout=5.0 * TENDED), None
+                found = future.result(timeout=5.0 * TENDED)
             except TimeoutError:  # its worker died since, and the task is done again, perhaps by one to be started
                 self.workers.tended(self.announce)
             except Exception:
                 break
+            else:
+                return (None, found) if isinstance(found, Exception) else (found, None)
         if future.status == "error":
             return None, future.exception()
         problem = "the scheduler is gone; what the workers had finished is stored"

@@ -24,18 +24,31 @@ pytestmark = pytest.mark.slow
 
 RUNS = 4000
 
-#: Loaded by a worker before it begins: a run that ends its process, as a fault in compiled code would.
+#: Loaded by a worker before it begins, maybe twice: a run that ends its process, as a fault in compiled code would.
 DEADLY = """
 import os
 from simulator.runs.piece import Job
 
-computed = Job.piece
+
+def deadly(computed):
+    def piece(self, start, stop, *more):
+        if start <= 1234 < stop:
+            os._exit(1)
+        return computed(self, start, stop, *more)
+
+    return piece
+
+
+Job.piece = deadly(Job.piece)
+"""
+
+#: The same, with a fault in Python.
+FAULTY = """
+from simulator.runs.piece import Job
 
 
 def piece(self, start, stop, *more):
-    if start <= {run} < stop:
-        os._exit(1)
-    return computed(self, start, stop, *more)
+    return piece(self, start, stop, *more)
 
 
 Job.piece = piece
@@ -145,7 +158,7 @@ def impossible() -> int:
 
 
 def test_a_run_that_ends_every_worker_is_given_up_and_named(place, tmp_path):
-    (tmp_path / "deadly.py").write_text(DEADLY.format(run=1234))
+    (tmp_path / "deadly.py").write_text(DEADLY)
     preloaded = {"DASK_DISTRIBUTED__WORKER__PRELOAD": f'["{tmp_path / "deadly.py"}"]'}
     out = tmp_path / "out"
     arguments = ("run", place / "sweep.yaml", "-o", out, "--scheduler", "local:2")
@@ -159,6 +172,15 @@ def test_a_run_that_ends_every_worker_is_given_up_and_named(place, tmp_path):
     for name, values in whole.arrays.items():
         assert found.arrays[name][others].tobytes() == values[others].tobytes(), name
     assert np.all(np.isnan(found.arrays["potential"][1234]))
+
+
+def test_an_error_on_a_worker_ends_the_command(place, tmp_path):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    preloaded = {"DASK_DISTRIBUTED__WORKER__PRELOAD": f'["{tmp_path / "faulty.py"}"]'}
+    arguments = ("run", place / "sweep.yaml", "-o", tmp_path / "out", "--scheduler", "local:1")
+    code, _, err = ended(*arguments, env=os.environ | preloaded)
+    assert code == 1
+    assert "RecursionError" in err
 
 
 def test_ctrl_c_ends_a_cluster_of_our_own_at_once(tmp_path):
