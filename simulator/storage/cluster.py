@@ -109,19 +109,28 @@ class Scheduler:
         """What computes parts of a sweep on this scheduler's workers; `announce` is called before a wait."""
 
         def rows(folder: Folder, numbers: Sequence[int]) -> Generator[PartRow, None, None]:
+            from distributed.client import ClosedClientError
+            from distributed.comm.core import CommClosedError
+
             order = Order.of(folder)
             load_program(structure_of(folder.scenario), announce)  # compiled once here, where workers share the cache
-            with self.workers() as workers:
-                workers.wait(announce)
-                yield from Crew.of(workers, order, folder, announce).rows(numbers)
+            try:
+                with self.workers() as workers:
+                    workers.wait(announce)
+                    yield from Crew.of(workers, order, folder, announce).rows(numbers)
+            except (ClosedClientError, CommClosedError):
+                raise _gone(folder) from None
 
         return rows
 
     @contextmanager
     def workers(self) -> Iterator[Workers]:
         """The workers of the scheduler."""
-        for name in ("distributed", "tornado.application", "asyncio"):  # deaths of workers are told in our words
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        import distributed
+
+        for name in logging.root.manager.loggerDict:  # what happens to workers is told in our words
+            if name.partition(".")[0] in (distributed.__name__, "tornado", "asyncio"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.processes:
             with _local(self.processes) as workers:
                 yield workers
@@ -364,6 +373,11 @@ def _require_alike(client: Any, order: Order) -> None:
     raise UsageError(f"worker {worker} cannot take part: {reason}", hint + more)
 
 
+def _gone(folder: Folder) -> StorageError:
+    problem = "the scheduler is gone; what the workers had finished is stored"
+    return StorageError(folder.path, problem, "start it again, and give the same command to continue")
+
+
 @dataclass
 class _Suspect:
     """A part that keeps ending its workers: runs found guilty, tries that have not ended, rounds of search."""
@@ -442,9 +456,7 @@ class Crew:
                 return (None, found) if isinstance(found, Exception) else (found, None)
         if future.status == "error":
             return None, future.exception()
-        problem = "the scheduler is gone; what the workers had finished is stored"
-        hint = "start it again, and give the same command to continue"
-        return None, StorageError(self.folder.path, problem, hint)
+        return None, _gone(self.folder)
 
     def _divide(self, number: int, span: tuple[int, int] | None) -> None:
         """Go on looking for the run that ends workers, in smaller spans; a span of one run is found guilty."""

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -75,9 +76,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def scheduler():
-    """Address of a scheduler with two workers, processes of their own."""
+@contextmanager
+def a_scheduler():
+    """Address and process of a scheduler with two workers, processes of their own."""
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
@@ -85,11 +86,17 @@ def scheduler():
     processes = [subprocess.Popen([*command, "--no-dashboard"], **silent), worker(address), worker(address)]
     try:
         with_retries(lambda: socket.create_connection(("127.0.0.1", port)).close())
-        yield address
+        yield address, processes[0]
     finally:
         for process in processes:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with a_scheduler() as (address, _):
+        yield address
 
 
 def with_retries(act) -> None:
@@ -133,6 +140,19 @@ def test_a_killed_client_goes_on_where_it_stopped(place, scheduler, tmp_path):
     well_ended("run", tmp_path / "sweep.yaml", "-o", tmp_path / "whole")
     assert_same_bits(tmp_path / "whole", tmp_path / "out")
     assert not list((tmp_path / "out").glob(".ionflux-*"))
+
+
+def test_a_scheduler_that_vanishes_leaves_what_was_finished(tmp_path):
+    write_sweep(tmp_path, 2_000_000)
+    with a_scheduler() as (address, scheduling):
+        process = start("run", tmp_path / "sweep.yaml", "-o", tmp_path / "out", "--scheduler", address)
+        while not list((tmp_path / "out").glob("part-*.h5")) and process.poll() is None:
+            time.sleep(0.002)
+        scheduling.kill()
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4, err
+    assert "the scheduler is gone" in err
+    assert "Traceback" not in err
 
 
 def children_of(pid: int) -> list[int]:
