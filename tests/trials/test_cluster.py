@@ -17,7 +17,8 @@ from test_shards import assert_same_bits, ended, start, well_ended, write_sweep
 import simulator
 from simulator.errors import ModelError, UsageError
 from simulator.storage.atomic import StorageError
-from simulator.storage.cluster import Scheduler, _pieces
+from simulator.storage.cluster import Scheduler
+from simulator.storage.cluster.crew import _pieces
 from simulator.storage.datafile import DataFileError
 
 pytest.importorskip("distributed")
@@ -250,7 +251,7 @@ def test_a_scheduler_that_is_none_is_refused(text, problem):
 
 
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("simulator.storage.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("simulator.storage.cluster.scheduler.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'ionflux\[cluster\]'"):
         Scheduler.of("local:2", None, None, None)
 
