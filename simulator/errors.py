@@ -18,9 +18,19 @@ class IonfluxError(Exception):
 
     kind = "bug"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make every such error fit to pass between processes, whatever its constructor takes."""
+        return _restored, (type(self), self.args), self.__dict__
+
     def records(self) -> list[dict[str, Any]]:
         """Return one dictionary per problem; its ``text`` is the full message."""
         return [{"text": str(self), "problem": str(self)}]
+
+
+def _restored(kind: type[IonfluxError], arguments: tuple[Any, ...]) -> IonfluxError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
 
 
 class Stopped(BaseException):

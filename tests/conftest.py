@@ -15,6 +15,8 @@ FIRST = (
     "test_round_trip.py",
     "test_verdict.py",
     "test_life_of_a_sweep.py",
+    "test_cluster.py",
+    "test_shards.py",
     "test_kernel_cache.py",
     "test_reference_cases.py",
     "test_custom_laws.py",

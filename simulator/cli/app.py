@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from simulator.cli import exit_codes, library, reading, resting, running, signals
+from simulator.cli import exit_codes, gathering, library, reading, resting, running, signals
 from simulator.errors import IonfluxError, Stopped, UsageError
 
 #: Options of every command, taken from the command line wherever they stand.
@@ -39,6 +39,9 @@ COMMANDS = (
     resting.balance,
     resting.control,
     running.validate,
+    gathering.submit,
+    gathering.status,
+    gathering.merge,
     reading.compare,
     reading.plot,
     reading.info,

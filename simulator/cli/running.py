@@ -14,6 +14,7 @@ from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK, SOME_FAILED, USAGE, after_runs
 from simulator.cli.rewriting import refuse_target, write_at_rest
 from simulator.cli.source import Configs, From, FromRun, Overrides, read_source, with_start
+from simulator.cli.spread import SchedulerOption, ShardOption, TlsCa, TlsCert, TlsKey, spread
 from simulator.cli.sweeping import plan_text, run_one_sweep, sweep_target, sweep_tried
 from simulator.errors import IonfluxError, UsageError
 
@@ -31,12 +32,18 @@ def run(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads for sweeps (default: all available processors).")
     ] = None,
+    shard: ShardOption = None,
+    scheduler: SchedulerOption = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, without doing it.")] = False,
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
 ) -> int:
     """Run scenarios and save each result as HDF5. Given a data file, repeat its run; given a sweep, go on with it."""
     overrides = with_start(overrides, start, start_run)
+    over = spread(shard, scheduler, (tls_ca, tls_cert, tls_key), overwrite)
     records: list[dict[str, Any]] = []
     begun = time.perf_counter()
     compiled = False
@@ -47,13 +54,15 @@ def run(
             again = config.is_dir() and output is None
             target = config if again else sweep_target(config, output, several=len(configs) > 1)
             if dry_run:
-                plans.append(sweep_tried(loaded, target, threads))
+                plans.append(sweep_tried(loaded, target, threads, over))
                 continue
             warn(loaded)
-            record, was_compiled = run_one_sweep(loaded, target, threads, overwrite, as_json)
+            record, was_compiled = run_one_sweep(loaded, target, threads, overwrite, as_json, over)
             compiled = compiled or was_compiled
             records.append(record)
             continue
+        if over.asked:
+            raise UsageError(f"{config} has no sweep to divide", "leave out --shard and --scheduler")
         target = _target(config, output, several=len(configs) > 1)
         if dry_run:
             plans.append(_plan(loaded, target))

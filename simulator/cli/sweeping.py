@@ -1,4 +1,4 @@
-"""The subcommand ``run`` for a scenario with a sweep."""
+"""The subcommand ``run`` for a scenario with a sweep: all of it or a shard, on threads or on a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.console import Announcer
 from simulator.cli.signals import stop_if_asked
+from simulator.cli.spread import HERE, Spread
 from simulator.errors import Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -31,29 +32,30 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
     return output / config.stem
 
 
-def sweep_plan(loaded: Loaded, target: Path, seconds: float) -> dict[str, Any]:
-    """Describe what running a sweep would do, and how long [s] that takes."""
+def sweep_plan(loaded: Loaded, target: Path, runs: int, seconds: float) -> dict[str, Any]:
+    """Describe what running a sweep, or so many of its runs, would do, and how long [s] that takes."""
     from simulator.scenario.sweep_cost import estimated_bytes
 
     sweep = loaded.scenario.sweep
     assert sweep is not None
-    total = sweep.total()
     return {
         "name": loaded.scenario.name,
-        "runs": total,
+        "runs": runs,
         "counts": dict(sweep.counts()),
-        "bytes": total * estimated_bytes(loaded.scenario),
+        "bytes": runs * estimated_bytes(loaded.scenario),
         "seconds": seconds,
         "file": str(target),
     }
 
 
-def sweep_tried(loaded: Loaded, target: Path, threads: int | None) -> dict[str, Any]:
+def sweep_tried(loaded: Loaded, target: Path, threads: int | None, spread: Spread = HERE) -> dict[str, Any]:
     """Describe what running a sweep would do; a few of its runs are computed to tell how long it takes."""
-    from simulator.storage.sweeping import expected_seconds, job_of, planned
+    from simulator.storage.parts import expected_seconds
+    from simulator.storage.sweeping import job_of, planned
 
-    folder, job = planned(loaded.scenario, target, loaded.text), job_of(loaded.scenario, Announcer())
-    return sweep_plan(loaded, target, expected_seconds(folder, job, job.design.runs, threads))
+    folder = planned(loaded.scenario, target, loaded.text, least_parts=spread.least_parts)
+    job, runs = job_of(loaded.scenario, Announcer()), folder.runs_in(spread.parts(folder))
+    return sweep_plan(loaded, target, runs, expected_seconds(folder, job, runs, spread.at_once or threads))
 
 
 def plan_text(plan: dict[str, Any]) -> str:
@@ -68,26 +70,42 @@ def plan_text(plan: dict[str, Any]) -> str:
 
 
 def run_one_sweep(
-    loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool
+    loaded: Loaded, target: Path, threads: int | None, overwrite: bool, as_json: bool, spread: Spread = HERE
 ) -> tuple[dict[str, Any], bool]:
-    """Run or resume a sweep; return its record and whether something was compiled."""
+    """Run or resume a sweep or a shard of it; return its record and whether something was compiled."""
     from simulator.report.batch import sweep_record, sweep_text
     from simulator.storage.datafile import SUFFIXES
     from simulator.storage.sweeping import planned, run_sweep
 
     if target.suffix in SUFFIXES:
         raise UsageError(f"a sweep is saved in a directory, but {target} is a file name", "leave out the suffix")
-    folder = planned(loaded.scenario, target, loaded.text)
+    folder = planned(loaded.scenario, target, loaded.text, least_parts=spread.least_parts, overwrite=overwrite)
+    own = spread.parts(folder)
     announce = Announcer()
-    progress = _Progress(folder, lambda seconds: plan_text(sweep_plan(loaded, target, seconds)))
+    progress = _Progress(
+        folder, own, lambda seconds: plan_text(sweep_plan(loaded, target, folder.runs_in(own), seconds))
+    )
+    elsewhere = None if spread.scheduler is None else spread.scheduler.parts(announce)
     try:
-        run_sweep(folder, threads=threads, overwrite=overwrite, announce=announce, report=progress)
+        run_sweep(
+            folder,
+            shard=spread.shard,
+            threads=threads,
+            elsewhere=elsewhere,
+            overwrite=overwrite,
+            announce=announce,
+            report=progress,
+        )
     except Stopped as stop:
         raise Stopped(stop.exit_code, stop.reason, progress.so_far()) from None
     progress.close()
-    if not announce.asked and progress.was_complete:
-        print(f"{target} is already complete", file=sys.stderr)
-    record = sweep_record(folder)
+    if not own:
+        problem = f"the sweep has {folder.parts:,} parts, and none of them is of shard {spread.shard}"
+        print(f"{problem}; there is nothing to do", file=sys.stderr)
+    elif not announce.asked and progress.was_complete:
+        which = f"shard {spread.shard} of {target}" if spread.shard is not None else str(target)
+        print(f"{which} is already complete", file=sys.stderr)
+    record = sweep_record(folder, own)
     if not as_json:
         print(sweep_text(record))
     return record, announce.asked
@@ -96,8 +114,8 @@ def run_one_sweep(
 class _Progress:
     """Reports the progress of a sweep: regularly at a terminal, and when it is stopped."""
 
-    def __init__(self, folder: Folder, plan: Callable[[float], str]) -> None:
-        self.folder, self.plan = folder, plan
+    def __init__(self, folder: Folder, own: range, plan: Callable[[float], str]) -> None:
+        self.folder, self.own, self.plan = folder, own, plan
         self.last: Progress | None = None
         self.was_complete = False
         self.begun = self.told = time.monotonic()
@@ -115,9 +133,12 @@ class _Progress:
         if sys.stderr.isatty() and now - self.told > PROGRESS_EVERY:
             self.told = now
             new, left = progress.done - self.before, progress.runs - progress.done
-            rest = (now - self.begun) * left / max(new, 1)
-            text = f"\r{progress.done:,} of {progress.runs:,} runs, {rest:.0f} s left "
-            print(text, end="", file=sys.stderr, flush=True)
+            took = now - self.begun
+            failed = f", {progress.failed:,} failed" if progress.failed else ""
+            pace = f"{new / took:,.0f} runs/s, {took * left / new:.0f} s left" if new else "none finished yet"
+            print(
+                f"\r{progress.done:,} of {progress.runs:,} runs{failed}, {pace} ", end="", file=sys.stderr, flush=True
+            )
 
     def close(self) -> None:
         """End the progress line."""
@@ -129,5 +150,6 @@ class _Progress:
         self.close()
         if self.last is None:
             return "nothing was computed yet; run the same command to start again"
-        done = f"{self.folder.stored():,} of {self.folder.runs:,} runs are stored in {self.folder.path}"
+        stored = [number for number in self.folder.finished() if number in self.own]
+        done = f"{self.folder.runs_in(stored):,} of {self.last.runs:,} runs are stored in {self.folder.path}"
         return f"{done}; run the same command to continue"

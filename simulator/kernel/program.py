@@ -67,6 +67,14 @@ class Integration:
     attempts: np.ndarray
     measured: np.ndarray
 
+    @classmethod
+    def unstarted(cls, state: np.ndarray, times: np.ndarray, measures: int) -> Integration:
+        """What :meth:`Program.integrate` would return if every run were cancelled before its first step."""
+        runs, states = state.shape
+        nothing = np.zeros(runs, dtype=np.int64)
+        saved, measured = np.full((runs, len(times), states), math.nan), np.full((runs, measures), math.nan)
+        return cls(saved, state.copy(), nothing + Status.CANCELLED, np.zeros(runs), nothing - 1, nothing, measured)
+
 
 @dataclass(frozen=True)
 class Program:

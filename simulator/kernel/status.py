@@ -37,5 +37,5 @@ SENTENCES = {
     Status.NEGATIVE_AMOUNT: "an amount would become negative",
     Status.VOLUME_COLLAPSED: "a volume would shrink to zero",
     Status.CONSERVATION_VIOLATED: "charge or mass was not conserved",
-    Status.CANCELLED: "stopped by the user",
+    Status.CANCELLED: "stopped by the user, or given up because it ended every process that computed it",
 }

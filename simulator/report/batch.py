@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from simulator.verdict.words import WORDS
 
 if TYPE_CHECKING:
     from simulator.storage.folder import Folder
+    from simulator.storage.inventory import Inventory
 
 #: Largest number of failed runs listed.
 FAILURES_SHOWN = 10
@@ -27,17 +28,18 @@ FAILURES_SHOWN = 10
 QUANTILES = (0.05, 0.5, 0.95)
 
 
-def sweep_record(folder: Folder) -> dict[str, Any]:
-    """Summary of a sweep on disk for ``run --json``: counts, and the first failed runs."""
-    counts = folder.counts()
-    # Looking for failures reads all parts once more.
-    failed = folder.failures() if set(counts["status"]) - {"ok"} else iter(())
+def sweep_record(folder: Folder, numbers: Sequence[int] | None = None) -> dict[str, Any]:
+    """Summary of a sweep on disk, or of some of its parts, for ``run --json``: counts, and the first failed runs."""
+    numbers = range(folder.parts) if numbers is None else numbers
+    found = folder.tally(numbers)
+    failed = folder.failures(numbers) if found.failed else iter(())
     failures = [asdict(failure) for failure in islice(failed, FAILURES_SHOWN)]
     return {
         "name": folder.scenario.name,
         "file": str(folder.path),
-        "runs": folder.runs,
-        **counts,
+        "runs": folder.runs_in(numbers),
+        "status": dict(found.status),
+        "verdict": dict(found.verdict),
         "failures": failures,
     }
 
@@ -48,6 +50,38 @@ def sweep_text(record: Mapping[str, Any]) -> str:
     rows.append(("verdict", _counted(record["verdict"])))
     rows += [_failure(Failure(**failure)) for failure in record["failures"]]
     return "\n".join([f"{record['name']} -> {record['file']}", *definitions(rows)])
+
+
+def status_record(inventory: Inventory) -> dict[str, Any]:
+    """What of a sweep is there, for ``status --json``."""
+    batch, found = inventory.batch, inventory.tally
+    return {
+        "runs": {
+            "total": batch.runs,
+            "done": found.runs,
+            "failed": found.failed,
+            "missing": batch.runs - found.runs,
+        },
+        "parts": {"total": batch.parts, "done": len(inventory.done), "missing": inventory.missing},
+        "status": dict(found.status),
+        "verdict": dict(found.verdict),
+        "seconds_left": inventory.seconds_left(),
+    }
+
+
+def status_text(inventory: Inventory, record: Mapping[str, Any]) -> str:
+    """Format the record of :func:`status_record` for a terminal."""
+    runs, parts, missing = record["runs"], record["parts"], record["parts"]["missing"]
+    rows = [("runs", f"{runs['done']:,} of {runs['total']:,} done, {runs['failed']:,} of them failed")]
+    rows.append(("parts", f"{parts['done']:,} of {parts['total']:,} done"))
+    if missing:
+        rows.append(("missing", inventory.in_words(missing)))
+    rows += [(name, _counted(record[name])) for name in ("status", "verdict") if record[name]]
+    if missing:
+        left = record["seconds_left"]
+        rows.append(("time left", "unknown" if left is None else duration(max(1.0, round(left)))))
+    where = ", ".join(str(folder.path) for folder in inventory.folders)
+    return "\n".join([f"{inventory.batch.scenario.name} in {where}", *definitions(rows)])
 
 
 def batch_info_text(batch: Batch) -> str:

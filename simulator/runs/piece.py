@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from simulator.kernel.inputs import Inputs
-from simulator.kernel.program import NothingMoves, Program
+from simulator.kernel.program import Integration, NothingMoves, Program
 from simulator.kernel.status import Status
 from simulator.model.model import Model
 from simulator.runs.batch import kept_times
@@ -68,6 +68,13 @@ class Job:
         outcome = Outcome(self.model, self.times, inputs, result)
         verdicts = self._verdicts(outcome, swept, stopped)
         return None if verdicts is None else outcome.results(verdicts)
+
+    def cancelled(self, start: int, stop: int) -> PieceResults:
+        """Results of runs that are not computed: their status says so."""
+        inputs = Inputs.of(self.model, self.design.part(start, stop))
+        result = Integration.unstarted(inputs.state, self.times, len(inputs.measures))
+        outcome = Outcome(self.model, self.times, inputs, result)
+        return outcome.results(np.full(stop - start, WORDS.index("not_converged"), dtype=np.int8))
 
     def _verdicts(
         self, outcome: Outcome, swept: Mapping[str, np.ndarray], stopped: Callable[[], bool]

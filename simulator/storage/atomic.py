@@ -95,11 +95,7 @@ def write_atomically(path: Path, data: bytes | memoryview, overwrite: bool = Fal
         If the file cannot be written; nothing is left behind and an existing file is unchanged.
     """
     with opened_atomically(path, overwrite, memoryview(data).nbytes) as file:
-        rest = memoryview(data).cast("B")
-        if fcntl is not None and rest.nbytes >= _BLOCK:
-            rest = rest[_past_the_cache(file.fileno(), rest) :]
-        while rest:
-            rest = rest[file.write(rest) :]
+        _write(file, data)
 
 
 @contextmanager
@@ -111,21 +107,41 @@ def opened_atomically(path: Path, overwrite: bool = False, size: int = 0) -> Ite
     _refuse_impossible(path, size)
     try:
         refuse_existing(path, overwrite)
-        # In the same directory, so that the rename cannot become a copy.
-        temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        try:
-            with os.fdopen(os.open(temporary, _NEW_FILE, 0o666), "wb", buffering=0) as file:
+        with _name_beside(path) as temporary:
+            with _new_file(temporary) as file:
                 yield file
-                os.fsync(file.fileno())
             refuse_existing(path, overwrite)
             os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
         _sync_directory(path.parent)
     except OSError as error:
         raise storage_error(path, size, error) from error
+
+
+def write_once(path: Path, data: bytes) -> bool:
+    """Write a file unless there is one of its name already, also if others try the same at the same time.
+
+    Returns
+    -------
+    bool
+        Whether this call wrote it.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; nothing is left behind.
+    """
+    _refuse_impossible(path, len(data))
+    try:
+        with _name_beside(path) as temporary:
+            with _new_file(temporary) as file:
+                _write(file, data)
+            os.link(temporary, path)
+        _sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise storage_error(path, len(data), error) from error
+    return True
 
 
 def _refuse_impossible(path: Path, size: int) -> None:
@@ -136,6 +152,33 @@ def _refuse_impossible(path: Path, size: int) -> None:
         raise storage_error(path, size, error) from error
     except OSError:  # told when the file is written
         return
+
+
+@contextmanager
+def _name_beside(path: Path) -> Iterator[Path]:
+    """A name for a temporary file in the same directory, so that a rename cannot become a copy."""
+    temporary = path.parent / f".ionflux-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[FileIO]:
+    """A new file, on the disk when it is closed."""
+    with os.fdopen(os.open(path, _NEW_FILE, 0o666), "wb", buffering=0) as file:
+        yield file
+        os.fsync(file.fileno())
+
+
+def _write(file: FileIO, data: bytes | memoryview) -> None:
+    rest = memoryview(data).cast("B")
+    if fcntl is not None and rest.nbytes >= _BLOCK:
+        rest = rest[_past_the_cache(file.fileno(), rest) :]
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _past_the_cache(descriptor: int, data: memoryview) -> int:

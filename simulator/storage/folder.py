@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,10 @@ import numpy as np
 
 from simulator.errors import UsageError
 from simulator.kernel.cache import numbers_hash
-from simulator.kernel.status import STATUSES
 from simulator.model.assembly import structure_of
 from simulator.runs.batch import Batch, Failure
 from simulator.scenario.scenario import Scenario
-from simulator.storage.atomic import storage_error, write_atomically
+from simulator.storage.atomic import storage_error, write_atomically, write_once
 from simulator.storage.columns import is_column, keep_columns, remove_columns, with_kept_columns
 from simulator.storage.contents import Contents
 from simulator.storage.datafile import DataFileError
@@ -30,8 +28,8 @@ from simulator.storage.hdf5 import opened, sealed, unsealed
 from simulator.storage.identity import how_it_differs, resolved_text, run_hash
 from simulator.storage.image import Image
 from simulator.storage.layout import PART, part_contents, restored_part, scenario_in
+from simulator.storage.tally import Tally
 from simulator.trajectory.provenance import laws_from_outside
-from simulator.verdict.words import WORDS
 
 __all__ = ["Folder"]
 
@@ -73,10 +71,21 @@ class Folder:
 
     @classmethod
     def planned(
-        cls, path: Path, scenario: Scenario, runs: int, run_bytes: int, config_text: str = "", kernel: str = ""
+        cls,
+        path: Path,
+        scenario: Scenario,
+        runs: int,
+        run_bytes: int,
+        config_text: str = "",
+        kernel: str = "",
+        least_parts: int = 1,
     ) -> Folder:
-        """Plan the directory of a batch; `kernel` is the hash of the kernel that ran it, if it has been run."""
-        most = max(1, min(PART_RUNS, PART_BYTES // run_bytes))
+        """Plan the directory of a batch.
+
+        `kernel` is the hash of the kernel that ran it, if it has been run. There are at least `least_parts` parts, but
+        no more than runs.
+        """
+        most = max(1, min(PART_RUNS, PART_BYTES // run_bytes, runs // least_parts))
         part_runs = -(-runs // -(-runs // most))  # parts of equal size can use each other's memory
         kernel = kernel or numbers_hash(structure_of(scenario))
         return cls(path, scenario, resolved_text(scenario), config_text, runs, part_runs, kernel)
@@ -135,13 +144,24 @@ class Folder:
         """Return the first run of a part and the one after its last."""
         return number * self.part_runs, min((number + 1) * self.part_runs, self.runs)
 
+    def runs_in(self, numbers: Iterable[int]) -> int:
+        """Number of runs in some parts."""
+        return sum(stop - start for start, stop in map(self.span, numbers))
+
     def finished(self) -> list[int]:
         """Return the numbers of the parts on disk."""
         return [number for number in range(self.parts) if self.part_path(number).is_file()]
 
     def stored(self) -> int:
         """Return the number of runs in the parts on disk."""
-        return sum(stop - start for start, stop in map(self.span, self.finished()))
+        return self.runs_in(self.finished())
+
+    def as_found(self) -> Folder:
+        """The same batch, cut into parts as it is already in the directory, if it is there."""
+        found = None if self.path.is_symlink() else Folder.existing(self.path)
+        if found is None or found.run_hash != self.run_hash:
+            return self
+        return replace(self, part_runs=found.part_runs)
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -180,7 +200,7 @@ class Folder:
             raise storage_error(self.path, 0, error) from error
 
     def begin(self, overwrite: bool) -> None:
-        """Write the manifest unless this batch already has one; call with the lock held."""
+        """Write the manifest unless this batch already has one; call with the lock held alone."""
         self.refuse_other(overwrite)
         manifest = self.path / MANIFEST
         for path in self.path.glob(".ionflux-*.tmp"):  # left half-written by an interrupted process
@@ -191,12 +211,31 @@ class Folder:
             return
         # The old manifest is removed first and the new one written last: no part ever has another batch's manifest.
         manifest.unlink(missing_ok=True)
-        for path in self.path.glob("part-*.h5"):
-            if PART_NAME.fullmatch(path.name):
-                path.unlink()
+        for path in self.part_files():
+            path.unlink()
         remove_columns(self.path)
         keep_columns(self.scenario, self.path)
         write_atomically(manifest, self._manifest().encode(), overwrite=True)
+
+    def join(self) -> None:
+        """Write the manifest unless another shard of this batch has done so; call with the lock shared.
+
+        Raises
+        ------
+        UsageError
+            If there is another batch, or the same one cut into other parts, or there are parts of a lost one.
+        """
+        manifest = self.path / MANIFEST
+        if not manifest.exists() and any(self.part_files()) and not manifest.exists():
+            problem = f"{self.path} contains parts without a manifest"
+            raise UsageError(problem, "choose an empty or a new directory (-o)")
+        keep_columns(self.scenario, self.path)
+        if not write_once(manifest, self._manifest().encode()):
+            self.refuse_other(overwrite=False)
+
+    def part_files(self) -> Iterator[Path]:
+        """Files in the directory that have a part's name."""
+        return (path for path in sorted(self.path.glob("part-*.h5")) if PART_NAME.fullmatch(path.name))
 
     def _manifest(self) -> str:
         facts: dict[str, Any] = {
@@ -216,7 +255,7 @@ class Folder:
 
     def _refuse_changed(self, found: Folder) -> None:
         hint = "choose another directory (-o), or --overwrite to replace it"
-        difference = how_it_differs(found.scenario, found.kernel, self.scenario)
+        difference = how_it_differs(found.scenario, found.kernel, self.scenario, self.kernel)
         if difference:
             raise UsageError(f"{self.path} holds another batch; {difference}", hint)
         if (found.runs, found.part_runs) != (self.runs, self.part_runs):
@@ -233,9 +272,10 @@ class Folder:
         sealed(image, what)
 
     def store_part(self, number: int, image: Image, what: Contents) -> int:
-        """Write one part to disk and return its number of runs."""
-        write_atomically(self.part_path(number), sealed(image, what), overwrite=True)
-        return len(what.variables["run"].values)
+        """Write one part to disk and return its size in bytes."""
+        data = sealed(image, what)
+        write_atomically(self.part_path(number), data, overwrite=True)
+        return data.nbytes
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -257,16 +297,10 @@ class Folder:
 
     def variable(self, number: int, name: str) -> np.ndarray:
         """Read one variable of one part."""
-        return self._variables(number, name)[0]
-
-    def _variables(self, number: int, *names: str) -> list[np.ndarray]:
-        """Read some variables of one part, which is recognised once; that reads all of it."""
         start, stop = self.span(number)
         with opened(self.part_path(number)) as source:
-            found = [np.asarray(source.variable(name).values) for name in names]
-            facts = source.facts()
-            for name, values in zip(names, found, strict=True):
-                self._require_own(facts, number, start, len(values) if name != "time" else stop - start)
+            found = np.asarray(source.variable(name).values)
+            self._require_own(source.facts(), number, start, len(found) if name != "time" else stop - start)
         return found
 
     def _require_own(self, facts: Mapping[str, str], number: int, first: int, runs: int) -> None:
@@ -275,19 +309,20 @@ class Folder:
         if not same or (first, runs) != (start, stop - start):
             raise DataFileError(self.part_path(number), "is not a part of this batch")
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Count the runs by status and by verdict in the parts on disk."""
-        found: dict[str, Counter[int]] = {"status": Counter(), "verdict": Counter()}
-        for number in self.finished():
-            for counter, codes in zip(found.values(), self._variables(number, *found), strict=True):
-                counter.update(codes.tolist())
-        words = {"status": STATUSES, "verdict": WORDS}
-        return {name: {words[name][code]: n for code, n in sorted(c.items())} for name, c in found.items()}
+    def tally(self, numbers: Iterable[int] | None = None) -> Tally:
+        """Count the runs by status and by verdict in some of the parts on disk, by default all; little is read."""
+        return sum(map(self._tally, self.finished() if numbers is None else numbers), Tally.of((), ()))
 
-    def failures(self) -> Iterator[Failure]:
-        """Yield each failed run in the parts on disk."""
-        for number in self.finished():
-            if np.any(self.variable(number, "status")):
+    def _tally(self, number: int) -> Tally:
+        with opened(self.part_path(number), whole=False) as source:
+            status, verdict = source.numbers("status"), source.numbers("verdict")
+            self._require_own(source.facts(), number, self.span(number)[0], len(status))
+        return Tally.of(status, verdict)
+
+    def failures(self, numbers: Iterable[int] | None = None) -> Iterator[Failure]:
+        """Yield each failed run in some of the parts on disk, by default all."""
+        for number in self.finished() if numbers is None else numbers:
+            if self._tally(number).failed:
                 yield from self.part(number).failures()
 
 

@@ -202,13 +202,18 @@ def _set_attributes(owner: h5py.Group | h5py.Dataset, attributes: Mapping[str, A
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DataFile]:
-    """Open a data file; every HDF5 error inside the block becomes a :class:`DataFileError`."""
+def opened(path: Path, whole: bool = True) -> Iterator[DataFile]:
+    """Open a data file; every HDF5 error inside the block becomes a :class:`DataFileError`.
+
+    Unless it is opened as a `whole`, only what is asked for is read, and labels and dimensions must not be.
+    """
     with open_data_file(path) as stream:
         source = DataFile(path, size=stream.seek(0, io.SEEK_END))
         try:
             with h5py.File(stream, "r") as source.file:
-                source.recognise(stream)
+                source.recognise()
+                if whole:
+                    source.check_labels(stream)
                 yield source
         except LayoutError as error:
             raise DataFileError(path, error.problem, error.name) from error
@@ -265,8 +270,8 @@ class DataFile:
             return self.error("is damaged: its checksum does not match")
         return self.error(f"is damaged ({text})" if text else "is damaged")
 
-    def recognise(self, stream: BinaryIO) -> None:
-        """Raise unless this is a data file of a known version with intact labels."""
+    def recognise(self) -> None:
+        """Raise unless this is a data file of a known version."""
         marks = self._text_attributes(self.file)
         if marks.get("format") != FORMAT:
             raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
@@ -279,7 +284,10 @@ class DataFile:
             raise DataFileError(self.path, problem, hint="update ionflux")
         if version < 1:
             raise DataFileError(self.path, f"has the impossible format version {version}")
-        if marks.get(HEAP_DIGEST) != heap_digest(stream):
+
+    def check_labels(self, stream: BinaryIO) -> None:
+        """Raise unless the labels are intact, which must be known before any is read; this reads all of the file."""
+        if self._text_attributes(self.file).get(HEAP_DIGEST) != heap_digest(stream):
             raise DataFileError(self.path, "is damaged: its checksum does not match", "labels")
 
     def _object(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
@@ -299,6 +307,10 @@ class DataFile:
             values = self._values(dataset, NUMBERS)
         dims = (name,) if dataset.is_scale else tuple(self._dimension(dataset, i) for i in range(dataset.ndim))
         return Variable(values, dims, self._text_attributes(dataset))
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Read the numbers of one variable without its dimensions."""
+        return self._values(self._dataset(self.file, name), NUMBERS)
 
     def _dimension(self, dataset: h5py.Dataset, axis: int) -> str:
         scales = dataset.dims[axis]

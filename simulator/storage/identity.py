@@ -23,7 +23,7 @@ def resolved_text(scenario: Scenario) -> str:
     return json.dumps(scenario.known_by_digest().resolved(), ensure_ascii=False, allow_nan=False, indent=1)
 
 
-def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario) -> str:
+def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario, wanted_kernel: str = "") -> str:
     """Describe how a stored result differs from a requested run; empty if it is the same run.
 
     Parameters
@@ -34,10 +34,12 @@ def how_it_differs(stored: Scenario, stored_kernel: str, wanted: Scenario) -> st
         Hash of the kernel that ran it.
     wanted : Scenario
         Scenario that is requested now.
+    wanted_kernel : str, optional
+        Hash of the kernel that is to run it, by default the present one.
     """
     changed = differences(stored, wanted)
     if changed:
         return "it differs in " + ", ".join(f"{key} ({a} -> {b})" for key, a, b in changed[:DIFFERENCES_SHOWN])
-    if stored_kernel != numbers_hash(structure_of(wanted)):
+    if stored_kernel != (wanted_kernel or numbers_hash(structure_of(wanted))):
         return "it was computed by another version of the equations"
     return ""

@@ -1,52 +1,78 @@
-"""Run a sweep into its directory: keep the parts on disk, compute and store the missing ones."""
+"""Run a sweep, or a shard of it, into its directory: keep the parts on disk, compute and store the missing ones."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from simulator.kernel import load_program
 from simulator.model.model import Model
-from simulator.runs.batch import Batch
 from simulator.runs.design import design_of
-from simulator.runs.pace import trial
 from simulator.runs.piece import Job
-from simulator.runs.results import PieceResults, Results
-from simulator.runs.threads import check_starts, computed, spans_of, usable_threads
+from simulator.runs.threads import check_starts
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.sweep_cost import estimated_bytes
 from simulator.storage.folder import Folder
-from simulator.storage.image import Image
-from simulator.storage.lock import locked
-from simulator.trajectory.provenance import provenance
+from simulator.storage.lock import locked, shared
+from simulator.storage.parts import PartRow, expected_seconds, stored_parts
+
+__all__ = ["Elsewhere", "Progress", "Shard", "job_of", "planned", "run_sweep"]
 
 #: Least runs that are missing from a sweep for which it is worth trying how long they take.
 FEWEST = 16
 
-#: Time [s] that a common disk takes to keep a byte.
-SECONDS_PER_BYTE = 3.0e-9
+#: Computes and stores parts in other processes.
+Elsewhere = Callable[[Folder, Sequence[int]], Generator[PartRow, None, None]]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a sweep: number of stored runs, of all runs, and before it begins the time [s] it will take."""
+    """Progress of a sweep or a shard.
+
+    Parameters
+    ----------
+    done, runs : int
+        Number of stored runs, and of all.
+    failed : int
+        Number of runs stored since the beginning that failed.
+    expected : float or None
+        Before it begins, the time [s] it will take, if that was tried.
+    """
 
     done: int
     runs: int
+    failed: int = 0
     expected: float | None = None
 
 
-def planned(scenario: Scenario, path: Path, config_text: str = "") -> Folder:
-    """Plan the directory of a sweep."""
-    return Folder.planned(path, scenario, design_of(scenario).runs, estimated_bytes(scenario), config_text)
+@dataclass(frozen=True)
+class Shard:
+    """One of several shares of a sweep's parts: the `number`-th, from 1, `of` so many."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def parts(self, folder: Folder) -> range:
+        """Numbers of its parts: consecutive ones, so that none belongs to two shards."""
+        return range(folder.parts * (self.number - 1) // self.of, folder.parts * self.number // self.of)
+
+
+def planned(
+    scenario: Scenario, path: Path, config_text: str = "", *, least_parts: int = 1, overwrite: bool = False
+) -> Folder:
+    """Plan the directory of a sweep.
+
+    It has at least `least_parts` parts if there are so many runs; but a sweep that is in the directory already keeps
+    its parts, unless it is to be overwritten.
+    """
+    runs, run_bytes = design_of(scenario).runs, estimated_bytes(scenario)
+    folder = Folder.planned(path, scenario, runs, run_bytes, config_text, least_parts=least_parts)
+    return folder if overwrite else folder.as_found()
 
 
 def job_of(scenario: Scenario, announce: Callable[[str], None] = lambda _: None) -> Job:
@@ -62,25 +88,12 @@ def job_of(scenario: Scenario, announce: Callable[[str], None] = lambda _: None)
     return Job(scenario, design, load_program(model.structure, announce))
 
 
-def expected_seconds(folder: Folder, job: Job, runs: int, threads: int | None) -> float:
-    """Time [s] that so many runs of a sweep will take, tried with a few of them; nothing is written.
-
-    Runs are computed on all threads while one thread assembles parts and another writes them.
-    """
-    first, stop = next(spans_of(job, 0, folder.part_runs, 1))
-    tried = trial(job, stop - first)
-    begun = time.perf_counter()
-    folder.try_part(_batch(job, Results([tried.results]), tried.start, {}))
-    storing = (time.perf_counter() - begun) / len(tried.results)
-    workers = threads or usable_threads()
-    writing = SECONDS_PER_BYTE * estimated_bytes(job.scenario)
-    return runs * max(storing, writing, tried.seconds / workers, (storing + tried.seconds) / usable_threads())
-
-
 def run_sweep(
     folder: Folder,
     *,
+    shard: Shard | None = None,
     threads: int | None = None,
+    elsewhere: Elsewhere | None = None,
     overwrite: bool = False,
     announce: Callable[[str], None] = lambda _: None,
     report: Callable[[Progress], None] = lambda _: None,
@@ -91,8 +104,12 @@ def run_sweep(
     ----------
     folder : Folder
         Result of :func:`planned`.
+    shard : Shard, optional
+        Compute only the parts of this shard; others may write to the directory at the same time.
     threads : int, optional
         Number of threads; by default all processors that the process may use.
+    elsewhere : callable, optional
+        Computes and stores parts in other processes, instead of threads of this one.
     overwrite : bool
         Whether another batch in the directory may be replaced.
     announce : callable
@@ -110,60 +127,27 @@ def run_sweep(
     folder.refuse_other(overwrite)
     check_starts(model, design)
     folder.make()
-    with locked(folder.path):
-        folder.begin(overwrite)
+    with locked(folder.path) if shard is None else shared(folder.path):
+        if shard is None:
+            folder.begin(overwrite)
+        else:
+            folder.join()
+        own = range(folder.parts) if shard is None else shard.parts(folder)
         done = set(folder.finished())
-        missing = [number for number in range(folder.parts) if number not in done]
-        stored = folder.stored()
-        report(Progress(stored, folder.runs))
+        missing = [number for number in own if number not in done]
+        runs, left = folder.runs_in(own), folder.runs_in(missing)
+        stored, failed = runs - left, 0
+        report(Progress(stored, runs))
         if not missing:
             return
-        job = Job(scenario, design, load_program(model.structure, announce))
-        if folder.runs - stored >= FEWEST or not stored:
-            report(Progress(stored, folder.runs, expected_seconds(folder, job, folder.runs - stored, threads)))
-        # One part is written to disk while the next is assembled and others are computed.
-        with ThreadPoolExecutor(1, thread_name_prefix="ionflux-disk") as disk:
-            waiting: deque[tuple[_Room, Future[int]]] = deque()
-
-            def finish() -> _Room:
-                nonlocal stored
-                room, future = waiting.popleft()
-                stored += future.result()
-                report(Progress(stored, folder.runs))
-                return room
-
-            facts = provenance(job.model.structure)
-            for number, pieces in _parts(job, folder, missing, threads):
-                room = finish() if len(waiting) > 1 else _Room(Image())
-                start, _ = folder.span(number)
-                results = Results(pieces, room.arrays)
-                image, what = folder.packed_part(number, _batch(job, results, start, facts), room.image)
-                waiting.append((_Room(image, results.known), disk.submit(folder.store_part, number, image, what)))
-                del pieces, results, what
-            while waiting:
-                finish()
-
-
-def _batch(job: Job, results: Results, start: int, facts: Mapping[str, str]) -> Batch:
-    """Results of the runs from `start` on."""
-    runs = sum(map(len, results.pieces))
-    coordinates = job.design.part(start, start + runs)
-    return Batch(job.scenario, job.kept_times, results, coordinates, runs, start, facts)
-
-
-@dataclass(frozen=True)
-class _Room:
-    """Buffers of a part, reused by the part after next: allocating new memory takes as long as the computation."""
-
-    image: Image
-    arrays: Mapping[str, np.ndarray] | None = None
-
-
-def _parts(
-    job: Job, folder: Folder, missing: list[int], threads: int | None
-) -> Iterator[tuple[int, list[PieceResults]]]:
-    """Yield each missing part's number and pieces; pieces are computed ahead while parts are stored."""
-    spans = {number: list(spans_of(job, *folder.span(number), threads)) for number in missing}
-    with closing(computed(job, chain.from_iterable(spans.values()), threads)) as pieces:
-        for number, own in spans.items():
-            yield number, [next(pieces) for _ in own]
+        if elsewhere is not None:
+            rows = elsewhere(folder, missing)
+        else:
+            job = Job(scenario, design, load_program(model.structure, announce))
+            if left >= FEWEST or not stored:
+                report(Progress(stored, runs, expected=expected_seconds(folder, job, left, threads)))
+            rows = stored_parts(folder, job, missing, threads)
+        with closing(rows):
+            for row in rows:
+                stored, failed = stored + row.runs, failed + row.tally.failed
+                report(Progress(stored, runs, failed))

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from simulator.kernel.cache import PACKAGE, numbers_hash, version
-from simulator.mechanisms.outside import origin_of
+from simulator.mechanisms.outside import Origin, origin_of
 from simulator.model.structure import Structure
 
 #: Beginning of the names of facts on laws from outside the package.
@@ -21,7 +21,7 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "h5py")
 def provenance(structure: Structure) -> dict[str, str]:
     """Provenance that a data file stores with its numbers."""
     laws = {f"{LAW}{name}": origin for name, origin in laws_from_outside(structure).items()}
-    return {"kernel_hash": numbers_hash(structure), **laws, **_surroundings()}
+    return {"kernel_hash": numbers_hash(structure), **laws, **surroundings()}
 
 
 def laws_in(facts: Mapping[str, str]) -> dict[str, str]:
@@ -31,12 +31,18 @@ def laws_in(facts: Mapping[str, str]) -> dict[str, str]:
 
 def laws_from_outside(structure: Structure) -> dict[str, str]:
     """File and digest of each law from outside the package that a structure uses."""
+    return {name: str(origin) for name, origin in outside_laws(structure)}
+
+
+def outside_laws(structure: Structure) -> list[tuple[str, Origin]]:
+    """Name and origin of each law from outside the package that a structure uses."""
     used = {(m.law_name, m.digest) for _, m in structure.mechanisms if m.digest}
-    return {name: str(origin_of(name, digest)) for name, digest in sorted(used)}
+    found = ((name, origin_of(name, digest)) for name, digest in sorted(used))
+    return [(name, origin) for name, origin in found if origin is not None]
 
 
 @cache
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     """Versions, machine and commit, constant within a process."""
     facts = {
         "ionflux_version": own_version(),

@@ -42,6 +42,8 @@ EAGER = {
     "scipy": [],
     "pint": [],
     "xarray": [],
+    "dask": [],
+    "distributed": [],
 }
 
 NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "common", "misc", "core", "manager"}
@@ -80,6 +82,7 @@ def test_every_room_uses_only_rooms_below_it():
         ("storage/layout.py", "from simulator.storage.hdf5 import packed", "Inside storage"),
         ("scenario/checks/consistency.py", "from simulator.scenario.scenario import Scenario", "Inside scenario"),
         ("storage/folder.py", "import h5py", "h5py"),
+        ("storage/parts.py", "def f():\n    from distributed import Client", "dask"),
         ("runs/threads.py", "def f():\n    import numba", "numba"),
         ("report/text.py", "from matplotlib import pyplot", "matplotlib"),
         ("storage/layout.py", "from ruamel.yaml import YAML", "The YAML parser"),
