@@ -16,6 +16,7 @@ from simulator.model.moments import Board, Train, moments_of, number_of, trains
 from simulator.model.repetition import Row, rows_of
 from simulator.model.structure import Structure
 from simulator.model.waves import present
+from simulator.scenario.parts import TimedEvent
 from simulator.scenario.scenario import Scenario
 
 __all__ = ["Schedule", "schedule"]
@@ -196,7 +197,8 @@ def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int
 
 def _same_trains(scenario: Scenario, values: Values, runs: int, end: float) -> list[tuple[np.ndarray, list[Train]]]:
     """Runs whose pulse trains have the same times, and those trains."""
-    repeated = [i for i, event in enumerate(scenario.protocol) if getattr(event, "every", None) is not None]
+    timed = [(i, event) for i, event in enumerate(scenario.protocol) if isinstance(event, TimedEvent)]
+    repeated = [i for i, event in timed if event.every is not None]
     keys = [f"protocol.{i}.{name}" for i in repeated for name in ("at", "every", "lasting")]
     columns = [np.broadcast_to(values[key], (runs,)) for key in keys if np.size(values[key]) > 1]
     if not columns:
