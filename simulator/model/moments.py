@@ -11,31 +11,14 @@ import numpy as np
 from simulator.model.contents import Contents, Values
 from simulator.model.parameters import parameter_vector
 from simulator.model.structure import Structure
-from simulator.model.waves import Stretch, Wave, drive, stretches
-from simulator.scenario.parts import ClampEvent, Event, ReleaseEvent, SetEvent, TimedEvent
+from simulator.model.waves import Stretch, Target, Wave, changes, drive, stretches
+from simulator.scenario.parts import ReleaseEvent, TimedEvent
 from simulator.scenario.scenario import Scenario
 
-__all__ = ["Board", "InForce", "Moment", "Train", "changes", "moments_of", "number_of", "trains"]
+__all__ = ["Board", "InForce", "Moment", "Train", "moments_of", "number_of", "trains"]
 
 #: Time constant [s] with which a clamped membrane reaches its command potential.
 CLAMP_TIME = 1.0e-9
-
-#: What an event changes: a value by dotted path, or the command of the clamp of a membrane.
-Target = tuple[str, str]
-
-
-def changes(event: Event, number: int) -> dict[Target, tuple[Any, str]]:
-    """What an event sets, and the path of that in the scenario, by target."""
-    key = f"protocol.{number}"
-    match event:
-        case SetEvent():
-            return {("value", path): (value, f"{key}.set.{path}") for path, value in event.set.items()}
-        case ClampEvent():
-            return {
-                ("clamp", name): (clamp.potential, f"{key}.clamp.{name}.potential")
-                for name, clamp in event.clamp.items()
-            }
-    return {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Moment:
     begins: bool = True
 
     def time(self, scenario: Scenario, values: Values) -> Any:
-        """Time of the moment [s]; an array if it differs between runs."""
+        """Time of the moment [s]; an array if it differs between runs, inf for a bend after the end of its pulse."""
         key, event = f"protocol.{self.event}", scenario.protocol[self.event]
         time = values[f"{key}.at"]
         if self.pulse:
@@ -71,7 +54,9 @@ class Moment:
             return time
         target, number = self.bend
         wave, place = changes(event, self.event)[target]
-        return time + stretches(wave, place, values, values.get(f"{key}.lasting"))[number].begins
+        lasting = values.get(f"{key}.lasting", np.inf)
+        begins = stretches(wave, place, values, lasting)[number].begins
+        return np.where(begins < lasting, time + begins, np.inf)[()]
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ class Train:
 def moments_of(scenario: Scenario, values: Values, number: int, pulse: int = 0) -> Iterator[Moment]:
     """Yield the moments of one pulse of an event, or of one that does not repeat, in order.
 
-    A bend that comes after the end of the pulse in all runs is none.
+    Without the bends that come after the end of the pulse in all runs.
     """
     event, lasting = scenario.protocol[number], values.get(f"protocol.{number}.lasting", np.inf)
     yield Moment(number, pulse)
@@ -118,10 +103,9 @@ def number_of(value: Any, run: int) -> float:
 
 @dataclass(frozen=True)
 class InForce:
-    """What an event has set: its number and pulse, the path of the value, its stretch, and when that began [s]."""
+    """What an event has set: its number, the path of the value, its stretch, and when that began [s]."""
 
     event: int
-    pulse: int
     place: str
     stretch: Stretch
     since: Any
@@ -160,21 +144,16 @@ class Board:
             if moment.bend is None or moment.bend[0] == target:
                 parts = stretches(wave, place, self.values, self.values.get(f"protocol.{moment.event}.lasting"))
                 current = board.get(target)
-                if moment.bend is not None and (
-                    current is None or (current.event, current.pulse) != (moment.event, moment.pulse)
-                ):
-                    continue  # its pulse is over, or another event has taken over
+                if moment.bend is not None and (current is None or current.event != moment.event):
+                    continue  # another event has taken over meanwhile
                 stretch = parts[0 if moment.bend is None else moment.bend[1]]
-                board[target] = InForce(moment.event, moment.pulse, place, stretch, since)
+                board[target] = InForce(moment.event, place, stretch, since)
 
     def repeat(self, events: frozenset[int], passed: float) -> None:
         """Let the pulses of events be those of a time `passed` [s] later."""
         for event in events & self.pulses.keys():
-            later = round(passed / number_of(self.values[f"protocol.{event}.every"], 0))
-            self.pulses[event] = {
-                target: replace(own, pulse=own.pulse + later, since=own.since + passed)
-                for target, own in self.pulses[event].items()
-            }
+            pulse = self.pulses[event].items()
+            self.pulses[event] = {target: replace(own, since=own.since + passed) for target, own in pulse}
 
     def parameters(self, repeating: frozenset[int] = frozenset()) -> tuple[np.ndarray, np.ndarray]:
         """Parameters in force, shape (parameters,) or (runs, parameters), and which waves repeat, shape (drives,).

@@ -223,7 +223,7 @@ def _listed(
     times = np.stack([np.broadcast_to(m.time(scenario, values), (runs,)) for m in moments], axis=1).astype(float)
     order = np.argsort(times, axis=1, kind="stable")
     times = np.take_along_axis(times, order, axis=1)
-    last = np.append(np.diff(times, axis=1) != 0.0, np.ones((runs, 1), dtype=bool), axis=1)
+    last = np.append(times[:, 1:] != times[:, :-1], np.ones((runs, 1), dtype=bool), axis=1)
     patterns, pattern_of = np.unique(np.concatenate([order, last], axis=1), axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         members = np.flatnonzero(pattern_of.reshape(-1) == number)

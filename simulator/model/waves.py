@@ -15,9 +15,28 @@ import numpy as np
 from simulator.errors import ModelError
 from simulator.model.structure import Drive, Structure
 from simulator.physics.special import cos, sin
+from simulator.scenario.parts import ClampEvent, Event, SetEvent
 from simulator.scenario.waveforms import Ramp, Sine, Table
 
-__all__ = ["Stretch", "Wave", "drive", "followed", "following", "present", "speed", "stretches"]
+__all__ = ["Stretch", "Target", "Wave", "changes", "drive", "followed", "following", "present", "speed", "stretches"]
+
+
+#: What an event changes: a value by dotted path, or the command of the clamp of a membrane.
+Target = tuple[str, str]
+
+
+def changes(event: Event, number: int) -> dict[Target, tuple[Any, str]]:
+    """What an event sets, and the path of that in the scenario, by target."""
+    key = f"protocol.{number}"
+    match event:
+        case SetEvent():
+            return {("value", path): (value, f"{key}.set.{path}") for path, value in event.set.items()}
+        case ClampEvent():
+            return {
+                ("clamp", name): (clamp.potential, f"{key}.clamp.{name}.potential")
+                for name, clamp in event.clamp.items()
+            }
+    return {}
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / scale.size:.4g} {scale.text}"
 
 
+def measured_number(value: float, unit: str) -> str:
+    """Format what was measured [SI]: a time as by :func:`duration`, a count with all its digits."""
+    if unit == "1":
+        return f"{value:.0f}" if value.is_integer() else plain_number(value)
+    return duration(value) if unit == "s" else with_unit(value, unit)
+
+
 def count(number: int) -> str:
     """Format a whole number with thousands separators, e.g. ``1,000,000``."""
     return f"{number:,}"

@@ -271,6 +271,12 @@ def test_what_cannot_be_measured_is_refused_with_a_reason(scenario, measure, pro
     assert problem in str(refused.value)
 
 
+def test_two_peaks_in_different_windows_are_told_apart(scenario):
+    found = scenario(SINE + "measure: {a: {peak: potential.plasma}, b: {peak: potential.plasma, window: [0 s, 0.5 s]}}")
+    words = [measure.meaning for measure in found.measure.values()]
+    assert words == ["peak of potential.plasma", "peak of potential.plasma from 0 s to 500 ms"]
+
+
 def test_a_measure_cannot_take_the_name_of_a_variable(scenario):
     with pytest.raises(ConfigError, match="name of something else"):
         scenario(SINE + "measure: {status: {peak: potential.plasma}}")

@@ -89,10 +89,9 @@ def _with_level(draft: Draft, at: tuple[str, ...], measure: Measure, text: bool)
 
 
 def _amplifiers(draft: Draft) -> set[str]:
-    clamped = {name for event in draft.protocol if isinstance(event, ClampEvent) for name in event.clamp}
-    return {
-        f"{quantity}.{name}.{CLAMP}" for name in clamped for quantity in ("current", "influx", "efflux", "net_flux")
-    }
+    """The currents of the protocol's clamps."""
+    clamps = (event.clamp for event in draft.protocol if isinstance(event, ClampEvent))
+    return {f"current.{name}.{CLAMP}" for clamp in clamps for name in clamp}
 
 
 def _quantities(draft: Draft) -> Iterator[str]:
@@ -105,7 +104,7 @@ def _quantities(draft: Draft) -> Iterator[str]:
             if draft.formulation == "capacitive" and not c.grounded:
                 yield f"charge.{name}"
         yield f"compartment_potential.{name}"
-    clamped = {name for event in draft.protocol if isinstance(event, ClampEvent) for name in event.clamp}
+    yield from _amplifiers(draft)
     for name, m in draft.membranes.items():
         yield f"potential.{name}"
         sides = [draft.compartments[side] for side in (m.inside, m.outside) if side in draft.compartments]
@@ -119,5 +118,3 @@ def _quantities(draft: Draft) -> Iterator[str]:
                 yield from (f"{way}.{name}.{mechanism.label}.{s}" for way in ways for s in mechanism.moves)
                 for gate in mechanism.law.gates:
                     yield f"open_fraction.{name}.{mechanism.owner}.{gate.name}"
-        if name in clamped:
-            yield f"current.{name}.{CLAMP}"
