@@ -14,6 +14,7 @@ from simulator.physics.notation import duration, measured_number, pretty_number,
         (2.825e-12, "W", "2.825 pW"),
         (0.0, "W", "0 W"),
         (0.0028, "mol/m^3", "2.800 uM"),
+        (0.04, "1", "0.04"),
         (float("nan"), "V", "-"),
     ],
 )
