@@ -293,9 +293,10 @@ def test_what_is_measured_is_the_same_in_all_runs_of_a_sweep(scenario, key):
         run_batch(plain, {f"measure.{key}": np.array([0.2, 0.3])})
 
 
-def test_a_measure_cannot_take_the_name_of_a_variable(scenario):
+@pytest.mark.parametrize("name", ["status", "provenance", "temperature"])
+def test_a_measure_cannot_take_the_name_of_a_variable_or_of_what_may_be_swept(scenario, name):
     with pytest.raises(ConfigError, match="name of something else"):
-        scenario(SINE + "measure: {status: {peak: potential.plasma}}")
+        scenario(SINE + f"measure: {{{name}: {{peak: potential.plasma}}}}")
 
 
 def test_the_table_of_measures_has_a_row_for_each(scenario):

@@ -15,7 +15,7 @@ from simulator.scenario.parts import ClampEvent
 
 __all__ = ["settled_measures"]
 
-#: Names that variables of a data file have already.
+#: Names of variables and groups of a data file; swept values have those of their keys.
 TAKEN = frozenset(
     [
         "run",
@@ -37,6 +37,7 @@ TAKEN = frozenset(
         "culprit",
         "conservation_charge",
         "conservation_species",
+        "provenance",
     ]
 )
 
@@ -45,10 +46,10 @@ def settled_measures(draft: Draft, *, text: bool) -> tuple[dict[str, Measure], l
     """Return the measures with their levels in SI, and the complaints about them."""
     settled: dict[str, Measure] = {}
     found: list[Complaint] = []
-    known = list(_quantities(draft))
+    known, keys = list(_quantities(draft)), draft.leaves_without_changes()
     for name, measure in draft.measure.items():
         at = ("measure", name)
-        if name in TAKEN:
+        if name in TAKEN or name in keys:
             found.append(Complaint(at, f"`{name}` is the name of something else in a data file", "another name"))
         if measure.quantity not in known:
             near = suggestion(measure.quantity, known) or f"e.g. {known[0]}"
