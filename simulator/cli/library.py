@@ -62,7 +62,7 @@ def mechanisms(
     elif name in written:
         print(written[name]())
     else:
-        raise UsageError(f"there is no law {name!r}", among(name, found, "the laws are"))
+        raise UsageError(f"there is no law {name!r}", among(name, [*found, *written], "the laws are"))
 
 
 def examples(

@@ -143,7 +143,8 @@ def plot(
         raise UsageError(
             f"there is no figure of kind {chosen!r} for this file", among(chosen, fitting, "its kinds are")
         )
-    target = output or file.with_name(f"{file.name if file.is_dir() else file.stem}_{chosen}.png")
+    described = "_".join([file.name if file.is_dir() else file.stem, chosen, *([quantity] if quantity else [])])
+    target = output or file.with_name(f"{described}.png")
     if isinstance(result, Batch):
         try:
             picture = plot_batch(result, chosen, quantity, axes or ())

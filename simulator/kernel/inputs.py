@@ -142,13 +142,14 @@ def initial_states(model: Model, values: Values | None = None) -> np.ndarray:
         return state
     equations, contents = load_arrays(model.structure), model.contents(values)
     parameters = model.parameters(values)
-    axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1])
+    gates = [model.structure.gates[name] for name in names]
+    given = [np.shape(contents.gate(m.name, mechanism.owner, gate, 0.0)) for m, mechanism, gate in gates]
+    axes = np.broadcast_shapes(state.shape[:-1], parameters.shape[:-1], *given)
     state = np.broadcast_to(state, (*axes, state.shape[-1])).copy()
     # Gates may depend on each other in a chain, at most as long as their number.
     for _ in names:
         rests = equations.gate_rests(state, parameters) | _occupancies(model.structure, state, parameters)
-        for name in names:
-            m, mechanism, gate = model.structure.gates[name]
+        for name, (m, mechanism, gate) in zip(names, gates, strict=True):
             start = contents.gate(m.name, mechanism.owner, gate, rests[name])
             state[..., model.structure.states.index(name)] = start
     return state

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from simulator.physics.unit_table import DIMENSION_WORDS
-from simulator.physics.units import unit_dimension
+from simulator.physics.units import si_unit, unit_dimension
 
 __all__ = ["DIMENSIONLESS", "Dimension", "DimensionError", "Dimensioned", "dimension_in", "in_words", "of_unit"]
 
@@ -52,9 +52,12 @@ def dimension_in(value: Any) -> Dimension:
 
 
 def in_words(dimension: Dimension) -> str:
-    """Name of a dimension, e.g. ``"a current density"``."""
+    """Name of a dimension, e.g. ``"a current density"``, or its SI unit if it has no name."""
     named = (words for unit, (words, _) in DIMENSION_WORDS.items() if of_unit(unit) == dimension)
-    return next(named, "a quantity of another dimension")
+    if any(exponent.denominator > 1 for exponent in dimension):  # of a root
+        return "a quantity of another dimension"
+    metre, kilogram, second, ampere, kelvin, mole = map(int, dimension)
+    return next(named, f"a quantity in {si_unit((metre, kilogram, second, ampere, kelvin, mole))}")
 
 
 class Dimensioned:

@@ -142,6 +142,8 @@ def _reading(text: str) -> str:
         return "write a power as **"
     if re.search(r"\bif\b", text):
         return instead("if")
+    if "|" in text:
+        return "write the absolute value of x as abs(x)"
     if re.search("[^<>=!]=[^=]", text):
         return "write what is right of the = alone"
     opened, closed = text.count("("), text.count(")")

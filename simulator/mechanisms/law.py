@@ -243,7 +243,7 @@ class Law:
     open : bool
         Whether it is declared to break the conservation of charge or mass, as some published models do.
     electroneutral : bool
-        The claim that a turnover moves no net charge; the tests of the library holds it against `moves`.
+        The claim that a turnover moves no net charge; a law's file is refused if it does not fit `moves`.
     """
 
     title: str

@@ -164,11 +164,20 @@ def _called(rate: Rate, what: str, values: Mapping[str, Any], found: list[Findin
         found.append(Finding(error.problem, error.expected, error.hint, rate, error))
         return None
     except Exception as error:
+        if isinstance(error, NameError):
+            hint = _named_otherwise(str(error.name), rate, values) or hint
         found.append(Finding(f"{what} raises {type(error).__name__}: {one_line(error)}", "", hint, rate, error))
         return None
     if value is None:
         found.append(Finding(f"{what} returns nothing", "a value", "add `return`", rate))
     return value
+
+
+def _named_otherwise(name: str, rate: Rate, values: Mapping[str, Any]) -> str:
+    """Hint about a name that a function uses without having it."""
+    if name in values:
+        return f"make `{name}` an argument of the function"
+    return suggestion(name, inputs_of(rate))
 
 
 def _dimensions(rate: Rate, what: str, unit: str, units: Mapping[str, str]) -> Iterator[Finding]:

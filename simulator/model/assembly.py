@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from simulator.errors import ModelError
 from simulator.mechanisms import CLAMP
@@ -21,6 +20,7 @@ from simulator.model.names import (
     water_permeability,
 )
 from simulator.model.structure import CompartmentStructure, Drive, MembraneStructure, Structure, connected
+from simulator.model.waves import changes
 from simulator.scenario.parts import ClampEvent
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.waveforms import Sine, is_waveform
@@ -81,10 +81,8 @@ def structure_of(scenario: Scenario) -> Structure:
 def _drives(scenario: Scenario, structure: Structure) -> Iterator[Drive]:
     """Parameters that follow waveforms."""
     kinds: dict[str, set[str]] = {}
-    for event in scenario.protocol:
-        waves: dict[tuple[str, str], Any] = {("value", path): v for path, v in getattr(event, "set", {}).items()}
-        waves |= {("clamp", name): clamp.potential for name, clamp in getattr(event, "clamp", {}).items()}
-        for target, value in waves.items():
+    for number, event in enumerate(scenario.protocol):
+        for target, (value, _) in changes(event, number).items():
             if is_waveform(value):
                 for parameter in moved_by(scenario, structure, target):
                     kinds.setdefault(parameter, set()).add("sine" if isinstance(value, Sine) else "ramp")

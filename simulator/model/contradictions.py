@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.errors import ModelError
 from simulator.model.contents import Values
-from simulator.model.moments import changes
 from simulator.model.structure import Structure
+from simulator.model.waves import changes
 from simulator.physics.notation import format_quantity
 from simulator.scenario.parts import POTENTIAL, ReleaseEvent
 from simulator.scenario.scenario import Scenario

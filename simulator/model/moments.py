@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,31 +11,14 @@ import numpy as np
 from simulator.model.contents import Contents, Values
 from simulator.model.parameters import parameter_vector
 from simulator.model.structure import Structure
-from simulator.model.waves import Stretch, Wave, drive, stretches
-from simulator.scenario.parts import ClampEvent, ReleaseEvent, SetEvent
+from simulator.model.waves import Stretch, Target, Wave, changes, drive, stretches
+from simulator.scenario.parts import ReleaseEvent, TimedEvent
 from simulator.scenario.scenario import Scenario
 
-__all__ = ["Board", "Moment", "Train", "changes", "moments_of", "number_of", "trains"]
+__all__ = ["Board", "InForce", "Moment", "Train", "moments_of", "number_of", "trains"]
 
 #: Time constant [s] with which a clamped membrane reaches its command potential.
 CLAMP_TIME = 1.0e-9
-
-#: What an event changes: a value by dotted path, or the command of the clamp of a membrane.
-Target = tuple[str, str]
-
-
-def changes(event: Any, number: int) -> dict[Target, tuple[Any, str]]:
-    """What an event sets, and the path of that in the scenario, by target."""
-    key = f"protocol.{number}"
-    match event:
-        case SetEvent():
-            return {("value", path): (value, f"{key}.set.{path}") for path, value in event.set.items()}
-        case ClampEvent():
-            return {
-                ("clamp", name): (clamp.potential, f"{key}.clamp.{name}.potential")
-                for name, clamp in event.clamp.items()
-            }
-    return {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Moment:
     begins: bool = True
 
     def time(self, scenario: Scenario, values: Values) -> Any:
-        """Time of the moment [s]; an array if it differs between runs."""
+        """Time of the moment [s]; an array if it differs between runs, inf for a bend after the end of its pulse."""
         key, event = f"protocol.{self.event}", scenario.protocol[self.event]
         time = values[f"{key}.at"]
         if self.pulse:
@@ -71,7 +54,9 @@ class Moment:
             return time
         target, number = self.bend
         wave, place = changes(event, self.event)[target]
-        return time + stretches(wave, place, values, values.get(f"{key}.lasting"))[number].begins
+        lasting = values.get(f"{key}.lasting", np.inf)
+        begins = stretches(wave, place, values, lasting)[number].begins
+        return np.where(begins < lasting, time + begins, np.inf)[()]
 
 
 @dataclass(frozen=True)
@@ -85,14 +70,17 @@ class Train:
 
 
 def moments_of(scenario: Scenario, values: Values, number: int, pulse: int = 0) -> Iterator[Moment]:
-    """Yield the moments of one pulse of an event, or of one that does not repeat, in order."""
-    event = scenario.protocol[number]
+    """Yield the moments of one pulse of an event, or of one that does not repeat, in order.
+
+    Without the bends that come after the end of the pulse in all runs.
+    """
+    event, lasting = scenario.protocol[number], values.get(f"protocol.{number}.lasting", np.inf)
     yield Moment(number, pulse)
     for target, (wave, place) in changes(event, number).items():
-        count = len(stretches(wave, place, values, values.get(f"protocol.{number}.lasting")))
-        for stretch in range(1, count):
-            yield Moment(number, pulse, (target, stretch))
-    if getattr(event, "lasting", None) is not None:
+        for bend, stretch in enumerate(stretches(wave, place, values, lasting)):
+            if bend and np.any(stretch.begins < lasting):
+                yield Moment(number, pulse, (target, bend))
+    if isinstance(event, TimedEvent) and event.lasting is not None:
         yield Moment(number, pulse, begins=False)
 
 
@@ -100,7 +88,7 @@ def trains(scenario: Scenario, values: Values, run: int, end: float) -> list[Tra
     """The events that repeat, in one run; no pulse begins after `end` [s]."""
     found = []
     for i, event in enumerate(scenario.protocol):
-        if not isinstance(event, ReleaseEvent) and event.every is not None:
+        if isinstance(event, TimedEvent) and event.every is not None:
             at, every = (number_of(values[f"protocol.{i}.{name}"], run) for name in ("at", "every"))
             most = event.times or np.inf
             pulses = min(most, np.floor((end - at) / every * (1.0 + 1.0e-12)) + 1.0)
@@ -111,6 +99,16 @@ def trains(scenario: Scenario, values: Values, run: int, end: float) -> list[Tra
 def number_of(value: Any, run: int) -> float:
     """The number of one run."""
     return float(value[run if len(value) > 1 else 0]) if np.ndim(value) else float(value)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What an event has set: its number, the path of the value, its stretch, and when that began [s]."""
+
+    event: int
+    place: str
+    stretch: Stretch
+    since: Any
 
 
 class Board:
@@ -127,8 +125,8 @@ class Board:
     def __init__(self, scenario: Scenario, structure: Structure, values: Mapping[str, Any]) -> None:
         self.scenario, self.structure, self.values = scenario, structure, values
         self.start = Contents(scenario, structure, values)
-        self.lasting: dict[Target, tuple[int, Stretch, Any]] = {}
-        self.pulses: dict[int, dict[Target, tuple[int, Stretch, Any]]] = {}
+        self.lasting: dict[Target, InForce] = {}
+        self.pulses: dict[int, dict[Target, InForce]] = {}
 
     def apply(self, moment: Moment) -> None:
         """Let one moment pass."""
@@ -146,16 +144,16 @@ class Board:
             if moment.bend is None or moment.bend[0] == target:
                 parts = stretches(wave, place, self.values, self.values.get(f"protocol.{moment.event}.lasting"))
                 current = board.get(target)
-                if moment.bend is not None and (current is None or current[0] != moment.event):
+                if moment.bend is not None and (current is None or current.event != moment.event):
                     continue  # another event has taken over meanwhile
-                board[target] = (moment.event, parts[0 if moment.bend is None else moment.bend[1]], since)
+                stretch = parts[0 if moment.bend is None else moment.bend[1]]
+                board[target] = InForce(moment.event, place, stretch, since)
 
     def repeat(self, events: frozenset[int], passed: float) -> None:
         """Let the pulses of events be those of a time `passed` [s] later."""
         for event in events & self.pulses.keys():
-            self.pulses[event] = {
-                t: (e, stretch, since + passed) for t, (e, stretch, since) in self.pulses[event].items()
-            }
+            pulse = self.pulses[event].items()
+            self.pulses[event] = {target: replace(own, since=own.since + passed) for target, own in pulse}
 
     def parameters(self, repeating: frozenset[int] = frozenset()) -> tuple[np.ndarray, np.ndarray]:
         """Parameters in force, shape (parameters,) or (runs, parameters), and which waves repeat, shape (drives,).
@@ -165,19 +163,19 @@ class Board:
         force = dict(self.lasting)
         for pulse in self.pulses.values():
             force |= pulse
-        values = {path: stretch.value for (kind, path), (_, stretch, _) in force.items() if kind == "value"}
-        commands = {name: stretch.value for (kind, name), (_, stretch, _) in force.items() if kind == "clamp"}
+        values = {name: own.stretch.value for (kind, name), own in force.items() if kind == "value"}
+        commands = {name: own.stretch.value for (kind, name), own in force.items() if kind == "clamp"}
         parameters = self._vector(values, commands)
         waves = []
-        for (kind, name), (event, stretch, since) in force.items():
-            if stretch.other is not None:
-                other = {name: stretch.other}
+        for (kind, name), own in force.items():
+            if own.stretch.other is not None:
+                other = {name: own.stretch.other}
                 far = (
                     self._vector(values | other, commands)
                     if kind == "value"
                     else self._vector(values, commands | other)
                 )
-                waves.append(Wave(stretch, since, far, event in repeating))
+                waves.append(Wave(own.place, own.stretch, own.since, far, own.event in repeating))
         if not waves:
             return parameters, np.zeros(len(self.structure.drives))
         shapes = [parameters.shape, *(wave.far.shape for wave in waves)]

@@ -16,6 +16,7 @@ from simulator.model.moments import Board, Train, moments_of, number_of, trains
 from simulator.model.repetition import Row, rows_of
 from simulator.model.structure import Structure
 from simulator.model.waves import present
+from simulator.scenario.parts import TimedEvent
 from simulator.scenario.scenario import Scenario
 
 __all__ = ["Schedule", "schedule"]
@@ -196,7 +197,8 @@ def schedule(scenario: Scenario, structure: Structure, values: Values, runs: int
 
 def _same_trains(scenario: Scenario, values: Values, runs: int, end: float) -> list[tuple[np.ndarray, list[Train]]]:
     """Runs whose pulse trains have the same times, and those trains."""
-    repeated = [i for i, event in enumerate(scenario.protocol) if getattr(event, "every", None) is not None]
+    timed = [(i, event) for i, event in enumerate(scenario.protocol) if isinstance(event, TimedEvent)]
+    repeated = [i for i, event in timed if event.every is not None]
     keys = [f"protocol.{i}.{name}" for i in repeated for name in ("at", "every", "lasting")]
     columns = [np.broadcast_to(values[key], (runs,)) for key in keys if np.size(values[key]) > 1]
     if not columns:
@@ -221,7 +223,7 @@ def _listed(
     times = np.stack([np.broadcast_to(m.time(scenario, values), (runs,)) for m in moments], axis=1).astype(float)
     order = np.argsort(times, axis=1, kind="stable")
     times = np.take_along_axis(times, order, axis=1)
-    last = np.append(np.diff(times, axis=1) != 0.0, np.ones((runs, 1), dtype=bool), axis=1)
+    last = np.append(times[:, 1:] != times[:, :-1], np.ones((runs, 1), dtype=bool), axis=1)
     patterns, pattern_of = np.unique(np.concatenate([order, last], axis=1), axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         members = np.flatnonzero(pattern_of.reshape(-1) == number)

@@ -17,6 +17,8 @@ from simulator.model.conditions import Conditions
 from simulator.model.structure import MembraneStructure
 from simulator.physics.notation import plain_number
 
+__all__ = ["undefined"]
+
 
 def undefined(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield key, description and affected runs of every rate that has no finite value.
@@ -36,7 +38,7 @@ def undefined(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
             known = here.named(m, mechanism, v, sides, gates)
             key = f"membranes.{m.name}.mechanisms.{mechanism.owner}"
             for place, rate in _rates(mechanism):
-                # What an undefined gate makes undefined is told of the gate.
+                # An undefined gate is reported itself, and not again with each rate that depends on it.
                 given = [np.isfinite(known[name]) for name in arguments(rate)]
                 where = np.all(np.broadcast_arrays(~np.isfinite(here.evaluated(rate, known)), *given), axis=0)
                 if np.any(where):

@@ -12,11 +12,31 @@ from typing import Any
 
 import numpy as np
 
+from simulator.errors import ModelError
 from simulator.model.structure import Drive, Structure
 from simulator.physics.special import cos, sin
+from simulator.scenario.parts import ClampEvent, Event, SetEvent
 from simulator.scenario.waveforms import Ramp, Sine, Table
 
-__all__ = ["Stretch", "Wave", "drive", "followed", "following", "present", "speed", "stretches"]
+__all__ = ["Stretch", "Target", "Wave", "changes", "drive", "followed", "following", "present", "speed", "stretches"]
+
+
+#: What an event changes: a value by dotted path, or the command of the clamp of a membrane.
+Target = tuple[str, str]
+
+
+def changes(event: Event, number: int) -> dict[Target, tuple[Any, str]]:
+    """What an event sets, and the path of that in the scenario, by target."""
+    key = f"protocol.{number}"
+    match event:
+        case SetEvent():
+            return {("value", path): (value, f"{key}.set.{path}") for path, value in event.set.items()}
+        case ClampEvent():
+            return {
+                ("clamp", name): (clamp.potential, f"{key}.clamp.{name}.potential")
+                for name, clamp in event.clamp.items()
+            }
+    return {}
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,8 @@ class Wave:
 
     Parameters
     ----------
+    place : str
+        Dotted path of the waveform in the scenario.
     stretch : Stretch
         The stretch.
     since : float or ndarray
@@ -86,6 +108,7 @@ class Wave:
         Whether it begins again with each repetition of the events around it.
     """
 
+    place: str
     stretch: Stretch
     since: Any
     far: np.ndarray
@@ -113,14 +136,24 @@ def drive(structure: Structure, parameters: np.ndarray, waves: list[Wave]) -> np
     -------
     ndarray of float, shape (drives,)
         1 for each drive whose beginning moves along when events repeat, else 0.
+
+    Raises
+    ------
+    ModelError
+        If two waves move one parameter at the same time, as a scale of permeabilities and a ratio to it would.
     """
     place = {name: i for i, name in enumerate(structure.parameters)}
     moves = np.zeros(len(structure.drives))
+    followed_already: dict[int, str] = {}
     for wave in waves:
         for number, own in enumerate(structure.drives):
             difference = wave.far[..., place[own.parameter]] - parameters[..., place[own.parameter]]
             if not np.any(difference):
                 continue
+            if number in followed_already:
+                problem = f"this moves while {followed_already[number]} does, and the permeability is their product"
+                raise ModelError(wave.place, problem, "one waveform at a time for a scale and a ratio to it")
+            followed_already[number] = wave.place
             names, s = own.names, wave.stretch
             still = np.equal(s.turn, 0.0) & np.equal(s.span, 0.0)  # two points at one time
             if np.any(s.turn):

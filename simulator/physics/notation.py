@@ -183,9 +183,11 @@ THERMAL_POWER = 4.0e-21
 
 
 def with_unit(value: float, unit: str, digits: int = 4) -> str:
-    """Format a value [SI] in a readable ASCII unit, e.g. ``-67.21 mV``; ``-`` for NaN."""
+    """Format a value [SI] in a readable ASCII unit, e.g. ``-67.21 mV``; a plain number without; ``-`` for NaN."""
     if math.isnan(value):
         return "-"
+    if unit == "1":
+        return plain_number(value, digits)
     if unit == "W" and abs(value) < THERMAL_POWER:
         value = 0.0
     scale = readable(abs(value), unit)
@@ -200,6 +202,13 @@ def duration(seconds: float) -> str:
         return "0 s"
     scale = time_scale(abs(seconds))
     return f"{seconds / scale.size:.4g} {scale.text}"
+
+
+def measured_number(value: float, unit: str) -> str:
+    """Format what was measured [SI]: a time as by :func:`duration`, a count with all its digits."""
+    if unit == "1" and value.is_integer():
+        return f"{value:.0f}"
+    return duration(value) if unit == "s" else with_unit(value, unit)
 
 
 def count(number: int) -> str:

@@ -160,9 +160,13 @@ def si_unit(dimension: Dimension) -> str:
     # Mass enters through the joule, J = kg m2 / s2.
     powers = {"J": kilogram, "mol": mole, "m": metre - 2 * kilogram, "s": second + 2 * kilogram}
     powers |= {"A": ampere, "K": kelvin}
-    above = [f"{name}^{power}" for name, power in powers.items() if power > 0]
-    below = [f"/{name}^{-power}" for name, power in powers.items() if power < 0]
+    above = [_power(name, power) for name, power in powers.items() if power > 0]
+    below = ["/" + _power(name, -power) for name, power in powers.items() if power < 0]
     return ("*".join(above) or "1") + "".join(below)
+
+
+def _power(name: str, power: int) -> str:
+    return name if power == 1 else f"{name}^{power}"
 
 
 def unit_size(text: str, unit: str) -> float:

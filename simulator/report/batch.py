@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.physics.notation import duration, with_unit
+from simulator.physics.notation import duration, measured_number, with_unit
 from simulator.report.columns import beside, definitions
 from simulator.report.crosstable import cross_tabulated
 from simulator.runs.batch import Batch, Failure
@@ -189,7 +189,7 @@ def _measured(batch: Batch) -> Iterator[str]:
 
 
 def _spread(values: np.ndarray, unit: str) -> str:
-    return ", ".join(with_unit(float(v), unit) for v in np.nanquantile(values, QUANTILES))
+    return ", ".join(measured_number(float(v), unit) for v in np.nanquantile(values, QUANTILES))
 
 
 def _failure(failure: Failure) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from simulator.model.remarks import too_few
 from simulator.model.start import impermeant_charge
 from simulator.physics.constants import AVOGADRO
-from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
+from simulator.physics.notation import Scale, duration, measured_number, plain_number, readable, with_unit
 from simulator.report.columns import WIDTH, beside, definitions, table
 from simulator.report.comparison import APART, Comparison, Row
 from simulator.report.energy import atp_rows, ledger_rows
@@ -63,12 +63,7 @@ def summary_rows(trajectory: Trajectory, verdict: Verdict) -> list[tuple[str, st
 
 def measured_text(value: float, measure: Measure) -> str:
     """A measure with its unit and what it is."""
-    if math.isnan(value):
-        found = "none"
-    elif measure.kind == "spikes":
-        found = f"{value:.0f}"
-    else:
-        found = duration(value) if measure.unit == "s" else with_unit(value, measure.unit)
+    found = "none" if math.isnan(value) else measured_number(value, measure.unit)
     return f"{found} ({measure.meaning})"
 
 

@@ -110,6 +110,9 @@ class Measure(Record):
     @property
     def meaning(self) -> str:
         """The measure in words."""
+        within = ""
+        if self.window is not None:
+            within = " from {} to {}".format(*(format_quantity(time, "s") for time in self.window))
         if self.kind in ("crossing", "spikes", "period"):
             level = format_quantity(float(self.level or 0.0), self.of.unit)
             first = f"first {self.direction} " if self.direction != "either" else "first "
@@ -118,7 +121,6 @@ class Measure(Record):
                 "spikes": "number of rises",
                 "period": "time between rises",
             }
-            return f"{words[self.kind]} of {self.quantity} through {level}"
-        return f"{self.kind} of {self.quantity}" + (
-            f" at {format_quantity(self.at, 's')}" if self.at is not None else ""
-        )
+            return f"{words[self.kind]} of {self.quantity} through {level}{within}"
+        moment = f" at {format_quantity(self.at, 's')}" if self.at is not None else ""
+        return f"{self.kind} of {self.quantity}{moment}{within}"

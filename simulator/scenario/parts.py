@@ -27,6 +27,7 @@ __all__ = [
     "SetEvent",
     "Species",
     "Sphere",
+    "TimedEvent",
     "WaterPermeability",
 ]
 
@@ -198,7 +199,7 @@ class Clamp(Record):
     carrier: Label = Field(description="the charged species that carries the clamp current")
 
 
-class _Timed(Record):
+class TimedEvent(Record):
     """An event that is in force from a time on, for a limited time (a pulse), or in repeated pulses."""
 
     at: Instant = Field(description="time of the event")
@@ -219,7 +220,7 @@ class _Timed(Record):
         return self
 
 
-class SetEvent(_Timed):
+class SetEvent(TimedEvent):
     """Change parameters."""
 
     set: Annotated[dict[str, Any], Frozen] = Field(
@@ -227,7 +228,7 @@ class SetEvent(_Timed):
     )
 
 
-class ClampEvent(_Timed):
+class ClampEvent(TimedEvent):
     """Hold membranes at a potential."""
 
     clamp: Annotated[dict[Label, Clamp], Frozen] = Field(description="clamp by membrane")

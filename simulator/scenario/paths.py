@@ -22,6 +22,11 @@ class Leaf:
     value: Any
     quantity: Quantity | None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is a whole number, such as a power or a number of molecules, which the equations contain."""
+        return self.quantity is not None and self.quantity.whole
+
     def text(self) -> str:
         """The value with a readable unit, six significant digits."""
         if isinstance(self.value, bool):

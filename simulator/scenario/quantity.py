@@ -276,7 +276,11 @@ class Quantity:
         kinds["1"] = "a ratio to the membrane's permeability_scale"
         if taken and taken != self.unit:
             problem = f"`{shown(text)}` is {kinds[taken]}, but the scenario gives {kinds[self.unit]} here"
-            raise QuantityError(problem, describe(self.unit), "write both in the same way")
+            hint = "write both in the same way"
+            if taken == WHOLE_CELL[self.key_unit] and self.unit == self.key_unit:
+                zero = f"0 {self.typical(taken).partition(' ')[2]}"
+                hint += f"; a value that the scenario leaves out is per area, so write it there, too (e.g. {zero})"
+            raise QuantityError(problem, describe(self.unit), hint)
 
     def _intended(self, value: object) -> str:
         if not isinstance(value, str):

@@ -61,8 +61,8 @@ class Sine(Record):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["frequency"]}, {"required": ["period"]}]})
 
-    sine: Any = Field(description="amplitude: from the mean to the peak")
-    around: Any = Field(description="mean")
+    sine: Any = Field(description="amplitude: from the mean to the peak, with its unit")
+    around: Any = Field(description="the mean that the sine swings about, with its unit")
     frequency: Annotated[float, Quantity("1/s", positive=True)] | None = Field(None, description="frequency")
     period: Span | None = Field(None, description="period, instead of a frequency")
     phase: Annotated[float, Quantity("1", -1.0, 1.0)] = Field(
@@ -196,6 +196,7 @@ def settled_waveform(
     if isinstance(found, Table):
         return found.model_copy(update={"values": tuple(numbers.values())}), wrong
     amplitude, mean = numbers.values()
-    if not wrong and not (quantity.allows(mean - abs(amplitude)) and quantity.allows(mean + abs(amplitude))):
+    readable = not wrong and math.isfinite(amplitude) and math.isfinite(mean)
+    if readable and not (quantity.allows(mean - abs(amplitude)) and quantity.allows(mean + abs(amplitude))):
         wrong.append(Complaint((*at, "sine"), "the sine leaves the range of the value", quantity.expected))
     return found.model_copy(update={"sine": amplitude, "around": mean}), wrong

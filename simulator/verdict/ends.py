@@ -9,9 +9,8 @@ import numpy as np
 
 from simulator.model.assembly import moved_by
 from simulator.model.model import Model
-from simulator.model.moments import changes
 from simulator.model.protocol import Schedule, schedule
-from simulator.model.waves import following, stretches
+from simulator.model.waves import changes, following, stretches
 from simulator.scenario.parts import ReleaseEvent
 from simulator.scenario.waveforms import Ramp, Table
 from simulator.trajectory.trajectory import Trajectory

@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.model.protocol import Schedule, schedule
 from simulator.model.repetition import CommonPeriod, common_period
-from simulator.scenario.parts import ClampEvent, Event, ReleaseEvent, SetEvent
+from simulator.scenario.parts import ClampEvent, Event, ReleaseEvent, SetEvent, TimedEvent
 from simulator.scenario.waveforms import Ramp
 from simulator.verdict.ends import Ends
 from simulator.verdict.following import Course, Following
@@ -122,7 +122,8 @@ class _Trains:
 
 def pacings(ends: Ends) -> dict[int, Pacing | None]:
     """The pulse trains and sines that go on at the ends of runs, by run; None for those that together never repeat."""
-    if not any(getattr(event, "every", None) for event in ends.model.scenario.protocol) and not np.any(ends.swung):
+    repeats = any(isinstance(e, TimedEvent) and e.every is not None for e in ends.model.scenario.protocol)
+    if not repeats and not np.any(ends.swung):
         return {}
     alike: defaultdict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     trains: dict[int, _Trains] = {}
@@ -197,8 +198,8 @@ def _as_it_stands(ends: Ends) -> dict[str, np.ndarray]:
     """
     found, end = {}, ends.model.scenario.run.duration
     for i, event in enumerate(ends.model.scenario.protocol):
-        lasting = getattr(event, "lasting", None)
-        if getattr(event, "every", None) is None:
+        lasting = event.lasting if isinstance(event, TimedEvent) else None
+        if not isinstance(event, TimedEvent) or event.every is None:
             at = ends.values[f"protocol.{i}.at"]
             found[f"protocol.{i}.at"] = np.where((at >= end) & (at > 0.0), NEVER, at)
             if lasting is not None and not any(isinstance(w, Ramp) and w.over is None for w in _waves(event)):

@@ -217,6 +217,7 @@ def test_expressions_mean_what_they_say_for_numbers_arrays_and_symbols(text, val
         ("exp(x < y)", "wrong kind of first argument"),
         ("x +", "cannot be read"),
         ("25 mM", "cannot be read"),
+        ("x * |v|", "cannot be read"),
         ("x" + " + x" * 600, "too large|too long"),
         ("x" * 3000, "too long"),
         ("9e999 * x", "too large"),
@@ -227,10 +228,18 @@ def test_what_is_no_expression_is_refused_with_a_reason(text, problem):
         _ = Expression(text).arguments
 
 
+def test_bars_are_told_how_an_absolute_value_is_written():
+    with pytest.raises(ExpressionError) as refused:
+        _ = Expression("x * |v|").arguments
+    assert "abs(x)" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "unit", "problem"),
     [
         ("g * v", "mol/m^2/s", "current density"),
+        ("na_i * v", "mol/m^2/s", r"a quantity in J\*mol/m\^3/s/A"),
+        ("na_i**0.5", "1", "a quantity of another dimension"),
         ("v + na_i", "V", "different units"),
         ("exp(v)", "1", "argument of exp has a unit"),
         ("v ** na_i", "V", "exponent has a unit"),

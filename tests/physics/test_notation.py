@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.physics.notation import duration, pretty_number, readable, species_name, with_unit
+from simulator.physics.notation import duration, measured_number, pretty_number, readable, species_name, with_unit
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from simulator.physics.notation import duration, pretty_number, readable, specie
         (2.825e-12, "W", "2.825 pW"),
         (0.0, "W", "0 W"),
         (0.0028, "mol/m^3", "2.800 uM"),
+        (0.04, "1", "0.04"),
         (float("nan"), "V", "-"),
     ],
 )
@@ -27,6 +28,14 @@ def test_values_are_printed_in_readable_units(value, unit, text):
 )
 def test_times_are_printed_in_readable_units(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(604800.0, "1", "604800"), (0.97153, "1", "0.9715"), (0.007236, "s", "7.236 ms"), (-0.06, "V", "-60.00 mV")],
+)
+def test_measures_are_printed_as_counts_times_and_quantities(value, unit, text):
+    assert measured_number(value, unit) == text
 
 
 def test_neighbours_of_a_thousand_keep_one_unit():

@@ -217,6 +217,17 @@ def test_a_table_that_cannot_be_read_is_told_with_its_line(complaints, tmp_path,
     assert any(words in problem and line in (None, at) for _, problem, at in found), found
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_table_without_commas_is_told_what_separates_its_columns(file, tmp_path, mark, name):
+    (tmp_path / "command.csv").write_text(f"time [ms]{mark}command [mV]\n0{mark}-80\n")
+    with pytest.raises(ConfigError, match=f"separated by {name}; save the table with commas"):
+        load_scenario(file(CLAMP % "{table: command.csv}"))
+
+
+def test_a_sine_without_a_mean_is_told_only_that(complaints):
+    assert [key for key, *_ in complaints(CLAMP % "{sine: 10 mV, period: 1 s}")] == [f"protocol.0.{POTENTIAL}.around"]
+
+
 @pytest.mark.parametrize("head", ["time [ms],V [mV]", '"time (ms)","V (mV)"', "\ufefftime [ms],V [mV]"])
 def test_tables_as_spreadsheets_write_them(file, tmp_path, head):
     (tmp_path / "command.csv").write_bytes((head + "\r\n0,-80\r\n 100 , 2e1\r\n\r\n").encode())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import simulator
+from simulator.errors import UsageError
 from simulator.kernel.inputs import Inputs
 from simulator.model.model import Model
 from simulator.runs.threads import run_batch
@@ -271,9 +272,31 @@ def test_what_cannot_be_measured_is_refused_with_a_reason(scenario, measure, pro
     assert problem in str(refused.value)
 
 
-def test_a_measure_cannot_take_the_name_of_a_variable(scenario):
+def test_two_peaks_in_different_windows_are_told_apart(scenario):
+    found = scenario(SINE + "measure: {a: {peak: potential.plasma}, b: {peak: potential.plasma, window: [0 s, 0.5 s]}}")
+    words = [measure.meaning for measure in found.measure.values()]
+    assert words == ["peak of potential.plasma", "peak of potential.plasma from 0 s to 500 ms"]
+
+
+@pytest.mark.parametrize("key", ["a.at", "b.window.0", "b.window.1", "c.level"])
+def test_what_is_measured_is_the_same_in_all_runs_of_a_sweep(scenario, key):
+    """A swept window or level had no effect, but was in the table of the sweep."""
+    measures = (
+        "measure: {a: {value: potential.plasma, at: 0.5 s}, b: {peak: potential.plasma, window: [0.1 s, 0.5 s]}, "
+        "c: {crossing: concentration.cell.k, level: 100 mM}}\n"
+    )
+    sweep = f"sweep: {{mode: grid, over: {{measure.{key}: [0.2 s, 0.3 s]}}}}\n"
+    with pytest.raises(ConfigError, match=f"`measure.{key}` cannot be swept: it is a setting that all runs"):
+        scenario(SINE + measures + sweep)
+    plain = scenario(SINE + measures)
+    with pytest.raises(UsageError, match="cannot be swept"):
+        run_batch(plain, {f"measure.{key}": np.array([0.2, 0.3])})
+
+
+@pytest.mark.parametrize("name", ["status", "provenance", "temperature"])
+def test_a_measure_cannot_take_the_name_of_a_variable_or_of_what_may_be_swept(scenario, name):
     with pytest.raises(ConfigError, match="name of something else"):
-        scenario(SINE + "measure: {status: {peak: potential.plasma}}")
+        scenario(SINE + f"measure: {{{name}: {{peak: potential.plasma}}}}")
 
 
 def test_the_table_of_measures_has_a_row_for_each(scenario):

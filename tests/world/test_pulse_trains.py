@@ -16,6 +16,7 @@ from simulator.verdict.verdict import classify
 SHORT = f"{{at: 13 ms, lasting: 5 ms, every: 20 ms, set: {{{CURRENT}: 30 pA}}}}"
 SLOW = f"{{at: 0.1 s, lasting: 11 ms, every: 50 ms, set: {{{LEAK}: 0.2 mS/cm^2}}}}"
 RAMPS = f"{{at: 13 ms, lasting: 5 ms, every: 20 ms, set: {{{LEAK}: {{ramp: [0.1 mS/cm^2, 0.4 mS/cm^2]}}}}}}"
+CUT = f"{{at: 13 ms, lasting: 5 ms, every: 20 ms, set: {{{LEAK}: {{ramp: [0.1 mS/cm^2, 0.9 mS/cm^2], over: 22 ms}}}}}}"
 STEPS = (
     f"{{at: 13 ms, lasting: 9 ms, every: 20 ms, "
     f"set: {{{CURRENT}: {{times: [1 ms, 3 ms, 3 ms, 7 ms], values: [10 pA, 40 pA, -20 pA, 0 pA]}}}}}}"
@@ -36,6 +37,7 @@ PROTOCOLS = {
     "two": [SHORT, SLOW],
     "two that begin together": [SHORT, RAMPS],
     "ramps": [RAMPS],
+    "ramps longer than their pulses": [CUT],
     "steps": [STEPS],
     "sines": [SINES],
     "a sine beside": [SHORT, BREATH],

@@ -12,6 +12,7 @@ from moving import (
     CONDUCTANCE,
     CURRENT,
     LEAK,
+    PATCH,
     PUMP,
     REVERSAL,
     THERMAL,
@@ -21,11 +22,15 @@ from moving import (
 from places import ROOT
 from scipy.integrate import solve_ivp
 
+from simulator.errors import ModelError
+from simulator.model.model import Model
 from simulator.model.names import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
+from simulator.runs.threads import run_batch
 from simulator.scenario.yaml.reader import load_scenario
 from simulator.trajectory.analysis import Analysis
+from simulator.trajectory.trajectory import parameters_at
 
 CLAMP = "clamp: {plasma: {potential: %s, carrier: k}}"
 RAMP = "{at: 0 s, " + CLAMP % "{ramp: [-120 mV, 40 mV], over: 1 s}" + "}"
@@ -233,6 +238,39 @@ def test_waves_in_the_pulses_of_a_train_begin_anew_in_each(patch):
     during = (t > 0.1) & (into > 0.0) & (into <= 0.1)
     assert found[during] == pytest.approx((2.0 + 20.0 * into)[during], rel=1e-9)
     assert found[~during] == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "wave", ["{ramp: [0 pA, 60 pA], over: 60 ms}", "{times: [0 s, 60 ms, 70 ms], values: [0 pA, 60 pA, -100 pA]}"]
+)
+@pytest.mark.parametrize("every", [0.05, np.array([0.05, 0.05])])
+def test_a_ramp_that_its_pulse_cuts_off_does_not_reach_into_the_next_pulse(patch, wave, every):
+    """It rises by 1 pA/ms in each pulse of 20 ms, and its end after 60 ms comes in none of them."""
+    scenario = patch(f"{{at: 0 s, lasting: 20 ms, every: 50 ms, set: {{{CURRENT}: {wave}}}}}", run__save_every="5 ms")
+    cell = run(scenario) if np.ndim(every) == 0 else run_batch(scenario, {"protocol.0.every": every}).trajectory(1)
+    phase = np.round(cell.time * 1e3 - 1e-6) % 50  # a state at the time of an event is of before it
+    assert -current(cell, "stimulus") == pytest.approx(np.where((phase <= 20) & (phase > 0), phase, 0.0), abs=1e-6)
+
+
+def test_a_scale_and_a_ratio_to_it_may_move_one_after_the_other_but_not_together(tmp_path):
+    """The permeability is their product, which no straight line follows."""
+    scale, ratio = "membranes.plasma.permeability_scale", "membranes.plasma.mechanisms.k.permeability"
+    text = PATCH.replace("leak_ohmic, ion: k, conductance: 0.1 mS/cm^2", "leak_ghk, ion: k, permeability: 0.5")
+    text = text.replace("    area:", "    permeability_scale: 4e-9 m/s\n    area:")
+    first = f"  - {{at: 0 s, set: {{{scale}: {{ramp: [4e-9 m/s, 8e-9 m/s], over: 100 ms}}}}}}\n"
+    second = f"  - {{at: %s, set: {{{ratio}: {{ramp: [0.5, 1], over: 100 ms}}}}}}\n"
+    cell = tmp_path / "cell.yaml"
+
+    def permeability(begins, time):
+        cell.write_text(text.replace("PROTOCOL", "protocol:\n" + first + second % begins))
+        model = Model.of(load_scenario(cell))
+        place = model.structure.parameters.index(parameter_name("plasma", "k", "permeability"))
+        return parameters_at(model, np.array(time))[:, place]
+
+    found = permeability("200 ms", [0.05, 0.15, 0.25, 0.4])
+    assert found == pytest.approx([6e-9 * 0.5, 8e-9 * 0.5, 8e-9 * 0.75, 8e-9], rel=1e-12)
+    with pytest.raises(ModelError, match=r"protocol\.1\.set.*moves while protocol\.0\.set.*their product"):
+        permeability("50 ms", [0.0])
 
 
 def test_a_wave_of_one_parameter_goes_on_while_another_is_changed(patch):

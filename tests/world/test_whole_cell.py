@@ -153,6 +153,10 @@ def test_new_values_are_given_like_those_of_the_scenario(cell):
         ConfigError, match="`5 pS` is a number for the whole cell, but the scenario gives a number per area"
     ):
         cell(("run:", change % "5 pS"), ("5 nS", "4 S/m^2"))
+    current = "protocol: [{at: 1 s, set: {membranes.plasma.mechanisms.stimulus.current: 20 pA}}]\nrun:"
+    stimulus = ("    mechanisms:\n", "    mechanisms:\n      stimulus: {law: stimulus, ion: k}\n")
+    with pytest.raises(ConfigError, match=r"leaves out is per area, so write it there, too \(e\.g\. 0 pA\)"):
+        cell(("run:", current), stimulus)
     with pytest.raises(ConfigError, match=r"sweep\.over.*values\.1: `1 S/m.2` is a number per area"):
         cell(("run:", f"sweep: {{mode: grid, over: {{{LEAK}: [1 nS, 1 S/m^2]}}}}\nrun:"))
 

@@ -10,7 +10,7 @@ from simulator.physics.notation import format_quantity
 from simulator.scenario.checks import mechanisms as mechanism_checks
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
-from simulator.scenario.parts import Compartment, Membrane
+from simulator.scenario.parts import ClampEvent, Compartment, Membrane, ReleaseEvent
 
 __all__ = ["complaints", "warnings"]
 
@@ -40,9 +40,9 @@ def complaints(draft: Draft) -> Iterator[Complaint]:
 
 def warnings(draft: Draft) -> Iterator[Complaint]:
     """Yield complaints about what is allowed but probably unintended."""
-    held = {name for event in draft.protocol for name in getattr(event, "clamp", ())}
+    held = {name for event in draft.protocol if isinstance(event, ClampEvent) for name in event.clamp}
     for index, event in enumerate(draft.protocol):
-        for place, name in enumerate(getattr(event, "release", ())):
+        for place, name in enumerate(event.release if isinstance(event, ReleaseEvent) else ()):
             if name not in held:
                 yield Complaint(("protocol", index, "release", place), f"`{name}` is released but never clamped")
     used = {side for membrane in draft.membranes.values() for side in (membrane.inside, membrane.outside)}

@@ -15,7 +15,7 @@ from simulator.scenario.parts import ClampEvent
 
 __all__ = ["settled_measures"]
 
-#: Names that variables of a data file have already.
+#: Names of variables and groups of a data file; swept values have those of their keys.
 TAKEN = frozenset(
     [
         "run",
@@ -37,6 +37,7 @@ TAKEN = frozenset(
         "culprit",
         "conservation_charge",
         "conservation_species",
+        "provenance",
     ]
 )
 
@@ -45,10 +46,10 @@ def settled_measures(draft: Draft, *, text: bool) -> tuple[dict[str, Measure], l
     """Return the measures with their levels in SI, and the complaints about them."""
     settled: dict[str, Measure] = {}
     found: list[Complaint] = []
-    known = list(_quantities(draft))
+    known, keys = list(_quantities(draft)), draft.leaves_without_changes()
     for name, measure in draft.measure.items():
         at = ("measure", name)
-        if name in TAKEN:
+        if name in TAKEN or name in keys:
             found.append(Complaint(at, f"`{name}` is the name of something else in a data file", "another name"))
         if measure.quantity not in known:
             near = suggestion(measure.quantity, known) or f"e.g. {known[0]}"
@@ -89,10 +90,9 @@ def _with_level(draft: Draft, at: tuple[str, ...], measure: Measure, text: bool)
 
 
 def _amplifiers(draft: Draft) -> set[str]:
-    clamped = {name for event in draft.protocol if isinstance(event, ClampEvent) for name in event.clamp}
-    return {
-        f"{quantity}.{name}.{CLAMP}" for name in clamped for quantity in ("current", "influx", "efflux", "net_flux")
-    }
+    """The currents of the protocol's clamps."""
+    clamps = (event.clamp for event in draft.protocol if isinstance(event, ClampEvent))
+    return {f"current.{name}.{CLAMP}" for clamp in clamps for name in clamp}
 
 
 def _quantities(draft: Draft) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _quantities(draft: Draft) -> Iterator[str]:
             if draft.formulation == "capacitive" and not c.grounded:
                 yield f"charge.{name}"
         yield f"compartment_potential.{name}"
-    clamped = {name for event in draft.protocol if isinstance(event, ClampEvent) for name in event.clamp}
+    yield from _amplifiers(draft)
     for name, m in draft.membranes.items():
         yield f"potential.{name}"
         sides = [draft.compartments[side] for side in (m.inside, m.outside) if side in draft.compartments]
@@ -119,5 +119,3 @@ def _quantities(draft: Draft) -> Iterator[str]:
                 yield from (f"{way}.{name}.{mechanism.label}.{s}" for way in ways for s in mechanism.moves)
                 for gate in mechanism.law.gates:
                     yield f"open_fraction.{name}.{mechanism.owner}.{gate.name}"
-        if name in clamped:
-            yield f"current.{name}.{CLAMP}"

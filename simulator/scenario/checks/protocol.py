@@ -12,6 +12,7 @@ from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.draft import Draft
 from simulator.scenario.parts import POTENTIAL, ClampEvent, Event, Membrane, ReleaseEvent, SetEvent
+from simulator.scenario.paths import Leaf
 from simulator.scenario.waveforms import is_waveform, settled_waveform
 
 __all__ = ["settled_protocol"]
@@ -74,10 +75,10 @@ def _settled_changes(
         where = (*at, path)
         leaf = leaves.get(path)
         if leaf is None or leaf.quantity is None:
-            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(draft, p)]
+            numbers = [p for p, other in leaves.items() if other.quantity is not None and not _refusal(draft, other)]
             problem = f"there is no number `{shown(path)}` in this scenario"
             found.append(Complaint(where, problem, "the dotted path of a parameter", suggestion(path, numbers)))
-        elif reason := _refusal(draft, path):
+        elif reason := _refusal(draft, leaf):
             expected = "a parameter of a mechanism or membrane, the temperature or a concentration in a fixed bath"
             found.append(Complaint(where, f"`{path}` cannot change during a run: {reason}", expected))
         elif is_waveform(value):
@@ -94,15 +95,19 @@ def _settled_changes(
     return values, found
 
 
-def _refusal(draft: Draft, path: str) -> str:
+def _refusal(draft: Draft, leaf: Leaf) -> str:
     """Return why a value cannot change during a run; empty if it can."""
-    match path.split("."):
+    match ".".join(leaf.path).split("."):
         case ["compartments", name, *_] if draft.compartments[name].fixed:
             return ""
         case ["compartments", name, *_]:
             return f"it is an initial value of the free compartment `{name}`"
         case ["membranes", _, "potential"]:
             return "it is the initial potential of the membrane (use a clamp event to hold a potential)"
+        case ["membranes", _, "mechanisms", _, "gates", _, "start"] | ["membranes", _, "mechanisms", _, "start", _]:
+            return "it is the initial state of a channel"
+        case ["membranes", *_] if leaf.counts:
+            return "it is a number that the equations contain"
         case ["membranes", *_] | ["temperature"] | ["rt_over_f"]:
             return ""
         case ["species", *_]:

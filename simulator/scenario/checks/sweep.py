@@ -132,6 +132,9 @@ class _Reader:
     def _quantity(self, at: Location, key: str) -> Quantity | None:
         """Return the quantity of a key; None, with a complaint, if it cannot be swept."""
         leaf = self.leaves.get(key)
+        if leaf is not None and (reason := why_not_swept(key, self.leaves)):
+            self.complain(at, f"`{key}` cannot be swept: {reason}", "a number of a compartment, membrane or event")
+            return None
         if leaf is None or leaf.quantity is None or isinstance(leaf.value, str):
             numbers = [
                 p
@@ -139,9 +142,6 @@ class _Reader:
                 if other.quantity is not None and not why_not_swept(p, self.leaves)
             ]
             self.complain(at, f"there is no number `{shown(key)}` in this scenario", "", suggestion(key, numbers))
-            return None
-        if reason := why_not_swept(key, self.leaves):
-            self.complain(at, f"`{key}` cannot be swept: {reason}", "a number of a compartment, membrane or event")
             return None
         # Words such as `auto` are not values of an axis.
         return replace(leaf.quantity, words=())
@@ -290,8 +290,12 @@ def why_not_swept(path: str, leaves: Mapping[str, Leaf]) -> str:
     match path.split("."):
         case ["species", *_]:
             return "a charge number is part of the equations, which the runs of a sweep share"
-        case ["run" | "sweep", *_]:
+        case ["run" | "sweep" | "measure", *_]:
             return "it is a setting that all runs of a sweep share"
         case ["protocol", _, "times"]:
             return "the number of pulses is part of the protocol, which the runs of a sweep share"
+        case ["faraday"]:
+            return "this constant is part of the equations, which the runs of a sweep share"
+    if path in leaves and leaves[path].counts:
+        return "a whole number is part of the equations, which the runs of a sweep share"
     return why_overridden(path, leaves)

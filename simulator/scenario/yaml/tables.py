@@ -90,7 +90,8 @@ def _points(named: Node, issues: list[Issue], key: str) -> Node:
         return unread
     heads = [_HEAD.fullmatch(head) for head in rows[0]]
     if len(heads) != 2 or not all(heads):
-        issues.append(Issue(str(file), 1, None, key, "the first line does not give two units", _EXPECTED))
+        problem, hint = "the first line does not give two units", _separated_otherwise(rows[0])
+        issues.append(Issue(str(file), 1, None, key, problem, _EXPECTED, hint))
         return unread
     columns: tuple[list[Node], list[Node]] = ([], [])
     for line, row in enumerate(rows[1:], start=2):
@@ -107,3 +108,11 @@ def _points(named: Node, issues: list[Issue], key: str) -> Node:
         name: Node(nodes, place) for name, nodes in zip(("times", "values"), columns, strict=True)
     }
     return Node(content, place, dict.fromkeys(content, place))
+
+
+def _separated_otherwise(head: list[str]) -> str:
+    """Hint about a first line whose columns are not separated by commas."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(head) == 1 and mark in head[0]:
+            return f"the columns are separated by {name}; save the table with commas between them and decimal points"
+    return ""
