@@ -2,7 +2,7 @@
 
 In a loop of states nothing is different after a turn, so without a source of energy the rates one way round have the
 same product as those the other way, at every potential (microscopic reversibility; Onsager 1931, Phys Rev 37:405,
-doi:10.1103/PhysRev.37.405). A loop that ligands on both sides of the membrane act on may be driven by their gradient.
+doi:10.1103/PhysRev.37.405). A loop that a ligand acts on from both sides of the membrane may be driven by its gradient.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ Step = tuple[str, str, Rate | None, Rate | None]
 def unbalanced_loops(here: Conditions) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield key, description and affected runs of every scheme with such a loop, by the one that is worst."""
     for m, mechanism, scheme in here.structure.schemes.values():
-        turns = [(loop, _turn(here, m, mechanism, loop)) for loop in _loops(scheme) if not _driven(loop)]
+        turns = [
+            (loop, _turn(here, m, mechanism, loop)) for loop in _loops(scheme) if not _driven(here, m, mechanism, loop)
+        ]
         if not turns:
             continue
         loop, turn = max(turns, key=lambda each: float(np.max(np.abs(each[1]))))
@@ -62,10 +64,11 @@ def _turn(here: Conditions, m: MembraneStructure, mechanism: Mechanism, loop: Se
     return np.asarray(np.take_along_axis(every, np.argmax(np.abs(every), axis=0)[None], axis=0)[0])
 
 
-def _driven(loop: Sequence[Step]) -> bool:
-    """Whether concentrations on both sides of the membrane act on a loop."""
+def _driven(here: Conditions, m: MembraneStructure, mechanism: Mechanism, loop: Sequence[Step]) -> bool:
+    """Whether the concentrations of a species on both sides of the membrane act on a loop."""
     names = {name for *_, there, back in loop for rate in (there, back) if rate is not None for name in arguments(rate)}
-    return all(any(name.endswith(side) for name in names) for side in ("_i", "_o"))
+    ligands = (*here.sides(m), *mechanism.law.partners, "c")
+    return any({f"{ligand}_i", f"{ligand}_o"} <= names for ligand in ligands)
 
 
 def _loops(scheme: Scheme) -> Iterator[list[Step]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from simulator.errors import suggestion
 from simulator.physics.units import QuantityError
 from simulator.scenario.complaints import Complaint, refuse
 from simulator.scenario.quantity import Quantity
@@ -173,7 +174,9 @@ def settled_waveform(
     """
     shape = shape_of(value)
     if shape is None:
-        return None, [Complaint(at, "this is not a waveform", EXAMPLES)]
+        keys = map(str, value) if isinstance(value, Mapping) else ()
+        hints = (suggestion(key, (*SHAPES, "table")) for key in keys)
+        return None, [Complaint(at, "this is not a waveform", EXAMPLES, next(filter(None, hints), ""))]
     try:
         found = SHAPES[shape].model_validate(value, context={"text": text})
     except ValidationError as error:

@@ -77,7 +77,8 @@ def open_data_file(path: Path) -> BinaryIO:
     try:
         start = file.read(len(HDF5_SIGNATURE))
         if start != HDF5_SIGNATURE:
-            raise DataFileError(path, _not_hdf5(start))
+            hint = "`ionflux run` makes one from a scenario" if path.suffix in (".yaml", ".yml") else ""
+            raise DataFileError(path, _not_hdf5(start), hint=hint)
         file.seek(0)
     except OSError as error:
         file.close()

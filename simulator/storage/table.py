@@ -35,6 +35,7 @@ DERIVED = (
     "species_current",
     "atp_rate",
     "dissipation",
+    "area",
 )
 
 #: Most runs in a block: their derived quantities are computed at once.

@@ -170,9 +170,17 @@ def _paced_clause(found: Entrainment) -> str:
     if found.spikes != 1:
         parts.append(f"{found.spikes or 'no'} spike{'s' if found.spikes else ''}")
     parts += _amplitudes(found.potential)
-    hourly = 3600.0 * found.drift
-    slow = f"; the {found.drifting} drifts by {100 * hourly:+.2g} % per hour" if abs(hourly) > WORTH_SAYING else ""
+    slow = (
+        f"; the {found.drifting} drifts by {_percent_per_hour(found.drift)}"
+        if abs(3600.0 * found.drift) > WORTH_SAYING
+        else ""
+    )
     return ", ".join(parts) + slow
+
+
+def _percent_per_hour(rate: float) -> str:
+    """A relative rate [1/s] in words; exponents are for physicists."""
+    return f"{float(f'{360_000.0 * rate:.3g}'):,.9g} % per hour"
 
 
 def _amplitudes(potential: Mapping[str, float]) -> list[str]:
@@ -193,7 +201,7 @@ def _moving(ends: Ends, found: Judged) -> WhatFollows:
         ahead = f"the {growth.quantity} grows without end"
         if not grown(future, float(ends.since[0])):
             return WhatFollows(f"{ahead} from here")
-        return WhatFollows(f"{ahead}, now by {100 * growth.rate * 3600.0:.3g} % per hour", run_away=growth)
+        return WhatFollows(f"{ahead}, now by {_percent_per_hour(growth.rate)}", run_away=growth)
     if future.failure:
         return WhatFollows(f"and it fails in {duration(future.time)} ({future.failure})")
     return WhatFollows("no rest point or cycle found ahead")

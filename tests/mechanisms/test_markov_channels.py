@@ -293,6 +293,8 @@ def test_a_gradient_of_a_ligand_may_drive_a_loop(cell):
     ]
     assert remarked(cell(*looped(15, *changes))) == []
     assert len(remarked(cell(*looped(15, changes[0])))) == 1
+    other = (changes[1][0], changes[1][1].replace("ca_o", "k_o"))
+    assert len(remarked(cell(*looped(15, changes[0], other)))) == 1, "no gradient of one of them is between the sides"
 
 
 def test_eight_states_of_independent_gates_are_balanced(configs, tmp_path):

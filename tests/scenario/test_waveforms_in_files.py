@@ -187,6 +187,7 @@ CLAMP = "{at: 0 s, clamp: {plasma: {potential: %s, carrier: k}}}"
         ("{times: [0 s, 2 s], values: [0 mV]}", ".values", "times is 2, that of values 1"),
         ("{times: [], values: []}", ".times", "0 points"),
         ("{cosine: 1 mV}", "", "not a waveform"),
+        ("{tabel: command.csv}", "", "not a waveform"),
         ("[-80 mV, 20 mV]", "", "not a waveform"),
         ("{table: command.csv}", ".table", "no such file"),
         ("{table: 3}", ".table", "not a file name"),

@@ -116,6 +116,14 @@ def test_an_ohmic_current_is_conductance_times_driving_force(columns):
     assert numbers(found, "current.plasma.cl_leak [A/m^2]") == pytest.approx(0.1 * force, rel=1e-9)
 
 
+def test_currents_of_the_whole_cell_are_those_of_the_table_times_its_area(columns, cell):
+    found, _, _ = columns
+    area = numbers(found, "area.plasma [m^2]")
+    assert area == pytest.approx(cell.membranes["plasma"].area, rel=1e-15)
+    pumped = F * numbers(found, "atp_rate.plasma.pump [mol/s]")  # one charge leaves with each ATP
+    assert numbers(found, "current.plasma.pump [A/m^2]") * area == pytest.approx(pumped, rel=1e-12)
+
+
 def test_a_pump_carries_three_sodium_out_for_two_potassium_in(columns):
     found, _, _ = columns
     pump = numbers(found, "current.plasma.pump [A/m^2]")
