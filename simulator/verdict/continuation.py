@@ -159,7 +159,7 @@ def continuation(
                 found.append(_branch(place, lambda p: _volumes(model, p)))
     if not found:
         raise NoBranch(
-            f"{scenario.name}: no rest point found at {start}, at {stop} or between them, so there is no branch to follow"
+            f"{scenario.name}: no rest point found at {start}, at {stop} or between them: there is no branch to follow"
         )
     return Continuation(model, key, scenario.unit_of(key), span.start, span.stop, span.logarithmic, tuple(found))
 

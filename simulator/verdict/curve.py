@@ -1,9 +1,9 @@
 """The curve of rest points in the space of states and one number of a scenario, point by point.
 
-At rest the conditions f(y, p) = 0 of the independent states hold at constant totals of what is conserved. Where p has one
-more value than f determines, the rest points form curves. A *place* on one has a tangent and sizes by which everything is
-scaled; from it a neighbour is found at a given arc length, or at a given value of p (Keller 1977, in: Applications of
-Bifurcation Theory, Academic Press, p. 359). Electroneutral models are followed by their own conditions and judged as
+At rest the conditions f(y, p) = 0 of the independent states hold at constant totals of what is conserved. As p changes,
+rest points form curves. A *place* on one has a tangent, and sizes by which everything is scaled; from it a neighbour is
+found at a given arc length, or at a given value of p (Keller 1977, in: Applications of Bifurcation Theory, Academic
+Press, p. 359: pseudo-arclength continuation). Electroneutral models are followed by their own conditions and judged as
 the capacitive ones that they are a limit of (:func:`simulator.verdict.rest.eigenvalues`).
 """
 
@@ -20,7 +20,7 @@ from simulator.model.structure import Structure
 from simulator.verdict.rest import conditions_of, eigenvalues, solutions
 from simulator.verdict.slopes import Slopes
 
-__all__ = ["Family", "Place", "Range"]
+__all__ = ["RANGE", "Family", "Place", "Range"]
 
 #: Length of the whole range of the number, in units in which a state that changes by its size has gone 1.
 RANGE = 5.0
@@ -99,7 +99,7 @@ class Family:
         return size
 
     def place(self, state: np.ndarray, q: float, heading: Place | None = None) -> Place | None:
-        """The place of a rest point, its tangent along that of `heading`, or towards larger `q`; None if it has none."""
+        """The place of a rest point, with its tangent along that of `heading` or towards larger `q`; None without."""
         _, conditions, jacobian = conditions_of(self.equations, state, self.parameters(q))
         by_value, following = self.by_value(state, q)
         moving, size = np.any(jacobian != 0.0, axis=1), self.sizes(state)

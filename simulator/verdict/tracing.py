@@ -15,7 +15,7 @@ import numpy as np
 from simulator.model.names import concentration
 from simulator.physics.notation import species_text
 from simulator.scenario.parts import LARGEST_CONCENTRATION
-from simulator.verdict.curve import Family, Place
+from simulator.verdict.curve import RANGE, Family, Place
 
 __all__ = ["Special", "Way", "trace"]
 
@@ -37,7 +37,7 @@ BISECTIONS, PRECISE = 12, 1.0e-13
 
 @dataclass(frozen=True)
 class Special:
-    """A special point: its kind (``fold``, ``hopf``, ``branch_point`` or ``end``), place, and why a branch ends there."""
+    """A special point: its kind (fold, hopf, branch_point or end), its place, and why a branch ends there."""
 
     kind: str
     place: Place
@@ -119,8 +119,6 @@ def _at_bound(here: Place, there: Place, bound: float, length: float) -> Place |
 
 def _length(here: Place, there: Place) -> float:
     """Arc length of a place as :meth:`~simulator.verdict.curve.Place.at` counts it."""
-    from simulator.verdict.curve import RANGE
-
     scaled = (there.state - here.state) / here.size
     return float((here.inner @ here.tangent[:-1]) @ scaled + here.turning * (there.q - here.q) * RANGE)
 
@@ -150,9 +148,7 @@ def _between(here: Place, there: Place, length: float) -> list[Special]:
     ]
 
 
-def _crossings(
-    here: Place, there: Place, length: float, before: int, after: int, begin: float = 0.0
-) -> list[Special]:
+def _crossings(here: Place, there: Place, length: float, before: int, after: int, begin: float = 0.0) -> list[Special]:
     """Hopf and branch points between two arc lengths, at which so many eigenvalues are unstable."""
     if before == after:
         return []
@@ -208,11 +204,11 @@ def _root(here: Place, high: float, of: Callable[[Place], float], low: float = 0
 
 def _impossible(place: Place, volumes: dict[str, float], at_start: dict[str, float]) -> str:
     """Why a branch does not go on from a place, in words; empty if it does."""
-    for c, v in volumes.items():
-        if v > SWOLLEN * at_start[c]:
-            return f"the volume of {c} runs away"
-        if v * SWOLLEN < at_start[c]:
-            return f"{c} loses its volume"
+    for name, v in volumes.items():
+        if v > SWOLLEN * at_start[name]:
+            return f"the volume of {name} runs away"
+        if v * SWOLLEN < at_start[name]:
+            return f"{name} loses its volume"
     family: Family = place.family
     with np.errstate(all="ignore"):
         known = family.equations.quantities(place.state, family.parameters(place.q))
