@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import IonfluxError
+from simulator.model.kinetics import environment, rate_numbers
 from simulator.physics.notation import Scale, duration, readable, with_unit
 from simulator.physics.units import has_offset
 from simulator.report.columns import table
@@ -19,7 +20,7 @@ from simulator.verdict.continuation import Branch, Continuation
 from simulator.verdict.evidence import fit_for_json, pairs
 from simulator.verdict.tracing import Special
 
-__all__ = ["branches_record", "branches_text", "name_of", "period", "scale_of"]
+__all__ = ["branches_record", "branches_text", "membranes_of", "name_of", "period", "scale_of"]
 
 #: Names of special points, and digits of their values.
 KINDS, DIGITS = {"fold": "fold", "hopf": "Hopf point", "branch_point": "branch point", "end": "end"}, 7
@@ -27,7 +28,15 @@ KINDS, DIGITS = {"fold": "fold", "hopf": "Hopf point", "branch_point": "branch p
 
 def name_of(found: Continuation) -> str:
     """The number's name: the shortest ending of its path that is unique."""
-    return shortest_ending(found.key, found.model.values)
+    return shortest_ending(found.key, [*rate_numbers(found.model), *environment(found.model)])
+
+
+def membranes_of(found: Continuation) -> list[str]:
+    """Membranes whose potential is not the same at all rest points, or all if there is none."""
+    places = [place for branch in found.branches for place in branch.places]
+    values = np.array([list(found.potentials(place).values()) for place in places])
+    names = [m.name for m in found.model.structure.membranes]
+    return [name for name, span in zip(names, np.ptp(values, axis=0), strict=True) if span > 0.0] or names
 
 
 def scale_of(found: Continuation, text: str) -> Scale:
@@ -54,14 +63,15 @@ def branches_text(found: Continuation, unit_text: str = "") -> str:
     def written(value: float) -> str:
         return f"{scale.write(value, DIGITS)} {scale.text}".strip() if value else f"0 {scale.text}".strip()
 
-    name = name_of(found)
+    name, membranes = name_of(found), membranes_of(found)
     lines = [f"{found.model.scenario.name}: rest points over {name}, {written(found.start)} to {written(found.stop)}"]
     for i, branch in enumerate(found.branches):
         heading = f"branch {i}" + (", closed" if branch.closed else "")
         lines += ["", f"{heading}: {_stability(branch, written)}"]
-        rows = [("point", name, *(f"V, {m.name}" for m in found.model.structure.membranes), "")]
+        rows = [("point", name, *(f"V, {m}" for m in membranes), "")]
         for place, special in branch.specials:
-            potentials = (with_unit(v, "V", 5) for v in found.potentials(special.place).values())
+            known = found.potentials(special.place)
+            potentials = (with_unit(known[m], "V", 5) for m in membranes)
             rows.append((KINDS[special.kind], written(special.place.value), *potentials, _what(branch, place, special)))
         lines += table(rows)
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,6 +55,17 @@ class Branch:
         """Whether the cell comes back to each place, shape (places,)."""
         return np.array([place.unstable == 0 for place in self.places])
 
+    def at(self, q: float) -> list[Place]:
+        """Places of the branch at a part of the range."""
+        found: list[Place] = []
+        for one, other in pairwise(self.places):
+            if (one.q - q) * (other.q - q) <= 0.0:
+                near = min((one, other), key=lambda place: abs(place.q - q))
+                place = near.at_value(q)
+                if place is not None and all(place.apart(known.state) > SAME for known in found):
+                    found.append(place)
+        return found
+
 
 @dataclass(frozen=True)
 class Continuation:
@@ -99,6 +111,11 @@ class Continuation:
         """Volume [m3] of each compartment that is no bath."""
         known = _known(place)
         return {c.name: known[volume(c.name)] for c in self.model.structure.compartments if c.volume != "bath"}
+
+    def at(self, value: float) -> list[Place]:
+        """Rest points at a value of the number, in the order of the branches."""
+        q = Range(self.start, self.stop, self.logarithmic).part(value)
+        return [place for branch in self.branches for place in branch.at(q)]
 
     def points(self, *kinds: str) -> list[tuple[int, Special]]:
         """Special points of some kinds, or all, with the number of their branch."""
@@ -152,7 +169,7 @@ def continuation(
     found: list[Branch] = []
     for q in dict.fromkeys(searched):
         for point, _ in rest_points(model, family.parameters(q), state, announce):
-            if any(_on(branch, point, q) for branch in found):
+            if any(place.apart(point) < SAME for branch in found for place in branch.at(q)):
                 continue
             place = family.place(point, q)
             if place is not None:
@@ -179,17 +196,6 @@ def _branch(place: Place, volumes: Callable[[Place], dict[str, float]]) -> Branc
     specials = [(count - i, special) for i, special in reversed(back.specials)]
     specials += [(count - 1 + i, special) for i, special in on.specials]
     return Branch([*reversed(back.places), *on.places[1:]], specials, closed=False)
-
-
-def _on(branch: Branch, state: np.ndarray, q: float) -> bool:
-    """Whether a rest point at a value lies on a branch."""
-    for one, other in zip(branch.places, branch.places[1:], strict=False):
-        if (one.q - q) * (other.q - q) <= 0.0:
-            for near in (one, other):
-                found = near.at_value(q)
-                if found is not None and found.apart(state) < SAME:
-                    return True
-    return False
 
 
 def _known(place: Place) -> dict[str, float]:

@@ -20,7 +20,7 @@ from simulator.verdict.curve import RANGE, Family, Place
 __all__ = ["Special", "Way", "trace"]
 
 #: Arc length of the first step, the least and the largest one, and most steps along a branch.
-FIRST, LEAST, LARGEST, STEPS = 0.01, 1.0e-9, 0.15, 4000
+FIRST, LEAST, LARGEST, STEPS = 0.01, 1.0e-9, 0.1, 4000
 
 #: Cosine between the tangents of neighbours, and factors by which steps grow and shrink.
 STRAIGHT, GROWTH, SHRINKING = 0.98, 1.5, 0.4

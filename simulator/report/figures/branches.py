@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.physics.notation import Scale
-from simulator.report.branches import name_of, scale_of
+from simulator.report.branches import membranes_of, name_of, scale_of
 from simulator.report.figures.style import BLACK, BLUE, DASHED, GREEN, MUTED, PAPER, SOLID, VERMILION, theme
 from simulator.verdict.continuation import Branch, Continuation
 
@@ -33,7 +33,7 @@ def plot_branches(found: Continuation, unit_text: str = "") -> Figure:
     unit_text : str
         A value in the unit of the horizontal axis, such as ``20 uA/cm^2``.
     """
-    scale, membranes = scale_of(found, unit_text), [m.name for m in found.model.structure.membranes]
+    scale, membranes = scale_of(found, unit_text), membranes_of(found)
     with theme():
         figure = Figure(figsize=(9.6, 1.6 + 4.4 * len(membranes)), layout="constrained")
         panels = figure.subplots(len(membranes), 1, sharex=True, squeeze=False)[:, 0]

@@ -1,0 +1,201 @@
+"""Branches of rest points against the authors' equations written out here, and against rest points found one by one."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import fsolve
+
+from simulator import continuation, load_scenario
+from simulator.errors import UsageError
+from simulator.physics.constants import FARADAY
+from simulator.verdict.steady import steady_states
+
+PUMP = "membranes.plasma.mechanisms.pump.max_rate"
+THERMAL = 26.64  # mV
+PER_CURRENT = 1.0e-6 / FARADAY  # uA/cm2 in mol/cm2/s
+
+
+class HuebelAndDahlem:
+    """The neuron of Huebel & Dahlem 2014 in mM, mV, ms, uA/cm2: states Na and K inside, V and n."""
+
+    INSIDE, OUTSIDE, AREA = 2160.0, 720.0, 922.00322  # um3, um3, um2
+    START = (25.2290967826, 129.256345, 9.89655581, -67.1938824408)
+    AROUND = (125.312714652, 4.00388491716, 123.282649569)
+
+    def outside(self, start, around, now):
+        return around + (start - now) * self.INSIDE / self.OUTSIDE
+
+    def rates(self, state, rho):
+        """Rates of change [mM/ms, mV/ms, 1/ms], of complex numbers as well."""
+        na, k, v, n = state
+        na0, k0, cl0, v0 = self.START
+        # 1 uF/cm2: the charge that came to the membrane since the start, in mM of the inside (um2/um3 -> 1/cm: 1e4).
+        charge = (v - v0) * 1e-3 * PER_CURRENT * self.AREA / self.INSIDE * 1e4 * 1e6
+        cl = cl0 + (na - na0) + (k - k0) - charge
+        na_o, k_o, cl_o = (self.outside(*pair) for pair in zip((na0, k0, cl0), self.AROUND, (na, k, cl), strict=True))
+        e_na, e_k, e_cl = (THERMAL * np.log(r) for r in (na_o / na, k_o / k, cl / cl_o))
+        a_m, b_m = 0.1 * (v + 30) / (1 - np.exp(-(v + 30) / 10)), 4 * np.exp(-(v + 55) / 18)
+        a_n, b_n = 0.01 * (v + 34) / (1 - np.exp(-(v + 34) / 10)), 0.125 * np.exp(-(v + 44) / 80)
+        h = 1 - 1 / (1 + np.exp(-6.5 * (n - 0.35)))
+        i_na = (0.0175 + 100 * (a_m / (a_m + b_m)) ** 3 * h) * (v - e_na)
+        i_k = (0.05 + 40 * n**4) * (v - e_k)
+        i_cl = 0.02 * (v - e_cl)
+        pump = rho / (1 + np.exp((25 - na) / 3)) / (1 + np.exp(5.5 - k_o))
+        to_mm = PER_CURRENT * self.AREA / self.INSIDE * 1e4 * 1e6 * 1e-3
+        return np.array(
+            [
+                -to_mm * (i_na + 3 * pump),
+                -to_mm * (i_k - 2 * pump),
+                -(i_na + i_k + i_cl + pump),
+                3 * (a_n * (1 - n) - b_n * n),
+            ]
+        )
+
+    def jacobian(self, state, rho):
+        """By complex steps, exact to the last digits."""
+        steps = 1e-30j * np.eye(4)
+        return np.column_stack([self.rates(state + step, rho).imag / 1e-30 for step in steps])
+
+    def special(self, kind, guess):
+        """State and pump rate where the rates vanish and the Jacobian is singular, or a Hurwitz determinant is zero."""
+        sizes = np.abs(self.jacobian(guess[:4], guess[4])) @ np.abs(guess[:4])
+
+        def of(unknowns):
+            state, rho = unknowns[:4] * guess[:4], unknowns[4] * guess[4]
+            matrix = self.jacobian(state, rho)
+            if kind == "fold":
+                last = np.linalg.det(matrix / sizes[:, None] * guess[:4])
+            else:
+                _, a1, a2, a3, a4 = np.poly(matrix)
+                last = 1.0 - (a3 * a3 + a1 * a1 * a4) / (a1 * a2 * a3)
+            return np.append(self.rates(state, rho) / sizes, last)
+
+        found, _, code, _ = fsolve(of, np.ones(5), xtol=1e-13, full_output=True)
+        assert np.max(np.abs(of(found))) < 1e-9, code
+        return found[:4] * guess[:4], found[4] * guess[4]
+
+
+@pytest.fixture(scope="module")
+def huebel_dahlem(configs):
+    scenario = load_scenario(configs / "published/huebel_dahlem_2014.yaml")
+    return continuation(scenario, "pump.max_rate", "0.1 uA/cm^2", "100 uA/cm^2")
+
+
+@pytest.fixture(scope="module")
+def configs():
+    from places import CONFIGS
+
+    return CONFIGS
+
+
+def unknowns(special):
+    """State in the terms of :class:`HuebelAndDahlem`, pump rate [uA/cm2] last."""
+    place, names = special.place, special.place.family.structure.states
+    state = dict(zip(names, place.state.tolist(), strict=True))
+    volume = HuebelAndDahlem.INSIDE * 1e-18
+    area_capacitance = HuebelAndDahlem.AREA * 1e-12 * 1e-2
+    v = state["q_cell"] / area_capacitance * 1e3
+    rho = place.value * FARADAY * 100.0
+    na, k, n = state["n_cell_na"] / volume, state["n_cell_k"] / volume, state["g_plasma_k_channel_n"]
+    return np.array([na, k, v, n, rho])
+
+
+def test_folds_and_hopf_points_solve_the_equations_of_huebel_and_dahlem(huebel_dahlem):
+    own, found = HuebelAndDahlem(), huebel_dahlem.points("fold", "hopf")
+    assert [special.kind for _, special in found] == ["hopf", "hopf", "fold", "hopf", "fold", "hopf"]
+    for _, special in found:
+        here = unknowns(special)
+        # Root finding starts beside the point, so that it has to find its own way.
+        state, rho = own.special(special.kind, here * (1.0 + 1e-4 * np.array([1, -1, 1, 1, -1])))
+        assert rho == pytest.approx(here[4], rel=1e-6)
+        assert state == pytest.approx(here[:4], rel=1e-6)
+        assert math.isclose(rho, here[4], rel_tol=1e-8)
+
+
+def test_hopf_points_have_the_frequency_of_the_pair_that_crosses(huebel_dahlem):
+    own = HuebelAndDahlem()
+    for _, special in huebel_dahlem.points("hopf"):
+        here = unknowns(special)
+        values = np.linalg.eigvals(own.jacobian(here[:4], here[4])) * 1e3
+        crossing = min(values[values.imag > 0.0], key=lambda value: abs(value.real) / abs(value))
+        assert special.crossing.imag == pytest.approx(crossing.imag, rel=1e-4)
+        assert abs(special.crossing.real) < 1e-8 * abs(special.crossing)
+
+
+def test_a_pump_that_is_too_weak_leaves_only_the_depolarised_rest(huebel_dahlem):
+    weakest = huebel_dahlem.points("fold")[-1][1].place.value
+    assert len(huebel_dahlem.at(0.99 * weakest)) == 1
+    assert len(huebel_dahlem.at(1.01 * weakest)) == 3
+    [only] = huebel_dahlem.at(0.99 * weakest)
+    assert huebel_dahlem.potentials(only)["plasma"] > -0.03
+    assert only.unstable == 0
+
+
+def test_between_special_points_rest_points_are_those_found_one_by_one(huebel_dahlem):
+    scenario = huebel_dahlem.model.scenario
+    for rate in (3e-7, 1e-6):
+        single = steady_states(scenario.with_values({PUMP: rate}))
+        expected = sorted((float(s.trajectory.fields()["potential"].values[-1, 0]), s.verdict.stable) for s in single)
+        found = sorted((huebel_dahlem.potentials(p)["plasma"], p.unstable == 0) for p in huebel_dahlem.at(rate))
+        assert [stable for _, stable in found] == [stable for _, stable in expected]
+        assert [v for v, _ in found] == pytest.approx([v for v, _ in expected], rel=1e-9)
+
+
+def test_the_way_back_has_the_same_special_points(huebel_dahlem):
+    back = continuation(huebel_dahlem.model.scenario, PUMP, huebel_dahlem.stop, huebel_dahlem.start)
+
+    def values(found):
+        return sorted(special.place.value for _, special in found.points("fold", "hopf"))
+
+    assert values(back) == pytest.approx(values(huebel_dahlem), rel=1e-8)
+
+
+def test_the_neuron_of_barreto_and_cressman_seizes_beyond_a_hopf_point_of_k_in_the_bath(configs):
+    scenario = load_scenario(configs / "published/barreto_cressman_2011.yaml")
+    found = continuation(scenario, "bath.concentrations.k", "2 mM", "20 mM")
+    first = found.points("hopf")[0][1].place.value
+    assert first == pytest.approx(7.615, abs=1e-3)
+    for k, stable in ((first - 1e-4, True), (first + 1e-4, False)):
+        points = steady_states(scenario.with_values({"compartments.bath.concentrations.k": k}))
+        assert points[0].verdict.stable is stable
+
+
+def test_the_swelling_neuron_has_three_rest_points_and_is_judged_with_its_capacitance(configs):
+    scenario = load_scenario(configs / "reference/HU2016-04.yaml")
+    found = continuation(scenario, PUMP, "1 uA/cm^2", "20 uA/cm^2")
+    places = sorted(found.at(found.model.values[PUMP]), key=lambda place: found.potentials(place)["plasma"])
+    potentials = [1e3 * found.potentials(place)["plasma"] for place in places]
+    assert potentials == pytest.approx([-67.0890661028, -47.33819, -18.1144479176], abs=1e-4)
+    assert [place.unstable for place in places] == [0, 1, 0]
+    assert found.volumes(places[2])["cell"] == pytest.approx(2620.29751145e-18, rel=1e-6)
+
+
+def test_a_branch_says_why_it_ends(configs):
+    swelling = load_scenario(configs / "swelling.yaml")
+    found = continuation(swelling, "pump.max_rate", "0.6 umol/m^2/s", "0 umol/m^2/s")
+    assert [special.reason for _, special in found.points("end")] == [
+        "the end of the range",
+        "the volume of cell runs away",
+    ]
+    kay = load_scenario(configs / "published/kay_2017.yaml")
+    found = continuation(kay, "pump.rate", "1e-7 A/cm^2", "1e-5 A/cm^2")
+    assert found.points("end")[-1][1].reason == "the concentration of Na in cell reaches zero"
+    # A constant pump takes more Na than comes in even without any Na inside.
+    assert found.concentrations(found.points("end")[-1][1].place)["cell"]["na"] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("over", "start", "stop", "problem"),
+    [
+        ("pump.max_rat", "0 umol/m^2/s", "1 umol/m^2/s", "pump.max_rate"),
+        ("cell.concentrations.na", "1 mM", "2 mM", "cannot be continued over"),
+        ("pump.max_rate", "0 mV", "1 umol/m^2/s", "--from"),
+        ("pump.max_rate", "1 umol/m^2/s", "1 umol/m^2/s", "no length"),
+        ("permeability", "1e-9 m/s", "2e-9 m/s", "write more of the path"),
+    ],
+)
+def test_a_number_or_a_range_that_cannot_be_used_is_refused(configs, over, start, stop, problem):
+    scenario = load_scenario(configs / "leaky_bucket.yaml")
+    with pytest.raises(UsageError, match=problem):
+        continuation(scenario, over, start, stop)
