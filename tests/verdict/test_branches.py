@@ -1,10 +1,9 @@
 """Branches of rest points against the authors' equations written out here, and against rest points found one by one."""
 
-import math
-
 import numpy as np
 import pytest
-from scipy.optimize import fsolve
+from places import CONFIGS
+from scipy.optimize import brentq, fsolve
 
 from simulator import continuation, load_scenario
 from simulator.errors import UsageError
@@ -57,36 +56,35 @@ class HuebelAndDahlem:
         steps = 1e-30j * np.eye(4)
         return np.column_stack([self.rates(state + step, rho).imag / 1e-30 for step in steps])
 
-    def special(self, kind, guess):
-        """State and pump rate where the rates vanish and the Jacobian is singular, or a Hurwitz determinant is zero."""
-        sizes = np.abs(self.jacobian(guess[:4], guess[4])) @ np.abs(guess[:4])
+    def resting(self, v, guess):
+        """State and pump rate at rest at a potential: Na and K inside and the rate are the unknowns."""
+        a_n, b_n = 0.01 * (v + 34) / (1 - np.exp(-(v + 34) / 10)), 0.125 * np.exp(-(v + 44) / 80)
+        n = a_n / (a_n + b_n)
+        size = np.array([1e-3, 1e-3, 1.0]) * self.rates(guess[:4] * 1.01, guess[4])[:3]
 
-        def of(unknowns):
-            state, rho = unknowns[:4] * guess[:4], unknowns[4] * guess[4]
-            matrix = self.jacobian(state, rho)
-            if kind == "fold":
-                last = np.linalg.det(matrix / sizes[:, None] * guess[:4])
-            else:
-                _, a1, a2, a3, a4 = np.poly(matrix)
-                last = 1.0 - (a3 * a3 + a1 * a1 * a4) / (a1 * a2 * a3)
-            return np.append(self.rates(state, rho) / sizes, last)
+        def of(parts):
+            na, k, rho = parts * guess[[0, 1, 4]]
+            return self.rates(np.array([na, k, v, n]), rho)[:3] / size
 
-        found, _, code, _ = fsolve(of, np.ones(5), xtol=1e-13, full_output=True)
-        assert np.max(np.abs(of(found))) < 1e-9, code
-        return found[:4] * guess[:4], found[4] * guess[4]
+        parts, *_ = fsolve(of, np.ones(3), xtol=1e-14, full_output=True)
+        na, k, rho = parts * guess[[0, 1, 4]]
+        assert np.max(np.abs(of(parts) * size)) < 1e-11
+        return np.array([na, k, v, n]), rho
+
+    def special(self, kind, guess, within=0.1):
+        """State and pump rate where the Jacobian is singular, or a Hurwitz determinant is zero, within so many mV."""
+
+        def of(v):
+            a1, a2, a3, a4 = np.poly(self.jacobian(*self.resting(v, guess)))[1:]
+            return a4 if kind == "fold" else a1 * a2 * a3 - a3 * a3 - a1 * a1 * a4
+
+        return self.resting(brentq(of, guess[2] - within, guess[2] + 0.7 * within, xtol=1e-12), guess)
 
 
 @pytest.fixture(scope="module")
-def huebel_dahlem(configs):
-    scenario = load_scenario(configs / "published/huebel_dahlem_2014.yaml")
+def huebel_dahlem():
+    scenario = load_scenario(CONFIGS / "published/huebel_dahlem_2014.yaml")
     return continuation(scenario, "pump.max_rate", "0.1 uA/cm^2", "100 uA/cm^2")
-
-
-@pytest.fixture(scope="module")
-def configs():
-    from places import CONFIGS
-
-    return CONFIGS
 
 
 def unknowns(special):
@@ -106,11 +104,9 @@ def test_folds_and_hopf_points_solve_the_equations_of_huebel_and_dahlem(huebel_d
     assert [special.kind for _, special in found] == ["hopf", "hopf", "fold", "hopf", "fold", "hopf"]
     for _, special in found:
         here = unknowns(special)
-        # Root finding starts beside the point, so that it has to find its own way.
-        state, rho = own.special(special.kind, here * (1.0 + 1e-4 * np.array([1, -1, 1, 1, -1])))
-        assert rho == pytest.approx(here[4], rel=1e-6)
+        state, rho = own.special(special.kind, here)
+        assert rho == pytest.approx(here[4], rel=1e-7)
         assert state == pytest.approx(here[:4], rel=1e-6)
-        assert math.isclose(rho, here[4], rel_tol=1e-8)
 
 
 def test_hopf_points_have_the_frequency_of_the_pair_that_crosses(huebel_dahlem):
@@ -151,8 +147,8 @@ def test_the_way_back_has_the_same_special_points(huebel_dahlem):
     assert values(back) == pytest.approx(values(huebel_dahlem), rel=1e-8)
 
 
-def test_the_neuron_of_barreto_and_cressman_seizes_beyond_a_hopf_point_of_k_in_the_bath(configs):
-    scenario = load_scenario(configs / "published/barreto_cressman_2011.yaml")
+def test_the_neuron_of_barreto_and_cressman_seizes_beyond_a_hopf_point_of_k_in_the_bath():
+    scenario = load_scenario(CONFIGS / "published/barreto_cressman_2011.yaml")
     found = continuation(scenario, "bath.concentrations.k", "2 mM", "20 mM")
     first = found.points("hopf")[0][1].place.value
     assert first == pytest.approx(7.615, abs=1e-3)
@@ -161,8 +157,8 @@ def test_the_neuron_of_barreto_and_cressman_seizes_beyond_a_hopf_point_of_k_in_t
         assert points[0].verdict.stable is stable
 
 
-def test_the_swelling_neuron_has_three_rest_points_and_is_judged_with_its_capacitance(configs):
-    scenario = load_scenario(configs / "reference/HU2016-04.yaml")
+def test_the_swelling_neuron_has_three_rest_points_and_is_judged_with_its_capacitance():
+    scenario = load_scenario(CONFIGS / "reference/HU2016-04.yaml")
     found = continuation(scenario, PUMP, "1 uA/cm^2", "20 uA/cm^2")
     places = sorted(found.at(found.model.values[PUMP]), key=lambda place: found.potentials(place)["plasma"])
     potentials = [1e3 * found.potentials(place)["plasma"] for place in places]
@@ -171,14 +167,14 @@ def test_the_swelling_neuron_has_three_rest_points_and_is_judged_with_its_capaci
     assert found.volumes(places[2])["cell"] == pytest.approx(2620.29751145e-18, rel=1e-6)
 
 
-def test_a_branch_says_why_it_ends(configs):
-    swelling = load_scenario(configs / "swelling.yaml")
+def test_a_branch_says_why_it_ends():
+    swelling = load_scenario(CONFIGS / "swelling.yaml")
     found = continuation(swelling, "pump.max_rate", "0.6 umol/m^2/s", "0 umol/m^2/s")
     assert [special.reason for _, special in found.points("end")] == [
         "the end of the range",
         "the volume of cell runs away",
     ]
-    kay = load_scenario(configs / "published/kay_2017.yaml")
+    kay = load_scenario(CONFIGS / "published/kay_2017.yaml")
     found = continuation(kay, "pump.rate", "1e-7 A/cm^2", "1e-5 A/cm^2")
     assert found.points("end")[-1][1].reason == "the concentration of Na in cell reaches zero"
     # A constant pump takes more Na than comes in even without any Na inside.
@@ -195,7 +191,7 @@ def test_a_branch_says_why_it_ends(configs):
         ("permeability", "1e-9 m/s", "2e-9 m/s", "write more of the path"),
     ],
 )
-def test_a_number_or_a_range_that_cannot_be_used_is_refused(configs, over, start, stop, problem):
-    scenario = load_scenario(configs / "leaky_bucket.yaml")
+def test_a_number_or_a_range_that_cannot_be_used_is_refused(over, start, stop, problem):
+    scenario = load_scenario(CONFIGS / "leaky_bucket.yaml")
     with pytest.raises(UsageError, match=problem):
         continuation(scenario, over, start, stop)
