@@ -97,19 +97,19 @@ class Continuation:
 
     def potentials(self, place: Place) -> dict[str, float]:
         """Potential [V] of each membrane."""
-        known = _known(place)
+        known = place.known
         return {m.name: known[voltage(m.name)] for m in self.model.structure.membranes}
 
     def concentrations(self, place: Place) -> dict[str, dict[str, float]]:
         """Concentrations [mol/m3] by compartment and species; those in baths with the value in force."""
-        known = _known(place)
+        known = place.known
         return {
             c.name: {s: known[concentration(c.name, s)] for s in c.species} for c in self.model.structure.compartments
         }
 
     def volumes(self, place: Place) -> dict[str, float]:
         """Volume [m3] of each compartment that is no bath."""
-        known = _known(place)
+        known = place.known
         return {c.name: known[volume(c.name)] for c in self.model.structure.compartments if c.volume != "bath"}
 
     def at(self, value: float) -> list[Place]:
@@ -167,13 +167,15 @@ def continuation(
     family = Family(model.structure, parameters, growth, model.scales(), span)
     searched = [*LOOKED_AT, *([span.part(given)] if 0.0 < span.part(given) < 1.0 else [])]
     found: list[Branch] = []
+    changing = [volume(c.name) for c in model.structure.compartments if c.volume in ("state", "osmotic")]
+    at_start = {name: family.known(state, 0.0)[name] for name in changing}
     for q in dict.fromkeys(searched):
         for point, _ in rest_points(model, family.parameters(q), state, announce):
             if any(place.apart(point) < SAME for branch in found for place in branch.at(q)):
                 continue
             place = family.place(point, q)
             if place is not None:
-                found.append(_branch(place, lambda p: _volumes(model, p)))
+                found.append(_branch(place, at_start))
     if not found:
         raise NoBranch(
             f"{scenario.name}: no rest point found at {start}, at {stop} or between them: there is no branch to follow"
@@ -181,37 +183,21 @@ def continuation(
     return Continuation(model, key, scenario.unit_of(key), span.start, span.stop, span.logarithmic, tuple(found))
 
 
-def _branch(place: Place, volumes: Callable[[Place], dict[str, float]]) -> Branch:
+def _branch(place: Place, at_start: dict[str, float]) -> Branch:
     """The whole branch through a place."""
     forward = place if place.turning > 0.0 else place.reversed()
     ways = [Way([forward], [(1, Special("end", forward, "the end of the range"))])] * 2
     if place.q < 1.0 or forward.turning <= 0.0:
-        ways[1] = trace(forward, volumes)
+        ways[1] = trace(forward, at_start)
         if ways[1].closed:
             return Branch(ways[1].places, ways[1].specials, closed=True)
     if place.q > 0.0:
-        ways[0] = trace(forward.reversed(), volumes)
+        ways[0] = trace(forward.reversed(), at_start)
     back, on = ways
     count = len(back.places)
     specials = [(count - i, special) for i, special in reversed(back.specials)]
     specials += [(count - 1 + i, special) for i, special in on.specials]
     return Branch([*reversed(back.places), *on.places[1:]], specials, closed=False)
-
-
-def _known(place: Place) -> dict[str, float]:
-    """States, parameters and derived quantities of a place by name."""
-    family, parameters = place.family, place.family.parameters(place.q)
-    with np.errstate(all="ignore"):
-        derived = family.equations.quantities(place.state, parameters)
-    found = dict(zip(family.structure.states, place.state.tolist(), strict=True))
-    found |= dict(zip(family.structure.parameters, parameters.tolist(), strict=True))
-    return found | {name: float(value) for name, value in derived.items()}
-
-
-def _volumes(model: Model, place: Place) -> dict[str, float]:
-    """Volumes [m3] that can change."""
-    known = _known(place)
-    return {c.name: known[volume(c.name)] for c in model.structure.compartments if c.volume in ("state", "osmotic")}
 
 
 def _key(model: Model, over: str) -> str:

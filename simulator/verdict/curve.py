@@ -28,6 +28,9 @@ RANGE = 5.0
 #: Least size of a gate, by which its changes are scaled.
 GATE = 0.05
 
+#: Least amount relative to its error scale.
+SMALLEST = 1.0e-6
+
 #: Newton steps to the curve, and scaled lengths of the last one at which it has arrived.
 ITERATIONS, ARRIVED, GOOD_ENOUGH = 8, 1.0e-13, 1.0e-10
 
@@ -91,8 +94,10 @@ class Family:
         return self.base + self.growth * self.span.value(q)
 
     def sizes(self, state: np.ndarray) -> np.ndarray:
-        """Sizes by which changes of the states are scaled."""
+        """Sizes by which changes of the states are scaled: amounts and volumes by themselves, however small."""
         size = np.maximum(np.abs(state), self.scales)
+        positive = self.structure.places("amount", "volume")
+        size[positive] = np.maximum(np.abs(state), SMALLEST * self.scales)[positive]
         electric = self.structure.places("charge", "potential")
         size[electric] = self.scales[electric]
         size[self.gates] = np.maximum(size[self.gates], GATE)
@@ -114,6 +119,15 @@ class Family:
         if not math.isfinite(length) or length == 0.0:
             return None
         return Place(self, state, q, size, moving, inner, found / length, jacobian)
+
+    def known(self, state: np.ndarray, q: float) -> dict[str, float]:
+        """States, parameters and derived quantities by name, in a state and at a part of the way."""
+        structure, parameters = self.structure, self.parameters(q)
+        with np.errstate(all="ignore"):
+            derived = self.equations.quantities(state, parameters)
+        found = dict(zip(structure.states, state.tolist(), strict=True))
+        found |= dict(zip(structure.parameters, parameters.tolist(), strict=True))
+        return found | {name: float(value) for name, value in derived.items()}
 
     def by_value(self, state: np.ndarray, q: float) -> tuple[np.ndarray, np.ndarray]:
         """Conditions of the independent states by the scaled number, and what follows these states."""
@@ -155,6 +169,11 @@ class Place:
     inner: np.ndarray
     tangent: np.ndarray
     jacobian: np.ndarray
+
+    @cached_property
+    def known(self) -> dict[str, float]:
+        """States, parameters and derived quantities by name."""
+        return self.family.known(self.state, self.q)
 
     @property
     def value(self) -> float:

@@ -7,7 +7,8 @@ real eigenvalues have the sum zero; none of them crosses, so it is not taken for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from simulator.model.names import concentration
 from simulator.physics.notation import species_text
 from simulator.scenario.parts import LARGEST_CONCENTRATION
-from simulator.verdict.curve import RANGE, Family, Place
+from simulator.verdict.curve import RANGE, Place
 
 __all__ = ["Special", "Way", "trace"]
 
@@ -61,46 +62,47 @@ class Way:
     closed: bool = False
 
 
-def trace(first: Place, volumes: Callable[[Place], dict[str, float]]) -> Way:
+def trace(first: Place, volumes: Mapping[str, float]) -> Way:
     """Follow a branch from a place along its tangent until it ends.
 
     Parameters
     ----------
     first : Place
         Where to start.
-    volumes : callable
-        Volumes [m3] of a place that can change, by compartment.
+    volumes : mapping of str to float
+        Initial volumes [m3] that can change, by name.
     """
     places, specials, length = [first], list[tuple[int, Special]](), FIRST
-    at_start = volumes(first)
+
+    def ended(reason: str) -> Way:
+        return Way(places, [*specials, (len(places), Special("end", places[-1], reason))])
+
     for _ in range(STEPS):
         here = places[-1]
         there = here.at(length)
         if there is None or _cosine(here, there) < STRAIGHT:
             length *= SHRINKING
             if length < LEAST:
-                specials.append((len(places), Special("end", here, _why_lost(here, volumes(here), at_start))))
-                return Way(places, specials)
+                return ended("the branch could not be followed farther")
             continue
         bound = 0.0 if there.q < 0.0 else 1.0 if there.q > 1.0 else None
         last = _at_bound(here, there, bound, length) if bound is not None else there
+        _, reason = _limit(there, volumes)
+        if reason and bound is None:
+            last = _root(here, length, lambda place: _limit(place, volumes)[0]) or there
         if last is None:
             length *= SHRINKING
             continue
         specials += [(len(places), special) for special in _between(here, last, _length(here, last))]
         places.append(last)
         if bound is not None:
-            specials.append((len(places), Special("end", last, "the end of the range")))
-            return Way(places, specials)
-        reason = _impossible(last, volumes(last), at_start)
+            return ended("the end of the range")
         if reason:
-            specials.append((len(places), Special("end", last, reason)))
-            return Way(places, specials)
+            return ended(reason)
         if len(places) > AROUND and _encloses(here, last, first):
             return Way([*places[:-1], first], specials, closed=True)
         length = min(LARGEST, length * GROWTH)
-    specials.append((len(places), Special("end", places[-1], f"{STEPS} steps were taken")))
-    return Way(places, specials)
+    return ended(f"{STEPS} steps were taken")
 
 
 def _cosine(here: Place, there: Place) -> float:
@@ -202,39 +204,20 @@ def _root(here: Place, high: float, of: Callable[[Place], float], low: float = 0
         return None
 
 
-def _impossible(place: Place, volumes: dict[str, float], at_start: dict[str, float]) -> str:
-    """Why a branch does not go on from a place, in words; empty if it does."""
-    for name, v in volumes.items():
-        if v > SWOLLEN * at_start[name]:
-            return f"the volume of {name} runs away"
-        if v * SWOLLEN < at_start[name]:
-            return f"{name} loses its volume"
-    family: Family = place.family
-    with np.errstate(all="ignore"):
-        known = family.equations.quantities(place.state, family.parameters(place.q))
-    for c in family.structure.compartments:
-        for s in c.states:
-            if known[concentration(c.name, s)] < EMPTY:
-                return f"the concentration of {species_text(s)} in {c.name} reaches zero"
-            if known[concentration(c.name, s)] > LARGEST_CONCENTRATION:
-                return f"the concentration of {species_text(s)} in {c.name} grows beyond what a solution holds"
-    return ""
-
-
-def _why_lost(place: Place, volumes: dict[str, float], at_start: dict[str, float]) -> str:
-    """Why no next place is found, in words."""
-    family: Family = place.family
-    with np.errstate(all="ignore"):
-        known = family.equations.quantities(place.state, family.parameters(place.q))
-    least = {
-        f"the concentration of {species_text(s)} in {c.name} reaches zero": known[concentration(c.name, s)]
-        for c in family.structure.compartments
-        for s in c.states
+def _limit(place: Place, volumes: Mapping[str, float]) -> tuple[float, str]:
+    """How far a place is from where a branch is followed no farther (negative beyond), and why, in words if beyond."""
+    known = place.known
+    limits = {
+        f"the volume of {name.removeprefix('w_')} runs away ({SWOLLEN:g} times the initial one)": math.log(
+            SWOLLEN * initial / known[name]
+        )
+        for name, initial in volumes.items()
     }
-    words = min(least, key=lambda text: least[text], default="")
-    if words and least[words] < 1.0e-4:
-        return words
-    grown = {c: v / at_start[c] for c, v in volumes.items()}
-    if grown and max(grown.values()) > 0.1 * SWOLLEN:
-        return f"the volume of {max(grown, key=lambda c: grown[c])} runs away"
-    return "the curve could not be followed farther"
+    for c in place.family.structure.compartments:
+        for s in c.states:
+            value, name = known[concentration(c.name, s)], f"the concentration of {species_text(s)} in {c.name}"
+            limits[f"{name} reaches zero (below {EMPTY:g} mM)"] = math.log(max(value, 1e-300) / EMPTY)
+            limits[f"{name} exceeds what a solution holds"] = math.log(LARGEST_CONCENTRATION / max(value, 1e-300))
+    nearest = min(limits, key=lambda text: limits[text], default="")
+    margin = limits[nearest] if nearest else math.inf
+    return margin, nearest if margin < 0.0 else ""
