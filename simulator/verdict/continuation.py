@@ -20,7 +20,7 @@ from simulator.scenario.quantity import Quantity
 from simulator.scenario.scenario import Scenario
 from simulator.verdict.curve import Family, Place, Range
 from simulator.verdict.steady import rest_points, settled
-from simulator.verdict.tracing import Special, Way, trace
+from simulator.verdict.tracing import Special, Way, limit, trace
 
 __all__ = ["Branch", "Continuation", "NoBranch", "continuation"]
 
@@ -164,7 +164,7 @@ def continuation(
     span = _range(model, key, start, stop)
     parameters, growth, given = _in_force(model, key)
     state = initial_states(model)
-    family = Family(model.structure, parameters, growth, model.scales(), span)
+    family = Family(model.structure, parameters, growth, model.scales(), span, state)
     searched = [*LOOKED_AT, *([span.part(given)] if 0.0 < span.part(given) < 1.0 else [])]
     found: list[Branch] = []
     changing = [volume(c.name) for c in model.structure.compartments if c.volume in ("state", "osmotic")]
@@ -174,7 +174,7 @@ def continuation(
             if any(place.apart(point) < SAME for branch in found for place in branch.at(q)):
                 continue
             place = family.place(point, q)
-            if place is not None:
+            if place is not None and limit(place, at_start)[0] > 0.0:
                 found.append(_branch(place, at_start))
     if not found:
         raise NoBranch(

@@ -34,6 +34,9 @@ SMALLEST = 1.0e-6
 #: Newton steps to the curve, and scaled lengths of the last one at which it has arrived.
 ITERATIONS, ARRIVED, GOOD_ENOUGH = 8, 1.0e-13, 1.0e-10
 
+#: Scaled change of a state that cannot change.
+STILL = 1.0e-9
+
 #: Real part, relative to the largest eigenvalue, that is zero up to rounding.
 ROUNDING = 1.0e-15
 
@@ -78,16 +81,26 @@ class Family:
         Error scales of the states.
     span : Range
         Values of the number.
+    initial : ndarray, shape (states,)
+        Initial state. What cannot change from there in the middle of the range stays on all branches.
     """
 
     def __init__(
-        self, structure: Structure, parameters: np.ndarray, growth: np.ndarray, scales: np.ndarray, span: Range
+        self,
+        structure: Structure,
+        parameters: np.ndarray,
+        growth: np.ndarray,
+        scales: np.ndarray,
+        span: Range,
+        initial: np.ndarray,
     ) -> None:
         self.structure, self.base, self.growth, self.scales, self.span = structure, parameters, growth, scales, span
         self.equations = load_arrays(structure)
         self.basis = np.array(self.equations.BASIS, dtype=int)
         self.gates = structure.places("gate")
         self.neutral = [list(self.basis).index(self.equations.STATES.index(name)) for name in self.equations.NEUTRAL]
+        _, _, jacobian = conditions_of(self.equations, initial, self.parameters(0.5))
+        self.moving, self.initial = np.any(jacobian != 0.0, axis=1), initial
 
     def parameters(self, q: float) -> np.ndarray:
         """Parameters in force at a part of the way."""
@@ -104,21 +117,26 @@ class Family:
         return size
 
     def place(self, state: np.ndarray, q: float, heading: Place | None = None) -> Place | None:
-        """The place of a rest point, with its tangent along that of `heading` or towards larger `q`; None without."""
+        """The place of a rest point, with its tangent along that of `heading` or towards larger `q`.
+
+        None if it has no tangent, or differs from the initial state in what cannot change.
+        """
         _, conditions, jacobian = conditions_of(self.equations, state, self.parameters(q))
         by_value, following = self.by_value(state, q)
-        moving, size = np.any(jacobian != 0.0, axis=1), self.sizes(state)
+        moving, size, still = self.moving, self.sizes(state), self.basis[~self.moving]
+        if np.any(np.abs(state - self.initial)[still] > STILL * size[still]):
+            return None
         inner = following[:, moving] * size[self.basis[moving]] / size[:, None]
         matrix = conditions[np.ix_(moving, moving)] * size[self.basis[moving]]
-        along, rate = (np.zeros(inner.shape[1]), 1.0) if heading is None else heading.seen_from(size, moving)
+        along, rate = (np.zeros(inner.shape[1]), 1.0) if heading is None else heading.seen_from(size)
         border = np.append((inner @ along) @ inner, rate)
         bordered = np.vstack([np.column_stack([matrix, by_value[moving]]), border])
         right = np.append(np.zeros(len(matrix)), 1.0)
         found = solutions(bordered[None], right[None])[0]
-        length = math.hypot(float(np.linalg.norm(inner @ found[:-1])), float(found[-1]))
-        if not math.isfinite(length) or length == 0.0:
+        if not np.all(np.isfinite(found)):
             return None
-        return Place(self, state, q, size, moving, inner, found / length, jacobian)
+        length = math.hypot(float(np.linalg.norm(inner @ found[:-1])), float(found[-1]))
+        return Place(self, state, q, size, inner, found / length, jacobian)
 
     def known(self, state: np.ndarray, q: float) -> dict[str, float]:
         """States, parameters and derived quantities by name, in a state and at a part of the way."""
@@ -151,8 +169,6 @@ class Place:
         Part of the way from one end of the number's range to the other.
     size : ndarray, shape (states,)
         Sizes of the states.
-    moving : ndarray of bool, shape (independent states,)
-        Independent states that can change.
     inner : ndarray, shape (states, unknowns)
         Scaled change of all states with the scaled unknowns.
     tangent : ndarray, shape (unknowns + 1,)
@@ -165,7 +181,6 @@ class Place:
     state: np.ndarray
     q: float
     size: np.ndarray
-    moving: np.ndarray
     inner: np.ndarray
     tangent: np.ndarray
     jacobian: np.ndarray
@@ -196,11 +211,10 @@ class Place:
         largest = float(np.max(np.abs(self.eigenvalues), initial=0.0))
         return int(np.sum(self.eigenvalues.real > ROUNDING * largest))
 
-    def seen_from(self, size: np.ndarray, moving: np.ndarray) -> tuple[np.ndarray, float]:
+    def seen_from(self, size: np.ndarray) -> tuple[np.ndarray, float]:
         """The tangent in the scaled unknowns of another place."""
-        basis, full = self.family.basis, np.zeros(len(self.family.basis))
-        full[self.moving] = self.tangent[:-1] * self.size[basis[self.moving]]
-        return full[moving] / size[basis[moving]], float(self.tangent[-1])
+        unknowns = self.family.basis[self.family.moving]
+        return self.tangent[:-1] * self.size[unknowns] / size[unknowns], float(self.tangent[-1])
 
     def reversed(self) -> Place:
         """The same place, seen the other way."""
@@ -226,15 +240,16 @@ class Place:
 
     def _corrected(self, border: np.ndarray, away: np.ndarray, length: float) -> Place | None:
         """Newton's method for the conditions and ``border @ away = length``, from a first guess."""
-        family, units, previous = self.family, self.size[self.family.basis[self.moving]], np.inf
+        family, moving, previous = self.family, self.family.moving, np.inf
+        units = self.size[family.basis[moving]]
         for _ in range(ITERATIONS):
             state, q = self._moved(away)
             if np.any(state[family.structure.places("amount", "volume")] < 0.0):
                 return None
             rate, conditions, _ = conditions_of(family.equations, state, family.parameters(q))
-            matrix = conditions[np.ix_(self.moving, self.moving)] * units
-            bordered = np.vstack([np.column_stack([matrix, family.by_value(state, q)[0][self.moving]]), border])
-            right = -np.append(rate[self.moving], border @ away - length)
+            matrix = conditions[np.ix_(moving, moving)] * units
+            bordered = np.vstack([np.column_stack([matrix, family.by_value(state, q)[0][moving]]), border])
+            right = -np.append(rate[moving], border @ away - length)
             step = solutions(bordered[None], right[None])[0]
             if not np.all(np.isfinite(step)):
                 return None

@@ -18,13 +18,16 @@ from simulator.physics.notation import species_text
 from simulator.scenario.parts import LARGEST_CONCENTRATION
 from simulator.verdict.curve import RANGE, Place
 
-__all__ = ["Special", "Way", "trace"]
+__all__ = ["Special", "Way", "limit", "trace"]
 
 #: Arc length of the first step, the least and the largest one, and most steps along a branch.
 FIRST, LEAST, LARGEST, STEPS = 0.01, 1.0e-9, 0.1, 4000
 
 #: Cosine between the tangents of neighbours, and factors by which steps grow and shrink.
 STRAIGHT, GROWTH, SHRINKING = 0.98, 1.5, 0.4
+
+#: Part of the range beside an end at which there is no place.
+BESIDE = 1.0e-6
 
 #: Steps before a branch may have come back to its start.
 AROUND = 5
@@ -87,10 +90,12 @@ def trace(first: Place, volumes: Mapping[str, float]) -> Way:
             continue
         bound = 0.0 if there.q < 0.0 else 1.0 if there.q > 1.0 else None
         last = _at_bound(here, there, bound, length) if bound is not None else there
-        _, reason = _limit(there, volumes)
+        _, reason = limit(there, volumes)
         if reason and bound is None:
-            last = _root(here, length, lambda place: _limit(place, volumes)[0]) or there
+            last = _root(here, length, lambda place: limit(place, volumes)[0]) or there
         if last is None:
+            if bound is not None and abs(here.q - bound) < BESIDE:
+                return ended("the end of the range, where rest points are not isolated")
             length *= SHRINKING
             continue
         specials += [(len(places), special) for special in _between(here, last, _length(here, last))]
@@ -106,7 +111,7 @@ def trace(first: Place, volumes: Mapping[str, float]) -> Way:
 
 
 def _cosine(here: Place, there: Place) -> float:
-    along, rate = there.seen_from(here.size, here.moving)
+    along, rate = there.seen_from(here.size)
     one, other = here.inner @ here.tangent[:-1], here.inner @ along
     return float(one @ other + here.turning * rate) / float(np.hypot(np.linalg.norm(other), rate) or 1.0)
 
@@ -204,7 +209,7 @@ def _root(here: Place, high: float, of: Callable[[Place], float], low: float = 0
         return None
 
 
-def _limit(place: Place, volumes: Mapping[str, float]) -> tuple[float, str]:
+def limit(place: Place, volumes: Mapping[str, float]) -> tuple[float, str]:
     """How far a place is from where a branch is followed no farther (negative beyond), and why, in words if beyond."""
     known = place.known
     limits = {
