@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulator.trajectory.analysis import Analysis as Analysis
     from simulator.trajectory.trajectory import Trajectory as Trajectory
     from simulator.verdict.balancing import balance as balance
+    from simulator.verdict.continuation import continuation as continuation
     from simulator.verdict.control import control as control
     from simulator.verdict.steady import steady_state as steady_state
     from simulator.verdict.verdict import Verdict as Verdict
@@ -38,6 +39,7 @@ _HOMES = {
     "balance": "verdict.balancing",
     "classify": "verdict.verdict",
     "compare": "report.comparison",
+    "continuation": "verdict.continuation",
     "control": "verdict.control",
     "load_scenario": "storage.start",
     "read": "storage.store",

@@ -38,6 +38,7 @@ COMMANDS = (
     running.steady,
     resting.balance,
     resting.control,
+    resting.continue_,
     running.validate,
     gathering.submit,
     gathering.status,
@@ -55,7 +56,7 @@ COMMANDS = (
     library.doctor,
 )
 for command in COMMANDS:
-    app.command(epilog=EVERYWHERE)(command)
+    app.command(command.__name__.rstrip("_"), epilog=EVERYWHERE)(command)
 
 
 #: What libraries read when they are imported. NumPy would start threads for large matrices, of which there are none,

@@ -1,4 +1,4 @@
-"""Subcommands about rest points: ``balance`` and ``control``."""
+"""Subcommands about rest points: ``balance``, ``control`` and ``continue``."""
 
 from __future__ import annotations
 
@@ -89,5 +89,37 @@ def control(
             save(plot_control(found), output)
         except ValueError as error:
             raise UsageError(str(error)) from error
+        print(f"figure: {output}", file=sys.stderr)
+    return OK
+
+
+def continue_(
+    config: Config,
+    over: Annotated[
+        str, typer.Option("--over", metavar="KEY", help="The number, by dotted path or its end: pump.max_rate.")
+    ],
+    begin: Annotated[str, typer.Option("--from", metavar="A", help="One end of its range, with a unit.")],
+    end: Annotated[str, typer.Option("--to", metavar="B", help="The other end, with a unit.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure of the branches (.png, .pdf, .svg).")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> int:
+    """Follow the rest points as one number changes: branches, folds, Hopf points, and where no rest is left."""
+    from simulator.report.branches import branches_record, branches_text
+    from simulator.verdict.continuation import continuation
+
+    loaded = read_source(config, overrides)
+    warn(loaded)
+    found = continuation(loaded.scenario, over, begin, end, Announcer())
+    if as_json:
+        print(json.dumps(branches_record(found), indent=1, allow_nan=False))
+    else:
+        print(branches_text(found, end))
+    if output is not None:
+        from simulator.report.figures import plot_branches, save
+
+        save(plot_branches(found, end), output)
         print(f"figure: {output}", file=sys.stderr)
     return OK

@@ -76,10 +76,10 @@ def steady_states(scenario: Scenario, announce: Callable[[str], None] = lambda _
     NoSteadyState
         When none was found.
     """
-    model = Model.of(_settled(scenario))
+    model = Model.of(settled(scenario))
     events = model.events().parameters[0]
     parameters = events[-1] if len(events) else model.parameters()
-    found = _searched(model, parameters, initial_states(model), announce)
+    found = rest_points(model, parameters, initial_states(model), announce)
     if not found:
         raise NoSteadyState(
             f"{scenario.name}: no steady state found from the initial state, neither by Newton's method nor after "
@@ -93,7 +93,7 @@ def before_changes(scenario: Scenario) -> Scenario:
     return scenario.with_protocol(tuple(event for event in scenario.protocol if event.at <= 0.0))
 
 
-def _settled(scenario: Scenario) -> Scenario:
+def settled(scenario: Scenario) -> Scenario:
     """The scenario without pulses, and with the values that its waveforms come to; a sine comes to its mean."""
     protocol: list[Any] = []
     for event in scenario.protocol:
@@ -113,7 +113,7 @@ def _settled(scenario: Scenario) -> Scenario:
     return scenario.with_protocol(tuple(protocol))
 
 
-def _searched(
+def rest_points(
     model: Model, parameters: np.ndarray, state: np.ndarray, announce: Callable[[str], None]
 ) -> list[tuple[np.ndarray, str]]:
     """Rest points and the routes to them; those of an electroneutral model are sought in its capacitive twin."""

@@ -1,6 +1,7 @@
 """The verbs about rest points, and what they write, as a user meets them."""
 
 import json
+import re
 
 import pytest
 from places import CONFIGS
@@ -10,6 +11,7 @@ from simulator.cli.app import main
 from simulator.verdict.verdict import classify
 
 LEAKY = CONFIGS / "leaky_bucket.yaml"
+NEURON = CONFIGS / "published/huebel_dahlem_2014.yaml"
 AT = "membranes.plasma.mechanisms."
 HELD = ("--set", "compartments.cell.concentrations.cl=15.83696704 mM")
 LEAKS = "na_leak.permeability,k_leak.permeability"
@@ -120,3 +122,40 @@ def test_the_map_of_coefficients_is_drawn(ionflux, tmp_path):
     text = (tmp_path / "map.svg").read_text()
     assert "na_leak.permeability" in text
     assert "concentration.cell.na" in text
+
+
+def test_continue_json_has_the_shape_of_the_contract(ionflux):
+    code, out, _ = ionflux(
+        "continue", NEURON, "--over", "pump.max_rate", "--from", "0.5 uA/cm^2", "--to", "2 uA/cm^2", "--json"
+    )
+    document = json.loads(out)
+    assert code == 0
+    assert (document["parameter"], document["unit"]) == (AT + "pump.max_rate", "mol/m^2/s")
+    kinds = [point["kind"] for point in document["points"]]
+    assert kinds.count("fold") == 1
+    assert kinds.count("hopf") == 1
+    assert kinds.count("end") == 4
+    for point in document["points"]:
+        assert set(point["concentration"]["ecs"]) >= {"na", "k", "cl"}
+        assert point["potential"]["plasma"] < 0.0
+        assert point["volume"]["cell"] == pytest.approx(2160e-18)
+        assert len(point["eigenvalues"][0]) == 2
+        assert point["branch"] in (0, 1)
+
+
+def test_continue_prints_special_points_in_the_unit_of_the_command_and_draws_them(ionflux, tmp_path):
+    figure = tmp_path / "branches.svg"
+    code, out, err = ionflux(
+        *("continue", NEURON, "--over", "pump.max_rate", "--from", "0.5 uA/cm^2", "--to", "2 uA/cm^2", "-o", figure)
+    )
+    assert code == 0
+    assert re.search(r"fold +1\.064799 uA/cm\^2  -56\.557 mV  two unstable ones meet; none below", out)
+    assert "period 12.39 min; unstable below" in out
+    assert f"figure: {figure}" in err
+    assert figure.stat().st_size > 10_000
+
+
+def test_continue_tells_what_is_wrong_with_a_range(ionflux):
+    code, _, err = ionflux("continue", LEAKY, "--over", "pump.max_rate", "--from", "1 mV", "--to", "2 umol/m^2/s")
+    assert code == 2
+    assert "--from" in err

@@ -3,6 +3,7 @@
 Figures are not registered with ``pyplot``, so thousands can be made in one process.
 """
 
+from simulator.report.figures.branches import plot_branches
 from simulator.report.figures.comparison import plot_comparison
 from simulator.report.figures.control import plot_control
 from simulator.report.figures.files import FORMATS, save
@@ -15,6 +16,7 @@ __all__ = [
     "kinds",
     "plot_batch",
     "plot_batches",
+    "plot_branches",
     "plot_comparison",
     "plot_control",
     "plot_trajectory",
