@@ -98,7 +98,7 @@ def _what(branch: Branch, place: int, special: Special) -> str:
     before, after = (branch.places[min(max(i, 0), len(branch.places) - 1)] for i in (place - 1, place))
     if special.kind == "fold":
         pair = "a stable and an unstable rest point" if 0 in (before.unstable, after.unstable) else "two unstable ones"
-        return f"{pair} meet; none {'above' if before.turning > 0.0 else 'below'}"
+        return f"{pair} meet; neither exists {'below' if before.value > special.place.value else 'above'}"
     if special.kind == "branch_point":
         return "another branch crosses"
     below, above = sorted((before, after), key=lambda p: p.value)

@@ -12,6 +12,7 @@ from simulator.verdict.verdict import classify
 
 LEAKY = CONFIGS / "leaky_bucket.yaml"
 NEURON = CONFIGS / "published/huebel_dahlem_2014.yaml"
+SWELLING = CONFIGS / "published/huebel_ullah_2016.yaml"
 AT = "membranes.plasma.mechanisms."
 HELD = ("--set", "compartments.cell.concentrations.cl=15.83696704 mM")
 LEAKS = "na_leak.permeability,k_leak.permeability"
@@ -149,10 +150,19 @@ def test_continue_prints_special_points_in_the_unit_of_the_command_and_draws_the
         *("continue", NEURON, "--over", "pump.max_rate", "--from", "0.5 uA/cm^2", "--to", "2 uA/cm^2", "-o", figure)
     )
     assert code == 0
-    assert re.search(r"fold +1\.064799 uA/cm\^2  -56\.557 mV  two unstable ones meet; none below", out)
+    assert re.search(r"fold +1\.064799 uA/cm\^2  -56\.557 mV  two unstable ones meet; neither exists below", out)
     assert "period 12.39 min; unstable below" in out
     assert f"figure: {figure}" in err
     assert figure.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("ends", [("0.1 uA/cm^2", "20 uA/cm^2"), ("20 uA/cm^2", "0.1 uA/cm^2")])
+def test_continue_tells_on_which_side_of_a_fold_the_rest_is_lost(ionflux, ends):
+    start, stop = ends
+    code, out, _ = ionflux("continue", SWELLING, "--over", "pump.max_rate", "--from", start, "--to", stop)
+    assert code == 0
+    assert re.search(r"fold +1\.279013 uA.* a stable and an unstable rest point meet; neither exists below", out)
+    assert "stable from 1.279013 uA/cm^2 to 20.00000 uA/cm^2" in out
 
 
 def test_continue_tells_what_is_wrong_with_a_range(ionflux):
