@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.model.kinetics import environment, rate_numbers
-from simulator.physics.notation import Scale, duration, readable, with_unit
+from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
 from simulator.physics.units import has_offset
 from simulator.report.columns import table
 from simulator.scenario.paths import shortest_ending
@@ -61,7 +61,7 @@ def branches_text(found: Continuation, unit_text: str = "") -> str:
     scale = scale_of(found, unit_text)
 
     def written(value: float) -> str:
-        return f"{scale.write(value, DIGITS)} {scale.text}".strip() if value else f"0 {scale.text}".strip()
+        return f"{plain_number(value / scale.size, DIGITS)} {scale.text}".strip()
 
     name, membranes = name_of(found), membranes_of(found)
     lines = [f"{found.model.scenario.name}: rest points over {name}, {written(found.start)} to {written(found.stop)}"]
@@ -97,8 +97,12 @@ def _what(branch: Branch, place: int, special: Special) -> str:
         return special.reason
     before, after = (branch.places[min(max(i, 0), len(branch.places) - 1)] for i in (place - 1, place))
     if special.kind == "fold":
-        pair = "a stable and an unstable rest point" if 0 in (before.unstable, after.unstable) else "two unstable ones"
-        return f"{pair} meet; none {'above' if before.turning > 0.0 else 'below'}"
+        pair = (
+            "a stable and an unstable rest point"
+            if 0 in (before.unstable, after.unstable)
+            else "two unstable rest points"
+        )
+        return f"{pair} meet; neither exists {'above' if before.turning > 0.0 else 'below'}"
     if special.kind == "branch_point":
         return "another branch crosses"
     below, above = sorted((before, after), key=lambda p: p.value)

@@ -18,7 +18,10 @@ from simulator.physics.notation import species_text
 from simulator.scenario.parts import LARGEST_CONCENTRATION
 from simulator.verdict.curve import RANGE, Place
 
-__all__ = ["Special", "Way", "limit", "trace"]
+__all__ = ["SPECIAL_KINDS", "Special", "Way", "limit", "trace"]
+
+#: Kinds of special points.
+SPECIAL_KINDS = ("fold", "hopf", "branch_point", "end")
 
 #: Arc length of the first step, the least and the largest one, and most steps along a branch.
 FIRST, LEAST, LARGEST, STEPS = 0.01, 1.0e-9, 0.1, 4000
