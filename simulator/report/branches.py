@@ -95,21 +95,16 @@ def _what(branch: Branch, place: int, special: Special) -> str:
     """What happens at a special point, in words."""
     if special.kind == "end":
         return special.reason
-    before, after = (branch.places[min(max(i, 0), len(branch.places) - 1)] for i in (place - 1, place))
     if special.kind == "fold":
-        pair = (
-            "a stable and an unstable rest point"
-            if 0 in (before.unstable, after.unstable)
-            else "two unstable rest points"
-        )
-        return f"{pair} meet; neither exists {'above' if before.turning > 0.0 else 'below'}"
+        stable = 0 in (special.before, special.after)
+        pair = "a stable and an unstable rest point" if stable else "two unstable rest points"
+        return f"{pair} meet; neither exists {'above' if branch.places[place - 1].rising else 'below'}"
     if special.kind == "branch_point":
         return "another branch crosses"
-    below, above = sorted((before, after), key=lambda p: p.value)
     told = f"period {duration(period(special))}"
-    if below.unstable == 0 or above.unstable == 0:
-        return f"{told}; unstable {'above' if below.unstable == 0 else 'below'}"
-    return f"{told}; already unstable"
+    if special.before and special.after:
+        return f"{told}; already unstable"
+    return f"{told}; unstable {'above' if (special.before == 0) == special.place.rising else 'below'}"
 
 
 def branches_record(found: Continuation) -> dict[str, Any]:

@@ -153,6 +153,12 @@ def test_continue_prints_special_points_in_the_unit_of_the_command_and_draws_the
     assert "period 12.39 min; unstable below" in out
     assert f"figure: {figure}" in err
     assert figure.stat().st_size > 10_000
+    code, back, _ = ionflux(
+        *("continue", NEURON, "--over", "pump.max_rate", "--from", "2 uA/cm^2", "--to", "0.5 uA/cm^2")
+    )
+    for kind in ("fold", "Hopf"):
+        [one], [other] = ([line for line in text.splitlines() if kind in line] for text in (out, back))
+        assert one == other
 
 
 def test_continue_tells_what_is_wrong_with_a_range(ionflux):
