@@ -101,13 +101,16 @@ def continue_(
     begin: Annotated[str, typer.Option("--from", metavar="A", help="One end of its range, with a unit.")],
     end: Annotated[str, typer.Option("--to", metavar="B", help="The other end, with a unit.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Figure of the branches (.png, .pdf, .svg).")
+        Path | None,
+        typer.Option("-o", "--output", help="Data file (.h5) or figure (.png, .pdf, .svg)."),
     ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing data file.")] = False,
 ) -> int:
     """Follow the rest points as one number changes: branches, folds, Hopf points, and where no rest is left."""
     from simulator.report.branches import branches_record, branches_text
+    from simulator.storage.datafile import SUFFIXES
     from simulator.verdict.continuation import continuation
 
     loaded = read_source(config, overrides)
@@ -117,7 +120,11 @@ def continue_(
         print(json.dumps(branches_record(found), indent=1, allow_nan=False))
     else:
         print(branches_text(found, end))
-    if output is not None:
+    if output is not None and output.suffix in SUFFIXES:
+        from simulator.storage.branches import write_branches
+
+        print(f"written: {write_branches(found, output, overwrite)}", file=sys.stderr)
+    elif output is not None:
         from simulator.report.figures import plot_branches, save
 
         save(plot_branches(found, end), output)

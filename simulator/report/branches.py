@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.errors import IonfluxError
 from simulator.model.kinetics import environment, rate_numbers
-from simulator.physics.notation import Scale, duration, readable, with_unit
+from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
 from simulator.physics.units import has_offset
 from simulator.report.columns import table
 from simulator.scenario.paths import shortest_ending
@@ -61,7 +61,7 @@ def branches_text(found: Continuation, unit_text: str = "") -> str:
     scale = scale_of(found, unit_text)
 
     def written(value: float) -> str:
-        return f"{scale.write(value, DIGITS)} {scale.text}".strip() if value else f"0 {scale.text}".strip()
+        return f"{plain_number(value / scale.size, DIGITS)} {scale.text}".strip()
 
     name, membranes = name_of(found), membranes_of(found)
     lines = [f"{found.model.scenario.name}: rest points over {name}, {written(found.start)} to {written(found.stop)}"]
@@ -95,17 +95,16 @@ def _what(branch: Branch, place: int, special: Special) -> str:
     """What happens at a special point, in words."""
     if special.kind == "end":
         return special.reason
-    before, after = (branch.places[min(max(i, 0), len(branch.places) - 1)] for i in (place - 1, place))
     if special.kind == "fold":
-        pair = "a stable and an unstable rest point" if 0 in (before.unstable, after.unstable) else "two unstable ones"
-        return f"{pair} meet; neither exists {'below' if before.value > special.place.value else 'above'}"
+        stable = 0 in (special.before, special.after)
+        pair = "a stable and an unstable rest point" if stable else "two unstable rest points"
+        return f"{pair} meet; neither exists {'above' if branch.places[place - 1].rising else 'below'}"
     if special.kind == "branch_point":
         return "another branch crosses"
-    below, above = sorted((before, after), key=lambda p: p.value)
     told = f"period {duration(period(special))}"
-    if below.unstable == 0 or above.unstable == 0:
-        return f"{told}; unstable {'above' if below.unstable == 0 else 'below'}"
-    return f"{told}; already unstable"
+    if special.before and special.after:
+        return f"{told}; already unstable"
+    return f"{told}; unstable {'above' if (special.before == 0) == special.place.rising else 'below'}"
 
 
 def branches_record(found: Continuation) -> dict[str, Any]:

@@ -186,8 +186,9 @@ def continuation(
 def _branch(place: Place, at_start: dict[str, float]) -> Branch:
     """The whole branch through a place."""
     forward = place if place.turning > 0.0 else place.reversed()
-    ways = [Way([forward], [(1, Special("end", forward, "the end of the range"))])] * 2
-    if place.q < 1.0 or forward.turning <= 0.0:
+    here = Special("end", forward, forward.unstable, forward.unstable, "the end of the range")
+    ways = [Way([forward], [(1, here)])] * 2
+    if place.q < 1.0:
         ways[1] = trace(forward, at_start)
         if ways[1].closed:
             return Branch(ways[1].places, ways[1].specials, closed=True)
@@ -195,9 +196,10 @@ def _branch(place: Place, at_start: dict[str, float]) -> Branch:
         ways[0] = trace(forward.reversed(), at_start)
     back, on = ways
     count = len(back.places)
-    specials = [(count - i, special) for i, special in reversed(back.specials)]
+    specials = [(count - i, special.reversed()) for i, special in reversed(back.specials)]
     specials += [(count - 1 + i, special) for i, special in on.specials]
-    return Branch([*reversed(back.places), *on.places[1:]], specials, closed=False)
+    places = [*(place.reversed() for place in reversed(back.places)), *on.places[1:]]
+    return Branch(places, specials, closed=False)
 
 
 def _key(model: Model, over: str) -> str:

@@ -200,6 +200,11 @@ class Place:
         """Part of the number in the tangent: it changes sign at a fold."""
         return float(self.tangent[-1])
 
+    @property
+    def rising(self) -> bool:
+        """Whether the value grows along the tangent."""
+        return (self.turning > 0.0) == (self.family.span.stop > self.family.span.start)
+
     @cached_property
     def eigenvalues(self) -> np.ndarray:
         """Eigenvalues [1/s], slowest first."""

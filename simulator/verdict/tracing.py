@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,10 @@ from simulator.physics.notation import species_text
 from simulator.scenario.parts import LARGEST_CONCENTRATION
 from simulator.verdict.curve import RANGE, Place
 
-__all__ = ["Special", "Way", "limit", "trace"]
+__all__ = ["SPECIAL_KINDS", "Special", "Way", "limit", "trace"]
+
+#: Kinds of special points.
+SPECIAL_KINDS = ("fold", "hopf", "branch_point", "end")
 
 #: Arc length of the first step, the least and the largest one, and most steps along a branch.
 FIRST, LEAST, LARGEST, STEPS = 0.01, 1.0e-9, 0.1, 4000
@@ -35,17 +38,26 @@ AROUND = 5
 #: Largest volume relative to that at the start, and least concentration [mol/m3], of a branch.
 SWOLLEN, EMPTY = 100.0, 1.0e-9
 
+#: Size of an eigenvalue, relative to the largest, below which its sign is rounding.
+NOISE = 1.0e-12
+
 #: Bisections that isolate a crossing before a root is sought, and precision of the arc length.
 BISECTIONS, PRECISE = 12, 1.0e-13
 
 
 @dataclass(frozen=True)
 class Special:
-    """A special point: its kind (fold, hopf, branch_point or end), its place, and why a branch ends there."""
+    """A special point: its kind, its place, unstable eigenvalues before and after it, and why a branch ends there."""
 
     kind: str
     place: Place
+    before: int
+    after: int
     reason: str = ""
+
+    def reversed(self) -> Special:
+        """The same point, seen the other way."""
+        return replace(self, place=self.place.reversed(), before=self.after, after=self.before)
 
     @property
     def crossing(self) -> complex:
@@ -78,7 +90,8 @@ def trace(first: Place, volumes: Mapping[str, float]) -> Way:
     places, specials, length = [first], list[tuple[int, Special]](), FIRST
 
     def ended(reason: str) -> Way:
-        return Way(places, [*specials, (len(places), Special("end", places[-1], reason))])
+        count = places[-1].unstable
+        return Way(places, [*specials, (len(places), Special("end", places[-1], count, count, reason))])
 
     for _ in range(STEPS):
         here = places[-1]
@@ -150,7 +163,7 @@ def _between(here: Place, there: Place, length: float) -> list[Special]:
     before, after = (others + (side.unstable - others) % 2 for side in (here, there))
     return [
         *_crossings(here, fold, middle, here.unstable, before),
-        Special("fold", fold),
+        Special("fold", fold, before, after),
         *_crossings(here, there, length, after, there.unstable, middle),
     ]
 
@@ -174,12 +187,12 @@ def _crossings(here: Place, there: Place, length: float, before: int, after: int
     if (after - before) % 2:
         smallest = min((abs(v) for v in left.eigenvalues), default=0.0)
         largest = max((abs(v) for v in left.eigenvalues), default=0.0)
-        found = _root(here, high, _slowest_real, low)
-        return [Special("branch_point", found)] if found is not None and smallest > 1e-12 * largest else []
+        found = _root(here, high, _slowest_real, low) if smallest > NOISE * largest else None
+        return [Special("branch_point", found, before, after)] if found is not None else []
     if not np.isfinite(_pair(left.eigenvalues)) or not np.isfinite(_pair(right.eigenvalues)):
         return []
     found = _root(here, high, lambda place: _pair(place.eigenvalues).real, low)
-    return [Special("hopf", found)] if found is not None else []
+    return [Special("hopf", found, before, after)] if found is not None else []
 
 
 def _slowest_real(place: Place) -> float:

@@ -150,10 +150,16 @@ def test_continue_prints_special_points_in_the_unit_of_the_command_and_draws_the
         *("continue", NEURON, "--over", "pump.max_rate", "--from", "0.5 uA/cm^2", "--to", "2 uA/cm^2", "-o", figure)
     )
     assert code == 0
-    assert re.search(r"fold +1\.064799 uA/cm\^2  -56\.557 mV  two unstable ones meet; neither exists below", out)
+    assert re.search(r"fold +1\.064799 uA/cm\^2 +-56\.557 mV  two unstable rest points meet; neither exists below", out)
     assert "period 12.39 min; unstable below" in out
     assert f"figure: {figure}" in err
     assert figure.stat().st_size > 10_000
+    code, back, _ = ionflux(
+        *("continue", NEURON, "--over", "pump.max_rate", "--from", "2 uA/cm^2", "--to", "0.5 uA/cm^2")
+    )
+    for kind in ("fold", "Hopf"):
+        [one], [other] = ([line for line in text.splitlines() if kind in line] for text in (out, back))
+        assert one == other
 
 
 @pytest.mark.parametrize("ends", [("0.1 uA/cm^2", "20 uA/cm^2"), ("20 uA/cm^2", "0.1 uA/cm^2")])
@@ -162,10 +168,30 @@ def test_continue_tells_on_which_side_of_a_fold_the_rest_is_lost(ionflux, ends):
     code, out, _ = ionflux("continue", SWELLING, "--over", "pump.max_rate", "--from", start, "--to", stop)
     assert code == 0
     assert re.search(r"fold +1\.279013 uA.* a stable and an unstable rest point meet; neither exists below", out)
-    assert "stable from 1.279013 uA/cm^2 to 20.00000 uA/cm^2" in out
+    assert "stable from 1.279013 uA/cm^2 to 20 uA/cm^2" in out
 
 
 def test_continue_tells_what_is_wrong_with_a_range(ionflux):
     code, _, err = ionflux("continue", LEAKY, "--over", "pump.max_rate", "--from", "1 mV", "--to", "2 umol/m^2/s")
     assert code == 2
     assert "--from" in err
+
+
+def test_continue_writes_branches_that_xarray_opens(ionflux, tmp_path):
+    xarray, file = pytest.importorskip("xarray"), tmp_path / "branches.h5"
+    command = ("continue", NEURON, "--over", "pump.max_rate", "--from", "0.5 uA/cm^2", "--to", "2 uA/cm^2", "-o", file)
+    code, out, _ = ionflux(*command, "--json")
+    assert code == 0
+    document = json.loads(out)
+    with xarray.open_dataset(file, engine="h5netcdf") as data:
+        assert data.special_value.values.tolist() == [point["value"] for point in document["points"]]
+        kinds = data.special_kind.attrs["flag_meanings"].split()
+        assert [kinds[i] for i in data.special_kind.values] == [point["kind"] for point in document["points"]]
+        branch = data.isel(place=data.branch.values == 1)
+        assert branch.value.values.tolist() == document["branches"][1]["value"]
+        assert branch.potential.sel(membrane="plasma").values.tolist() == document["branches"][1]["potential"]["plasma"]
+        # Na that is not in the cell is in the cleft.
+        total = (data.concentration * data.volume).sel(species="na").sum("compartment").values
+        assert total == pytest.approx(total[0], rel=1e-12)
+    assert ionflux(*command)[0] == 4
+    assert ionflux(*command, "--overwrite")[0] == 0

@@ -1,5 +1,7 @@
 """Branches of rest points against the authors' equations written out here, and against rest points found one by one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from places import CONFIGS
@@ -7,7 +9,7 @@ from scipy.optimize import brentq, fsolve
 
 from simulator import continuation, load_scenario
 from simulator.errors import UsageError
-from simulator.physics.constants import FARADAY
+from simulator.physics.constants import FARADAY, GAS_CONSTANT
 from simulator.verdict.steady import steady_states
 
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"
@@ -185,6 +187,45 @@ def test_a_branch_says_why_it_ends():
     reversal = [z * 25.69e-3 * np.log(outside[s] / inside[s]) for s, z in (("na", 1), ("k", 1), ("cl", -1))]
     currents = [g * (v - e) for g, e in zip(leaks, reversal, strict=True)]
     assert currents == pytest.approx([-3.0 * pump, 2.0 * pump, 0.0], abs=1e-9 * pump)
+
+
+def test_a_constant_pump_may_remove_no_more_sodium_than_leaks_into_a_cell_without_any():
+    pump = {"membranes.plasma.mechanisms.pump": {"law": "na_k_pump_constant", "rate": 1e-8}}
+    leaky = load_scenario(CONFIGS / "leaky_bucket.yaml", pump)
+    found = continuation(leaky, "pump.rate", 0.0, 1e-6)
+    fastest = found.points("end")[-1][1].place
+    x = found.potentials(fastest)["plasma"] * FARADAY / (GAS_CONSTANT * 310.15)
+    assert 3.0 * fastest.value == pytest.approx(3.0e-10 * 145.0 * x / np.expm1(x), rel=1e-9)
+
+
+def test_a_branch_that_touches_neither_end_is_followed_round_until_it_closes():
+    nerve = load_scenario(CONFIGS / "hyperkalaemia_nerve.yaml")
+    found = continuation(nerve, "bath.concentrations.k", "0.4 mM", "40 mM")
+    [ring] = [branch for branch in found.branches if branch.closed]
+    assert ring.places[0].apart(ring.places[-1].state) < 1e-9
+    assert sorted(special.kind for _, special in ring.specials) == ["fold", "fold", "hopf"]
+    folds = [special.place.value for _, special in ring.specials if special.kind == "fold"]
+    assert min(folds) == pytest.approx(ring.values.min(), rel=1e-3)
+    assert max(folds) == pytest.approx(ring.values.max(), rel=1e-3)
+
+
+def test_stability_changes_only_at_special_points(huebel_dahlem):
+    for branch in huebel_dahlem.branches:
+        counts = [place.unstable for place in branch.places]
+        kinds = {n: [s.kind for m, s in branch.specials if m == n] for n, _ in branch.specials}
+        for n, (before, after) in enumerate(pairwise(counts), start=1):
+            largest = sum({"fold": 1, "hopf": 2}.get(kind, 0) for kind in kinds.get(n, []))
+            assert abs(after - before) <= largest
+            assert (after - before - largest) % 2 == 0
+
+
+def test_a_number_that_is_zero_shuts_a_path_and_leaves_the_limit():
+    leaky = load_scenario(CONFIGS / "leaky_bucket.yaml")
+    found = continuation(leaky, "cl_leak.permeability", 0.0, 1e-8)
+    # Cl is passive, so its permeability moves no rest point.
+    [branch] = found.branches
+    potentials = [found.potentials(place)["plasma"] for place in branch.places]
+    assert potentials == pytest.approx([potentials[-1]] * len(potentials), rel=1e-9)
 
 
 @pytest.mark.parametrize(
