@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -26,7 +26,6 @@ EVERYWHERE = (
 app = typer.Typer(
     name="ionflux",
     help="Simulate the ion fluxes of cells, and tell a dynamic equilibrium from a steady state that looks like one.",
-    no_args_is_help=True,
     epilog=EVERYWHERE,
     add_completion=False,
     rich_markup_mode=None,
@@ -55,8 +54,28 @@ COMMANDS = (
     library.schema,
     library.doctor,
 )
+
+
+def _version(asked: bool) -> None:
+    """Print the version and end the command."""
+    if asked:
+        from simulator.trajectory.provenance import own_version
+
+        print(f"ionflux {own_version()}")
+        raise typer.Exit
+
+
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"), epilog=EVERYWHERE)(command)
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a subcommand."""
 
 
 #: What libraries read when they are imported. NumPy would start threads for large matrices, of which there are none,
@@ -71,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit the process with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
-    arguments = [a for a in arguments if a != "--debug"]
+    arguments = [a for a in arguments if a != "--debug"] or ["--help"]
     # Imports create many objects and no garbage; collecting at the default rate takes a sixth of a short run.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     for name, value in SETTINGS.items():

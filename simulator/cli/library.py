@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,9 @@ import typer
 from simulator.cli.exit_codes import OK, SOME_FAILED
 from simulator.cli.source import Configs, Overrides, read_source
 from simulator.errors import UsageError, among
+
+#: The line of a shipped scenario that names the file it extends.
+_EXTENDS = re.compile(r"^(extends:\s*)(\S+)", re.MULTILINE)
 
 if TYPE_CHECKING:
     from simulator.cli.verification import Check
@@ -88,10 +91,7 @@ def examples(
         target = target / found[key].name
     if target.exists():
         raise UsageError(f"{target} already exists", "choose another name with -o")
-    shutil.copyfile(found[key], target)
-    base = _base_of(found[key])
-    if base is not None and not (target.parent / base.name).exists():
-        shutil.copyfile(base, target.parent / base.name)
+    _copy(found[key], target)
     print(target)
 
 
@@ -174,8 +174,13 @@ def _first_comment(path: Path) -> str:
     return ""
 
 
-def _base_of(path: Path) -> Path | None:
-    for line in path.read_text().splitlines():
-        if line.startswith("extends:"):
-            return (path.parent / line.partition(":")[2].partition("#")[0].strip()).resolve()
-    return None
+def _copy(example: Path, target: Path) -> None:
+    """Copy an example and what it extends into one directory; files that are there already stay as they are."""
+    text = example.read_text(encoding="utf-8")
+    extends = _EXTENDS.search(text)
+    if extends is not None:
+        base = example.parent / extends[2]
+        text = text.replace(extends[0], f"{extends[1]}{base.name}", 1)
+        if not (target.parent / base.name).exists():
+            _copy(base, target.parent / base.name)
+    target.write_text(text, encoding="utf-8")

@@ -57,7 +57,7 @@ def balance(
     for problem in problems:
         print(problem, file=sys.stderr)
     if write is not None and not problems:
-        write_scenario(loaded, config, write, overrides, own_start(loaded.scenario) | found.values | found.starts)
+        write_scenario(loaded, config, write, own_start(loaded.scenario) | found.values | found.starts)
     return SOME_FAILED if problems else OK
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.cli.source import assignments
 from simulator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,14 +31,12 @@ def refuse_target(target: Path, configs: Sequence[Path]) -> None:
     refuse_homeless(target)
 
 
-def write_scenario(
-    loaded: Loaded, config: Path, target: Path, overrides: list[str] | None, values: Mapping[str, float]
-) -> None:
+def write_scenario(loaded: Loaded, config: Path, target: Path, values: Mapping[str, float]) -> None:
     """Write a scenario file with what ``--set`` changed and with new values, SI, which go before."""
     from simulator.scenario.yaml.rewriting import rewritten
     from simulator.storage.atomic import write_atomically
 
-    given = {key: text for key, text in assignments(overrides).items() if key.partition(".")[0] != "start"}
+    given = {key: text for key, text in loaded.changes.items() if key.partition(".")[0] != "start"}
     text, extends = rewritten(config, loaded.text, target, given | dict(values), loaded.scenario)
     write_atomically(target, text.encode())
     print(f"{target} written" + (f"; it extends {config}" if extends else ""), file=sys.stderr)
@@ -65,7 +62,6 @@ def write_at_rest(
     loaded: Loaded,
     config: Path,
     target: Path,
-    overrides: list[str] | None,
     first: SteadyState,
     announce: Callable[[str], None],
 ) -> None:
@@ -78,4 +74,4 @@ def write_at_rest(
     if start.protocol != loaded.scenario.protocol:
         first = steady_states(start, announce)[0]
         print("the rest point that is written is that before the events of the protocol", file=sys.stderr)
-    write_scenario(loaded, config, target, overrides, initial_values(Model.of(loaded.scenario), first.trajectory))
+    write_scenario(loaded, config, target, initial_values(Model.of(loaded.scenario), first.trajectory))

@@ -123,7 +123,7 @@ def steady(
         if not as_json:
             print("\n\n".join(map(steady_text, found)))
         if write is not None:
-            write_at_rest(loaded, config, write, overrides, found[0], announce)
+            write_at_rest(loaded, config, write, found[0], announce)
     if as_json:
         document = {"units": UNITS, "compiled": announce.asked, "elapsed": elapsed, "states": records}
         print(json.dumps(document, indent=1, allow_nan=False))

@@ -25,7 +25,8 @@ From = Annotated[
 ]
 FromRun = Annotated[int | None, typer.Option("--from-run", metavar="N", help="Run of the sweep given by --from.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value by its dotted path or its end; repeatable."),
 ]
 
 

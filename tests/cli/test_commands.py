@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from places import CONFIGS, ROOT
 
+import simulator
 from simulator.cli.app import main
 from simulator.errors import Stopped
 from simulator.storage.store import read
@@ -148,6 +149,7 @@ def test_export_writes_a_table_with_units(saved):
         ("examples",),
         ("schema",),
         ("doctor",),
+        (),
     ],
 )
 def test_verbs_that_show_what_is_inside_print_to_stdout(arguments, tmp_path):
@@ -160,6 +162,17 @@ def test_example_is_copied_and_runs(tmp_path):
     assert ionflux("examples", "sealed_bucket", folder=tmp_path).returncode == 0
     done = ionflux("validate", "sealed_bucket.yaml", folder=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("example", ["seizure", "spreading_depression", "reference/BC2011-01"])
+def test_an_example_is_copied_with_what_it_extends(tmp_path, example):
+    assert ionflux("examples", example, folder=tmp_path).returncode == 0
+    done = ionflux("validate", f"{example.rpartition('/')[2]}.yaml", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_version_is_that_of_the_package(tmp_path):
+    assert ionflux("--version", folder=tmp_path).stdout == f"ionflux {simulator.__version__}\n"
 
 
 def test_verify_exits_0_when_the_numbers_agree(tmp_path):

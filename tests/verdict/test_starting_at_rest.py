@@ -210,10 +210,11 @@ def test_a_start_from_a_file_gives_way_to_the_rest_point(tmp_path, monkeypatch):
     assert distance(written) < 1e-9
 
 
-def test_what_set_changed_is_written_too(tmp_path):
+@pytest.mark.parametrize("given", ["pump.max_rate", "membranes.plasma.mechanisms.pump.max_rate"])
+def test_what_set_changed_is_written_too(tmp_path, given):
     target = tmp_path / "rest.yaml"
     key = "membranes.plasma.mechanisms.pump.max_rate"
-    assert ionflux("steady", CONFIGS / "leaky_bucket.yaml", "--set", f"{key}=0.4 umol/m^2/s", "--write", target) == 0
+    assert ionflux("steady", CONFIGS / "leaky_bucket.yaml", "--set", f"{given}=0.4 umol/m^2/s", "--write", target) == 0
     assert load_scenario(target).quantities()[key] == pytest.approx(0.4e-6, rel=1e-15)
     assert distance(load_scenario(target)) < 1e-9
 

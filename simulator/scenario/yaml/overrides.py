@@ -9,16 +9,37 @@ from typing import Any
 
 import numpy as np
 
+from simulator.scenario.paths import ending_in
 from simulator.scenario.quantity import UNREADABLE, SiNumber
 from simulator.scenario.yaml.composer import scalar
 from simulator.scenario.yaml.issues import ConfigError, Issue
 from simulator.scenario.yaml.parser import composed
 from simulator.scenario.yaml.tree import Node, Place
 
-__all__ = ["OVERRIDE", "first_step", "overridden"]
+__all__ = ["OVERRIDE", "first_step", "overridden", "whole_path"]
 
 #: Where such a value is said to come from.
 OVERRIDE = "--set"
+
+#: Blocks in which the paths of other values stand, or names of the user's own.
+NAMING = ("twins", "protocol", "sweep", "measure")
+
+
+def whole_path(tree: Node, key: str) -> str:
+    """The path of a new value: the one given, or else the only one that ends in it, as in ``pump.max_rate``."""
+    head, rest = first_step(tree, key)
+    if not rest or head == "start" or tree.child(head) is not None:
+        return key
+    block, _, name = key.rpartition(".")
+    for ending, more in ((key, ""), (block, f".{name}")):  # the name itself may be new
+        named = _named(tree, ending)
+        if named:
+            return f"{named[0]}{more}" if len(named) == 1 else key
+    return key
+
+
+def _named(tree: Node, ending: str) -> list[str]:
+    return ending_in(ending, [path for path in _paths(tree, "") if path.partition(".")[0] not in NAMING])
 
 
 def overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
@@ -28,9 +49,13 @@ def overridden(tree: Node, key: str, value: Any, issues: list[Issue]) -> Node:
     try:
         return assigned(tree, key, _override_value(value, key, issues))
     except KeyError:
-        close = closest_path(tree, key)
-        hint = f"did you mean `{close}`?" if close else ""
-        issues.append(Issue(OVERRIDE, None, None, key, "there is nothing of this name in the scenario", "", hint))
+        named = _named(tree, key) or _named(tree, key.rpartition(".")[0])
+        if named:
+            problem, hint = f"this names {' and '.join(named)}", "write more of the path"
+        else:
+            close = closest_path(tree, key)
+            problem, hint = "there is nothing of this name in the scenario", f"did you mean `{close}`?" if close else ""
+        issues.append(Issue(OVERRIDE, None, None, key, problem, "", hint))
         return tree
 
 
@@ -110,9 +135,12 @@ def first_step(node: Node, path: str) -> tuple[str, str]:
 
 
 def closest_path(node: Node, path: str) -> str:
-    """The existing dotted path most like the given one, empty if none is."""
-    close = difflib.get_close_matches(path, list(_paths(node, "")), n=1, cutoff=0.6)
-    return close[0] if close else ""
+    """The existing dotted path most like the given one, or that ends in what is most like it; empty if none is."""
+    paths, steps = list(_paths(node, "")), path.count(".") + 1
+    endings = {".".join(found.split(".")[-steps:]): found for found in paths if found.partition(".")[0] not in NAMING}
+    known = endings | {found: found for found in paths}
+    close = difflib.get_close_matches(path, known, n=1, cutoff=0.6)
+    return known[close[0]] if close else ""
 
 
 def _paths(node: Node, prefix: str) -> Iterator[str]:

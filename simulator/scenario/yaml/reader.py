@@ -21,7 +21,7 @@ from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.extends import read_chain
 from simulator.scenario.yaml.issues import ConfigError, Issue
-from simulator.scenario.yaml.overrides import OVERRIDE, overridden
+from simulator.scenario.yaml.overrides import OVERRIDE, overridden, whole_path
 from simulator.scenario.yaml.parser import read_file
 from simulator.scenario.yaml.start import ReadEnd, started
 from simulator.scenario.yaml.tables import with_tables
@@ -50,6 +50,8 @@ class Loaded:
         The tree it was read from; None for scenarios kept in data files.
     twins : mapping
         The changes of each twin, by its name under the key ``twins``.
+    changes : mapping
+        The new values given beside the file, by whole path.
     """
 
     scenario: Scenario
@@ -58,6 +60,7 @@ class Loaded:
     warnings: tuple[Issue, ...] = ()
     tree: Node | None = None
     twins: Mapping[str, Overrides] = field(default_factory=dict)
+    changes: Overrides = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield every value as ``(path, text with unit, origin)``."""
@@ -101,8 +104,11 @@ def read_config(
     """
     issues: list[Issue] = []
     text, tree = read_chain(Path(path), issues, ())
+    changes: dict[str, str | float] = {}
     for key, value in (overrides or {}).items():
-        tree = overridden(tree, key, value, issues)
+        whole = whole_path(tree, key)
+        changes[whole] = value
+        tree = overridden(tree, whole, value, issues)
     tree = with_tables(tree, issues)
     issues += empty_values(tree, ())
     data = plain_data(tree, UNREADABLE)
@@ -117,7 +123,7 @@ def read_config(
     issues += [issue for c in complaints if (issue := issue_at(tree, c)).key not in known]
     if scenario is not None:
         leaves = scenario.leaves()
-        useless = {key: why_overridden(key, leaves) for key in overrides or {} if key.partition(".")[0] != "start"}
+        useless = {key: why_overridden(key, leaves) for key in changes if key.partition(".")[0] != "start"}
         issues += [Issue(OVERRIDE, None, None, k, "this has no effect: " + why) for k, why in useless.items() if why]
     if scenario is not None and scenario.start is None and not issues and not overrides:
         issues += wrong_changes(tree, twins, str(path))
@@ -128,7 +134,7 @@ def read_config(
         place, found = find_place(tree, leaf.path)
         default = scenario.start.source if scenario.start and leaf.path[0] == "start" else "default"
         origins[name] = str(place) if found else default
-    return Loaded(scenario, text, origins, tuple(issue_at(tree, c) for c in scenario.warnings), tree, twins)
+    return Loaded(scenario, text, origins, tuple(issue_at(tree, c) for c in scenario.warnings), tree, twins, changes)
 
 
 def from_resolved(text: str) -> Loaded:

@@ -17,7 +17,7 @@ from simulator.scenario.complaints import Complaint
 from simulator.scenario.quantity import UNREADABLE
 from simulator.scenario.records import LONGEST_TITLE, TWIN_NAME
 from simulator.scenario.yaml.issues import Issue
-from simulator.scenario.yaml.overrides import overridden
+from simulator.scenario.yaml.overrides import overridden, whole_path
 from simulator.scenario.yaml.tree import Node, find_place, plain_data
 from simulator.scenario.yaml.validation import issue_at, validated
 
@@ -61,10 +61,10 @@ def wrong_changes(tree: Node, twins: Mapping[str, Overrides], file: str) -> Iter
         twin, found = plain, list[Issue]()
         for key, value in changes.items():
             if not key.startswith("start."):
-                twin = overridden(twin, key, value, found)
+                twin = overridden(twin, whole_path(twin, key), value, found)
         complaints = [] if found else validated(plain_data(twin, UNREADABLE))[1]
         for issue in [*found, *(issue_at(twin, c) for c in complaints)]:
-            changed = [key for key in changes if f"{issue.key}.".startswith(f"{key}.")]
+            changed = [key for key in changes if f"{issue.key}.".startswith(f"{whole_path(plain, key)}.")]
             place = find_place(tree, ("twins", name, *changed[:1]))[0]
             key = ".".join(("twins", name, issue.key))
             yield Issue(place.file, place.line, place.column, key, issue.problem, issue.expected, issue.hint)
