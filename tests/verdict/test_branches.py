@@ -219,6 +219,39 @@ def test_stability_changes_only_at_special_points(huebel_dahlem):
             assert (after - before - largest) % 2 == 0
 
 
+CROSSING = """
+name: two branches that cross
+compartments:
+  bath: {fixed: true, concentrations: {glucose: 10 mM}}
+  cell: {volume: 1 pL, concentrations: {glucose: 12 mM}}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 1000 um^2
+    mechanisms:
+      uptake:
+        law: custom
+        rate: k * (glucose_i - glucose_o) * (r - (glucose_i - glucose_o))
+        moves: {glucose: 1}
+        open: true
+        parameters: {k: 1e-9 m^4/mol/s, r: 2 mM}
+run: {duration: 1 h}
+"""
+
+
+def test_two_branches_that_cross_exchange_their_stability(tmp_path):
+    file = tmp_path / "crossing.yaml"
+    file.write_text(CROSSING)
+    found = continuation(load_scenario(file), "uptake.parameters.r", "-4 mM", "6 mM")
+    assert len(found.branches) == 2
+    assert [special.kind for _, special in found.points("fold", "hopf", "branch_point")] == ["branch_point"] * 2
+    assert [s.place.value for _, s in found.points("branch_point")] == pytest.approx([0.0, 0.0], abs=1e-11)
+    for r in (-3.0, 5.0):
+        ends = {round(found.concentrations(place)["cell"]["glucose"], 9): place.unstable for place in found.at(r)}
+        assert ends == {10.0: int(r > 0.0), 10.0 + r: int(r < 0.0)}
+
+
 def test_a_number_that_is_zero_shuts_a_path_and_leaves_the_limit():
     leaky = load_scenario(CONFIGS / "leaky_bucket.yaml")
     found = continuation(leaky, "cl_leak.permeability", 0.0, 1e-8)
