@@ -240,6 +240,24 @@ run: {duration: 1 h}
 """
 
 
+def test_a_rate_of_the_whole_cell_has_the_same_special_points_times_the_area(huebel_dahlem):
+    scenario = load_scenario(CONFIGS / "published/huebel_dahlem_2014.yaml", {PUMP: "60 pA"})
+    found = continuation(scenario, "pump.max_rate", "5 pA", "400 pA")
+    assert found.unit == "mol/s"
+    whole, per_area = (
+        [special.place.value for _, special in each.points("fold", "hopf")] for each in (found, huebel_dahlem)
+    )
+    assert whole == pytest.approx([922.00322e-12 * value for value in per_area], rel=1e-9)
+
+
+def test_the_number_may_be_one_that_an_event_has_set_to_zero():
+    stopped, leaky = (load_scenario(CONFIGS / f"{name}.yaml") for name in ("pump_stopped", "leaky_bucket"))
+    one, other = (continuation(each, "pump.max_rate", 0.0, 1e-6) for each in (stopped, leaky))
+    for rate in (0.0, 3e-7, 1e-6):
+        potentials = [[found.potentials(place)["plasma"] for place in found.at(rate)] for found in (one, other)]
+        assert potentials[0] == pytest.approx(potentials[1], rel=1e-9)
+
+
 def test_two_branches_that_cross_exchange_their_stability(tmp_path):
     file = tmp_path / "crossing.yaml"
     file.write_text(CROSSING)
