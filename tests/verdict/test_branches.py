@@ -250,9 +250,11 @@ def test_a_rate_of_the_whole_cell_has_the_same_special_points_times_the_area(hue
     assert whole == pytest.approx([922.00322e-12 * value for value in per_area], rel=1e-9)
 
 
-def test_the_number_may_be_one_that_an_event_has_set_to_zero():
-    stopped, leaky = (load_scenario(CONFIGS / f"{name}.yaml") for name in ("pump_stopped", "leaky_bucket"))
-    one, other = (continuation(each, "pump.max_rate", 0.0, 1e-6) for each in (stopped, leaky))
+@pytest.mark.parametrize("last", [0.0, 4e-7])
+def test_the_number_may_be_one_that_an_event_sets(last):
+    leaky = load_scenario(CONFIGS / "leaky_bucket.yaml")
+    changed = load_scenario(CONFIGS / "leaky_bucket.yaml", {"protocol": [{"at": 60.0, "set": {PUMP: last}}]})
+    one, other = (continuation(each, "pump.max_rate", 0.0, 1e-6) for each in (changed, leaky))
     for rate in (0.0, 3e-7, 1e-6):
         potentials = [[found.potentials(place)["plasma"] for place in found.at(rate)] for found in (one, other)]
         assert potentials[0] == pytest.approx(potentials[1], rel=1e-9)
