@@ -25,6 +25,9 @@ __all__ = ["branches_record", "branches_text", "membranes_of", "name_of", "perio
 #: Names of special points, and digits of their values.
 KINDS, DIGITS = {"fold": "fold", "hopf": "Hopf point", "branch_point": "branch point", "end": "end"}, 7
 
+#: Part of the larger end of the range that is zero up to rounding.
+NOTHING = 1.0e-12
+
 
 def name_of(found: Continuation) -> str:
     """The number's name: the shortest ending of its path that is unique."""
@@ -61,6 +64,7 @@ def branches_text(found: Continuation, unit_text: str = "") -> str:
     scale = scale_of(found, unit_text)
 
     def written(value: float) -> str:
+        value = value if abs(value) > NOTHING * max(abs(found.start), abs(found.stop)) else 0.0
         return f"{plain_number(value / scale.size, DIGITS)} {scale.text}".strip()
 
     name, membranes = name_of(found), membranes_of(found)

@@ -10,6 +10,9 @@ import numpy as np
 from simulator.storage.atomic import refuse_existing, write_atomically
 from simulator.storage.contents import Contents, Variable
 from simulator.storage.hdf5 import packed
+from simulator.storage.identity import resolved_text
+from simulator.storage.layout import SCENARIO
+from simulator.trajectory.provenance import provenance
 from simulator.verdict.continuation import Continuation
 from simulator.verdict.tracing import SPECIAL_KINDS
 
@@ -68,5 +71,7 @@ def write_branches(found: Continuation, path: str | Path, overwrite: bool = Fals
     flags = {"flag_values": np.arange(len(SPECIAL_KINDS), dtype=np.int8), "flag_meanings": " ".join(SPECIAL_KINDS)}
     add("special_kind", ("special",), kinds, "1", "kind of special point", **flags)
     heading = {"format": "ionflux branches", "parameter": found.key}
-    write_atomically(path, packed(Contents(found.model.scenario.name, variables, {}, {}, heading)), overwrite)
+    texts = {SCENARIO: resolved_text(found.model.scenario)}
+    contents = Contents(found.model.scenario.name, variables, texts, provenance(structure), heading)
+    write_atomically(path, packed(contents), overwrite)
     return path

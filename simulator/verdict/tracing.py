@@ -94,24 +94,25 @@ def trace(first: Place, volumes: Mapping[str, float]) -> Way:
         return Way(places, [*specials, (len(places), Special("end", places[-1], count, count, reason))])
 
     for _ in range(STEPS):
+        if length < LEAST:
+            return ended("the branch could not be followed farther")
         here = places[-1]
         there = here.at(length)
         if there is None or _cosine(here, there) < STRAIGHT:
             length *= SHRINKING
-            if length < LEAST:
-                return ended("the branch could not be followed farther")
             continue
         bound = 0.0 if there.q < 0.0 else 1.0 if there.q > 1.0 else None
         last = _at_bound(here, there, bound, length) if bound is not None else there
         _, reason = limit(there, volumes)
         if reason and bound is None:
             last = _root(here, length, lambda place: limit(place, volumes)[0]) or there
-        if last is None:
+        passed = None if last is None else _between(here, last, _length(here, last))
+        if last is None or passed is None:
             if bound is not None and abs(here.q - bound) < BESIDE:
                 return ended("the end of the range, where rest points are not isolated")
             length *= SHRINKING
             continue
-        specials += [(len(places), special) for special in _between(here, last, _length(here, last))]
+        specials += [(len(places), special) for special in passed]
         places.append(last)
         if bound is not None:
             return ended("the end of the range")
@@ -149,13 +150,13 @@ def _encloses(here: Place, there: Place, first: Place) -> bool:
     return 0.0 < part <= whole and (found := here.at(part)) is not None and found.apart(first.state) < 1.0e-6
 
 
-def _between(here: Place, there: Place, length: float) -> list[Special]:
-    """Special points on a step, in order."""
-    fold = None
-    if here.turning * there.turning < 0.0:
-        fold = _root(here, length, lambda place: place.turning)
-    if fold is None:
+def _between(here: Place, there: Place, length: float) -> list[Special] | None:
+    """Special points on a step, in order; None if a fold on it is not found, so that it has to be shorter."""
+    if here.turning * there.turning >= 0.0:
         return _crossings(here, there, length, here.unstable, there.unstable)
+    fold = _root(here, length, lambda place: place.turning)
+    if fold is None:
+        return None
     middle = _length(here, fold)
     # One eigenvalue is zero at the fold: the others are compared with those on either side.
     values = fold.eigenvalues

@@ -219,6 +219,59 @@ def test_stability_changes_only_at_special_points(huebel_dahlem):
             assert (after - before - largest) % 2 == 0
 
 
+CROSSING = """
+name: two branches that cross
+compartments:
+  bath: {fixed: true, concentrations: {glucose: 10 mM}}
+  cell: {volume: 1 pL, concentrations: {glucose: 12 mM}}
+membranes:
+  plasma:
+    inside: cell
+    outside: bath
+    area: 1000 um^2
+    mechanisms:
+      uptake:
+        law: custom
+        rate: k * (glucose_i - glucose_o) * (r - (glucose_i - glucose_o))
+        moves: {glucose: 1}
+        open: true
+        parameters: {k: 1e-9 m^4/mol/s, r: 2 mM}
+run: {duration: 1 h}
+"""
+
+
+def test_a_rate_of_the_whole_cell_has_the_same_special_points_times_the_area(huebel_dahlem):
+    scenario = load_scenario(CONFIGS / "published/huebel_dahlem_2014.yaml", {PUMP: "60 pA"})
+    found = continuation(scenario, "pump.max_rate", "5 pA", "400 pA")
+    assert found.unit == "mol/s"
+    whole, per_area = (
+        [special.place.value for _, special in each.points("fold", "hopf")] for each in (found, huebel_dahlem)
+    )
+    assert whole == pytest.approx([922.00322e-12 * value for value in per_area], rel=1e-9)
+
+
+@pytest.mark.parametrize("last", [0.0, 4e-7])
+def test_the_number_may_be_one_that_an_event_sets(last):
+    leaky = load_scenario(CONFIGS / "leaky_bucket.yaml")
+    changed = load_scenario(CONFIGS / "leaky_bucket.yaml", {"protocol": [{"at": 60.0, "set": {PUMP: last}}]})
+    one, other = (continuation(each, "pump.max_rate", 0.0, 1e-6) for each in (changed, leaky))
+    for rate in (0.0, 3e-7, 1e-6):
+        potentials = [[found.potentials(place)["plasma"] for place in found.at(rate)] for found in (one, other)]
+        assert potentials[0] == pytest.approx(potentials[1], rel=1e-9)
+
+
+def test_two_branches_that_cross_exchange_their_stability(tmp_path):
+    file = tmp_path / "crossing.yaml"
+    file.write_text(CROSSING)
+    found = continuation(load_scenario(file), "uptake.parameters.r", "-4 mM", "6 mM")
+    assert len(found.branches) == 2
+    assert [special.kind for _, special in found.points("fold", "hopf", "branch_point")] == ["branch_point"] * 2
+    assert [s.place.value for _, s in found.points("branch_point")] == pytest.approx([0.0, 0.0], abs=1e-11)
+    for r in (-3.0, 5.0):
+        ends = {round(found.concentrations(place)["cell"]["glucose"], 9): place.unstable for place in found.at(r)}
+        assert ends == {10.0: int(r > 0.0), 10.0 + r: int(r < 0.0)}
+
+
 def test_a_number_that_is_zero_shuts_a_path_and_leaves_the_limit():
     leaky = load_scenario(CONFIGS / "leaky_bucket.yaml")
     found = continuation(leaky, "cl_leak.permeability", 0.0, 1e-8)

@@ -15,11 +15,11 @@ from simulator.verdict.continuation import Branch, Continuation
 
 __all__ = ["plot_branches"]
 
-#: Marker, colour and name of special points.
+#: Marker, its size, colour and name of special points; a fold is often beside a Hopf point, so it is larger and behind.
 MARKS = {
-    "fold": ("o", VERMILION, "fold"),
-    "hopf": ("D", BLUE, "Hopf point"),
-    "branch_point": ("s", GREEN, "branch point"),
+    "fold": ("o", 12, VERMILION, "fold"),
+    "branch_point": ("s", 10, GREEN, "branch point"),
+    "hopf": ("D", 7, BLUE, "Hopf point"),
 }
 
 
@@ -76,14 +76,14 @@ def _draw(axes: Axes, found: Continuation, branch: Branch, membrane: str, scale:
         part, word = slice(begin, end), "stable" if stable[begin] else "unstable"
         style = SOLID if stable[begin] else DASHED
         axes.plot(x[part] / scale.size, y[part] * 1e3, color=BLACK, linestyle=style, label=label(word))
-    for _, special in marks:
-        marker, color, word = MARKS[special.kind]
+    for _, special in sorted(marks, key=lambda mark: list(MARKS).index(mark[1].kind)):
+        marker, size, color, word = MARKS[special.kind]
         axes.plot(
             special.place.value / scale.size,
             found.potentials(special.place)[membrane] * 1e3,
             marker=marker,
             color=color,
-            markersize=9,
+            markersize=size,
             markeredgecolor=PAPER,
             markeredgewidth=1.2,
             linestyle="none",
