@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import core_schema
 
-from simulator.errors import UsageError, kind_of
+from simulator.errors import IonfluxError, UsageError, kind_of
 from simulator.scenario.complaints import complaint_error
 from simulator.scenario.quantity import UNREADABLE, SiNumber
 
@@ -47,21 +47,23 @@ class Column:
     sha256 : str
         Digest of the numbers; two columns with the same digest are equal.
     numbers : ndarray, optional
-        The numbers, which are checked against the digest when they are first used; None if they are kept elsewhere.
+        The numbers; None if they are kept elsewhere.
+    damaged : IonfluxError, optional
+        Raised if the numbers do not have the digest, which is seen when they are first used; None if they have it.
     """
 
-    def __init__(self, n: int, sha256: str, numbers: np.ndarray | None = None) -> None:
+    def __init__(
+        self, n: int, sha256: str, numbers: np.ndarray | None = None, damaged: IonfluxError | None = None
+    ) -> None:
         self.n, self.sha256 = n, sha256
-        self._numbers, self._checked = numbers, False
+        self._numbers, self._damaged = numbers, damaged
 
     @classmethod
     def of(cls, numbers: np.ndarray) -> Column:
         """A column with these numbers [SI]."""
         own = np.array(numbers, STORED)
         own.setflags(write=False)
-        made = cls(len(own), _digest(own), own)
-        made._checked = True
-        return made
+        return cls(len(own), _digest(own), own)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Column) and (self.n, self.sha256) == (other.n, other.sha256)
@@ -89,14 +91,16 @@ class Column:
         Raises
         ------
         UsageError
-            If they are kept elsewhere, or are not those with the digest.
+            If they are kept elsewhere.
+        IonfluxError
+            If they do not have the digest.
         """
         if self._numbers is None:
             hint = "read the scenario from its YAML file, or from the directory of the sweep"
             raise UsageError("the design of this sweep is known by its digest alone", hint)
-        if not self._checked and (len(self._numbers), _digest(self._numbers)) != (self.n, self.sha256):
-            raise UsageError(f"the design is damaged: its numbers do not have the SHA-256 {self.sha256}")
-        self._checked = True
+        if self._damaged is not None and (len(self._numbers), _digest(self._numbers)) != (self.n, self.sha256):
+            raise self._damaged
+        self._damaged = None
         return self._numbers
 
     def known_by_digest(self) -> Column:

@@ -76,7 +76,8 @@ def _kept(folder: Path, column: Column) -> Column:
         raise DataFileError(path, f"is not a column of the sweep's design ({error})") from error
     if numbers.shape != (column.n,) or numbers.dtype != STORED:
         raise DataFileError(path, "is not a column of the sweep's design")
-    return Column(column.n, column.sha256, numbers)
+    damaged = DataFileError(path, "is damaged: its numbers are not those of the sweep's design")
+    return Column(column.n, column.sha256, numbers, damaged)
 
 
 def _path(folder: Path, column: Column) -> Path:

@@ -12,6 +12,7 @@ from simulator.runs.design import design_of
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.storage.datafile import DataFileError
 from simulator.storage.folder import Folder
 from simulator.storage.identity import resolved_text
 from simulator.storage.store import read
@@ -217,7 +218,7 @@ def test_a_sweep_on_disk_goes_on_without_its_file(written, tmp_path):
     # A design whose numbers are gone, or others, is told.
     for column in target.glob("column-*.npy"):
         np.save(column, np.array([3.0, 4.5, 6.0, 13.0]))
-    with pytest.raises(Exception, match="the design is damaged"):
+    with pytest.raises(DataFileError, match=r"column-.*\.npy: is damaged"):
         design_of(Folder.existing(target).scenario)
     for column in target.glob("column-*.npy"):
         column.unlink()
