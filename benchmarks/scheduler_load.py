@@ -123,7 +123,8 @@ def measured(tasks: int, workers: int = 2) -> float:
         for program, *options in (scheduler, *(worker,) * workers):
             command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(meeting), *options]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            stack.callback(process.terminate)
+            stack.callback(process.wait)
+            stack.callback(process.kill)  # asked to end, a worker would look for its scheduler first
         while not meeting.exists():
             time.sleep(0.1)
         with Client(scheduler_file=str(meeting), set_as_default=False) as client:

@@ -83,6 +83,55 @@ class HuebelAndDahlem:
         return self.resting(brentq(of, guess[2] - within, guess[2] + 0.7 * within, xtol=1e-12), guess)
 
 
+class BarretoAndCressman:
+    """The neuron of Barreto & Cressman 2011 in mM, mV, s: states V, n, h, Na inside and K in the cleft."""
+
+    RATIO, PER_CURRENT = 7.0, 0.044494542  # of volumes; mM/s per uA/cm2
+
+    def gates(self, v):
+        """Opening and closing rates [1/ms] of n and h."""
+        a_n, b_n = 0.03 * (v + 34) / (1 - np.exp(-(v + 34) / 10)), 0.375 * np.exp(-(v + 44) / 80)
+        return (a_n, b_n), (0.21 * np.exp(-(v + 44) / 20), 3 / (1 + np.exp(-(v + 14) / 10)))
+
+    def rates(self, state, bath):
+        v, n, h, na, k_out = state
+        a_m, b_m = 0.1 * (v + 30) / (1 - np.exp(-(v + 30) / 10)), 4 * np.exp(-(v + 55) / 18)
+        i_na = (100 * (a_m / (a_m + b_m)) ** 3 * h + 0.0175) * (
+            v - THERMAL * np.log((161.5 - self.RATIO * (na - 15.5)) / na)
+        )
+        i_k = (40 * n**4 + 0.05) * (v - THERMAL * np.log(k_out / (158 - na)))
+        i_cl = 0.05 * (v + 81.93864549)
+        pump = 1.25 / (1 + np.exp((25 - na) / 3)) / (1 + np.exp(5.5 - k_out))
+        glia = 66.666666666 / (1 + np.exp((18 - k_out) / 2.5))
+        (a_n, b_n), (a_h, b_h) = self.gates(v)
+        return np.array(
+            [
+                -1e3 * (i_na + i_k + i_cl),
+                1e3 * (a_n * (1 - n) - b_n * n),
+                1e3 * (a_h * (1 - h) - b_h * h),
+                -self.PER_CURRENT * i_na - 3 * pump,
+                self.RATIO * (self.PER_CURRENT * i_k - 2 * pump) - glia - 1.333333333 * (k_out - bath),
+            ]
+        )
+
+    def resting(self, v):
+        """State at rest at a potential, and K in the bath [mM]."""
+        n, h = (a / (a + b) for a, b in self.gates(v))
+        (na, k_out), *_ = fsolve(
+            lambda u: self.rates(np.array([v, n, h, *u]), 0.0)[[0, 3]], [20.0, 7.0], xtol=1e-14, full_output=True
+        )
+        state = np.array([v, n, h, na, k_out])
+        return state, -self.rates(state, 0.0)[4] / 1.333333333
+
+    def growth(self, v):
+        """Real part [1/s] of the complex pair at rest at a potential."""
+        state, bath = self.resting(v)
+        columns = [self.rates(state + step, bath).imag / 1e-30 for step in 1e-30j * np.eye(5)]
+        values = np.linalg.eigvals(np.column_stack(columns))
+        [pair] = values[values.imag > 0.0]
+        return pair.real
+
+
 @pytest.fixture(scope="module")
 def huebel_dahlem():
     scenario = load_scenario(CONFIGS / "published/huebel_dahlem_2014.yaml")
@@ -154,6 +203,9 @@ def test_the_neuron_of_barreto_and_cressman_seizes_beyond_a_hopf_point_of_k_in_t
     found = continuation(scenario, "bath.concentrations.k", "2 mM", "20 mM")
     first = found.points("hopf")[0][1].place.value
     assert first == pytest.approx(7.615, abs=1e-3)
+    own = BarretoAndCressman()
+    _, bath = own.resting(brentq(own.growth, -57.4, -57.3, xtol=1e-12))
+    assert first == pytest.approx(bath, rel=1e-6)
     for k, stable in ((first - 1e-4, True), (first + 1e-4, False)):
         points = steady_states(scenario.with_values({"compartments.bath.concentrations.k": k}))
         assert points[0].verdict.stable is stable
