@@ -273,7 +273,10 @@ class DataFile:
     def recognise(self) -> None:
         """Raise unless this is a data file of a known version."""
         marks = self._text_attributes(self.file)
-        if marks.get("format") != FORMAT:
+        kind = str(marks.get("format", ""))
+        if kind != FORMAT and kind.startswith("ionflux "):
+            raise DataFileError(self.path, f"holds {kind[8:]}, not a run or a sweep", hint="open it with xarray")
+        if kind != FORMAT:
             raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
         found = self.file.attrs.get_id("format_version") if "format_version" in self.file.attrs else None
         if found is None or found.shape != () or found.dtype.kind != "i":

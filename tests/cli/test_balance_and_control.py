@@ -195,3 +195,6 @@ def test_continue_writes_branches_that_xarray_opens(ionflux, tmp_path):
         assert total == pytest.approx(total[0], rel=1e-12)
     assert ionflux(*command)[0] == 4
     assert ionflux(*command, "--overwrite")[0] == 0
+    code, _, err = ionflux("info", file)
+    assert code == 5
+    assert "holds branches, not a run or a sweep; open it with xarray" in err
