@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from places import CONFIGS
 
 #: Files dealt out first, so that none of the long ones is left for the end when one process works and others wait.
@@ -25,6 +26,10 @@ FIRST = (
     "test_channels.py",
     "test_commands.py",
 )
+
+# Whether a test passes must not depend on how busy the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 #: Folders in the cache from which on it is begun anew; a suite needs about a hundred, others when a kernel changes.
 MANY = 600

@@ -20,13 +20,19 @@ def warn(loaded: Loaded) -> None:
 
 
 class Announcer:
-    """Announces slow operations if stderr is a terminal; `asked` tells whether there was anything to announce."""
+    """Announces slow operations on stderr; `asked` tells whether there was anything to announce.
 
-    def __init__(self) -> None:
-        self.asked = False
+    Parameters
+    ----------
+    in_logs : bool
+        Whether to announce also where stderr is no terminal.
+    """
+
+    def __init__(self, in_logs: bool = False) -> None:
+        self.asked, self.in_logs = False, in_logs
 
     def __call__(self, sentence: str) -> None:
         """Announce an operation."""
         self.asked = True
-        if sys.stderr.isatty():
+        if self.in_logs or sys.stderr.isatty():
             print(sentence, file=sys.stderr, flush=True)

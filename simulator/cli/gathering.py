@@ -17,6 +17,7 @@ from simulator.cli.console import Announcer, Json, warn
 from simulator.cli.exit_codes import OK
 from simulator.cli.signals import stop_if_asked
 from simulator.cli.source import Overrides, read_source
+from simulator.cli.sweeping import refuse_file_name
 from simulator.errors import UsageError
 
 Folders = Annotated[list[Path], typer.Argument(help="Directory of a sweep, or of a shard of it.", metavar="DIR...")]
@@ -120,6 +121,7 @@ def _script(
     """The job array's script; a few runs are tried to tell its time."""
     from simulator.report.slurm import JobArray
     from simulator.scenario.sweep_cost import estimated_bytes
+    from simulator.storage.atomic import refuse_homeless
     from simulator.storage.parts import expected_seconds
     from simulator.storage.sweeping import Shard, job_of, planned
     from simulator.trajectory.provenance import outside_laws
@@ -129,7 +131,10 @@ def _script(
         raise UsageError(f"{config} has no sweep to divide", "ionflux run runs a single scenario")
     warn(loaded)
     target = (output or Path(config.stem)).resolve()
+    refuse_file_name(target)
+    refuse_homeless(target)
     folder = planned(loaded.scenario, target, loaded.text, least_parts=tasks)
+    folder.refuse_other(overwrite=False)
     tasks = min(tasks, folder.parts)
     job = job_of(loaded.scenario, Announcer())
     longest = max(folder.runs_in(Shard(number, tasks).parts(folder)) for number in range(1, tasks + 1))

@@ -110,9 +110,17 @@ def continue_(
 ) -> int:
     """Follow the rest points as one number changes: branches, folds, Hopf points, and where no rest is left."""
     from simulator.report.branches import branches_record, branches_text
+    from simulator.storage.atomic import refuse_existing, refuse_homeless
     from simulator.storage.datafile import SUFFIXES
     from simulator.verdict.continuation import continuation
 
+    if output is not None:
+        refuse_homeless(output)
+        refuse_existing(output, overwrite or output.suffix not in SUFFIXES)
+        if output.suffix not in SUFFIXES:
+            from simulator.report.figures import refuse_suffix
+
+            refuse_suffix(output)
     loaded = read_source(config, overrides)
     warn(loaded)
     found = continuation(loaded.scenario, over, begin, end, Announcer())

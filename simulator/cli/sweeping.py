@@ -32,6 +32,14 @@ def sweep_target(config: Path, output: Path | None, several: bool) -> Path:
     return output / config.stem
 
 
+def refuse_file_name(target: Path) -> None:
+    """Raise UsageError if the results of a sweep are to be saved under the name of a data file."""
+    from simulator.storage.datafile import SUFFIXES
+
+    if target.suffix in SUFFIXES:
+        raise UsageError(f"a sweep is saved in a directory, but {target} is a file name", "leave out the suffix")
+
+
 def sweep_plan(loaded: Loaded, target: Path, runs: int, seconds: float) -> dict[str, Any]:
     """Describe what running a sweep, or so many of its runs, would do, and how long [s] that takes."""
     from simulator.scenario.sweep_cost import estimated_bytes
@@ -74,14 +82,12 @@ def run_one_sweep(
 ) -> tuple[dict[str, Any], bool]:
     """Run or resume a sweep or a shard of it; return its record and whether something was compiled."""
     from simulator.report.batch import sweep_record, sweep_text
-    from simulator.storage.datafile import SUFFIXES
     from simulator.storage.sweeping import planned, run_sweep
 
-    if target.suffix in SUFFIXES:
-        raise UsageError(f"a sweep is saved in a directory, but {target} is a file name", "leave out the suffix")
+    refuse_file_name(target)
     folder = planned(loaded.scenario, target, loaded.text, least_parts=spread.least_parts, overwrite=overwrite)
     own = spread.parts(folder)
-    announce = Announcer()
+    announce = Announcer(in_logs=spread.scheduler is not None)  # a log must tell that no worker has come
     progress = _Progress(
         folder, own, lambda seconds: plan_text(sweep_plan(loaded, target, folder.runs_in(own), seconds))
     )

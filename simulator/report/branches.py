@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from simulator.errors import IonfluxError
 from simulator.model.kinetics import environment, rate_numbers
 from simulator.physics.notation import Scale, duration, plain_number, readable, with_unit
-from simulator.physics.units import has_offset
+from simulator.physics.units import QuantityError
 from simulator.report.columns import table
 from simulator.scenario.paths import shortest_ending
 from simulator.scenario.quantity import Quantity
@@ -45,12 +47,17 @@ def membranes_of(found: Continuation) -> list[str]:
 def scale_of(found: Continuation, text: str) -> Scale:
     """The unit of a text such as ``20 uA/cm^2`` for the number, or a readable one."""
     quantity = found.model.scenario.leaves()[found.key].quantity
-    unit = re.sub(r"^\s*[-+0-9.eE]*[0-9.]\s*", "", text).strip()
-    if unit and unit[0].isalpha() and isinstance(quantity, Quantity) and not has_offset(f"1 {unit}"):
-        try:
-            return Scale(float(found.model.scenario.read_at(found.key, quantity, f"1 {unit}", text=True)), unit)
-        except IonfluxError:  # a unit that stands for something else than a factor
-            pass
+    given = re.fullmatch(r"\s*([-+0-9.eE]*[0-9.])\s*([^\W\d].*?)\s*", text)
+    if given is not None and isinstance(quantity, Quantity):
+        number, unit = float(given[1]), given[2]
+        # A unit is a factor if half of a value is half as much in SI: neither degC, pH nor resistances are.
+        with suppress(IonfluxError, QuantityError):
+            whole, half = (
+                float(found.model.scenario.read_at(found.key, quantity, f"{n!r} {unit}", text=True))
+                for n in (number, 0.5 * number)
+            )
+            if number and math.isclose(whole, 2.0 * half, rel_tol=1e-12):
+                return Scale(whole / number, unit)
     return readable(max(abs(found.start), abs(found.stop)), found.unit)
 
 

@@ -98,10 +98,16 @@ class Column:
         if self._numbers is None:
             hint = "read the scenario from its YAML file, or from the directory of the sweep"
             raise UsageError("the design of this sweep is known by its digest alone", hint)
-        if self._damaged is not None and (len(self._numbers), _digest(self._numbers)) != (self.n, self.sha256):
+        self.check()
+        return self._numbers
+
+    def check(self) -> None:
+        """Raise the given IonfluxError if the numbers are here and do not have the digest."""
+        if self._numbers is None or self._damaged is None:
+            return
+        if (len(self._numbers), _digest(self._numbers)) != (self.n, self.sha256):
             raise self._damaged
         self._damaged = None
-        return self._numbers
 
     def known_by_digest(self) -> Column:
         """The same column without its numbers."""

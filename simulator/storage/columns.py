@@ -17,7 +17,7 @@ from simulator.scenario.sweep import Sweep
 from simulator.storage.atomic import write_atomically
 from simulator.storage.datafile import DataFileError
 
-__all__ = ["is_column", "keep_columns", "remove_columns", "with_kept_columns"]
+__all__ = ["is_column", "keep_columns", "remove_columns", "require_whole_columns", "with_kept_columns"]
 
 #: Characters of the digest in a file's name; the whole digest is checked when the numbers are used.
 SHOWN = 16
@@ -31,7 +31,7 @@ def is_column(name: str) -> bool:
 
 
 def keep_columns(scenario: Scenario, folder: Path) -> None:
-    """Write the columns of a scenario's tables into a directory, those that it does not have yet.
+    """Write the columns of a scenario's tables into a directory, those that it does not have, or damaged.
 
     Raises
     ------
@@ -39,11 +39,16 @@ def keep_columns(scenario: Scenario, folder: Path) -> None:
         If they cannot be written.
     """
     for column in _columns(scenario.sweep):
-        path = _path(folder, column)
-        if column.here and not path.exists():
+        if column.here and not _has(folder, column):
             memory = io.BytesIO()
             np.save(memory, column.numbers, allow_pickle=False)
-            write_atomically(path, memory.getbuffer(), overwrite=True)
+            write_atomically(_path(folder, column), memory.getbuffer(), overwrite=True)
+
+
+def require_whole_columns(scenario: Scenario) -> None:
+    """Raise DataFileError if a column in a scenario of :func:`with_kept_columns` is damaged."""
+    for column in _columns(scenario.sweep):
+        column.check()
 
 
 def remove_columns(folder: Path) -> None:
@@ -66,13 +71,21 @@ def with_kept_columns(scenario: Scenario, folder: Path) -> Scenario:
     return scenario.model_copy(update={"sweep": scenario.sweep.with_columns(lambda column: _kept(folder, column))})
 
 
+def _has(folder: Path, column: Column) -> bool:
+    try:
+        _kept(folder, column).check()
+    except DataFileError:
+        return False
+    return _path(folder, column).exists()
+
+
 def _kept(folder: Path, column: Column) -> Column:
     path = _path(folder, column)
     try:
         numbers = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         return column
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataFileError(path, f"is not a column of the sweep's design ({error})") from error
     if numbers.shape != (column.n,) or numbers.dtype != STORED:
         raise DataFileError(path, "is not a column of the sweep's design")

@@ -116,13 +116,14 @@ class Folder:
                 with_kept_columns(scenario_in(resolved, dict(found.get("laws", {}))), path),
                 resolved,
                 str(found["config"]),
-                int(found["runs"]),
-                int(found["part_runs"]),
+                found["runs"],
+                found["part_runs"],
                 kernel,
             )
-        except (ValueError, KeyError, TypeError) as error:
+            own = (found["run_hash"], found["parts"]) == (folder.run_hash, folder.parts)
+        except (ArithmeticError, ValueError, KeyError, TypeError) as error:
             raise DataFileError(manifest, "is damaged") from error
-        if found.get("run_hash") != folder.run_hash or folder.runs < 1 or folder.part_runs < 1:
+        if not own or not all(isinstance(n, int) and n > 0 for n in (folder.runs, folder.part_runs)):
             raise DataFileError(manifest, "is damaged")
         return folder
 
@@ -151,6 +152,17 @@ class Folder:
     def finished(self) -> list[int]:
         """Return the numbers of the parts on disk."""
         return [number for number in range(self.parts) if self.part_path(number).is_file()]
+
+    def intact(self) -> list[int]:
+        """Return the numbers of the parts on disk that are whole; all of each is read."""
+        return [number for number in self.finished() if self._is_intact(number)]
+
+    def _is_intact(self, number: int) -> bool:
+        try:
+            self.part(number)
+        except DataFileError:
+            return False
+        return True
 
     def stored(self) -> int:
         """Return the number of runs in the parts on disk."""

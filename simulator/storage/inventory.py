@@ -44,6 +44,8 @@ class Inventory:
             if other.run_hash != first.run_hash:
                 problem = how_it_differs(first.scenario, first.kernel, other.scenario, other.kernel)
                 raise DataFileError(other.path, f"holds parts of another batch than {first.path}; {problem}")
+            if other.runs != first.runs:
+                raise DataFileError(other.path, f"says that there are {other.runs} runs, but {first.path} {first.runs}")
             if other.part_runs != first.part_runs:
                 problem = (
                     f"is cut into parts of {other.part_runs} runs, but {first.path} into parts of {first.part_runs}"

@@ -14,6 +14,7 @@ from simulator.errors import UsageError
 from simulator.runs.batch import Batch
 from simulator.scenario.sweep_cost import estimated_bytes
 from simulator.storage.atomic import StorageError, refuse_homeless, write_atomically
+from simulator.storage.columns import keep_columns, require_whole_columns
 from simulator.storage.datafile import SUFFIXES, DataFileError
 from simulator.storage.folder import Folder
 from simulator.storage.hdf5 import opened, packed
@@ -51,6 +52,11 @@ def checked(paths: Sequence[Path], report: Callable[[int, int], None] = lambda d
         problems.append(f"{inventory.in_words(inventory.missing)} are missing")
     strangers = [path for folder in inventory.folders for path in _strangers(folder)]
     problems += [f"{path} is beyond the last part, {inventory.batch.parts - 1}" for path in strangers]
+    for folder in inventory.folders:
+        try:
+            require_whole_columns(folder.scenario)
+        except DataFileError as error:
+            problems.append(str(error))
     for number in inventory.done:
         try:
             _require_one(number, inventory.found[number])
@@ -110,7 +116,9 @@ def gather(
     folder.make()
     with locked(folder.path):
         folder.begin(overwrite)
-        done = set(folder.finished())
+        for source in inventory.folders:
+            keep_columns(source.scenario, target)
+        done = set(folder.intact())
         for number in range(folder.parts):
             if number not in done:
                 _gather_part(inventory, folder, number)

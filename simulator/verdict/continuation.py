@@ -31,6 +31,10 @@ WIDE = 30.0
 SAME, LOOKED_AT = 1.0e-5, (0.0, 1.0, 0.5)
 
 
+#: Keys of the temperature: a scenario has one of them.
+THERMAL = ("temperature", "rt_over_f")
+
+
 class NoBranch(IonfluxError):
     """No rest point was found from which a branch could be followed."""
 
@@ -211,7 +215,9 @@ def _key(model: Model, over: str) -> str:
     if not named:
         problem = "cannot be continued over" if ending_in(over, model.values) else "is no number of this scenario"
         near = suggestion(over, [*known, *(".".join(key.split(".")[-2:]) for key in known)])
+        warmth = next((key for key in THERMAL if key in known and over in THERMAL), "")
         hint = near or "numbers of mechanisms, concentrations in baths and the temperature can: pump.max_rate"
+        hint = f"the scenario has `{warmth}`" if warmth else hint
         raise UsageError(f"`{shown(over)}` {problem}", hint)
     return named[0]
 
@@ -236,7 +242,7 @@ def _range(model: Model, key: str, start: float | str, stop: float | str) -> Ran
 def _in_force(model: Model, key: str) -> tuple[np.ndarray, np.ndarray, float]:
     """Parameters after the last event where the number is 0, how they grow with it, and its value then."""
     growth, value = parameters_by_key(model, [key])[0], model.values[key]
-    for event in model.scenario.protocol:
+    for event in sorted(model.scenario.protocol, key=lambda event: event.at):
         if isinstance(event, SetEvent) and key in event.set:
             value = float(event.set[key])
     events = model.events().parameters[0]

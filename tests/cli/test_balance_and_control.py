@@ -171,6 +171,31 @@ def test_continue_tells_on_which_side_of_a_fold_the_rest_is_lost(ionflux, ends):
     assert "stable from 1.279013 uA/cm^2 to 20 uA/cm^2" in out
 
 
+@pytest.mark.parametrize(
+    ("config", "over", "start", "stop", "ends"),
+    [
+        ("plant_cell", "bath.concentrations.h", "5 pH", "7 pH", ["10 uM", "0.1 uM"]),
+        ("plant_cell", "bath.concentrations.h", "pH 5", "pH 7", ["10 uM", "0.1 uM"]),
+        ("leaky_bucket", "temperature", "300 K", "310 K", ["300 K", "310 K"]),
+        ("leaky_bucket", "temperature", "20 degC", "30 degC", ["293.15 K", "303.15 K"]),
+        ("leaky_bucket", "pump.max_rate", "300 nmol/m^2/s", "0.6 umol/m^2/s", ["0.3 umol/m^2/s", "0.6 umol/m^2/s"]),
+    ],
+)
+def test_continue_prints_values_in_units_that_are_factors(ionflux, config, over, start, stop, ends):
+    code, out, _ = ionflux("continue", CONFIGS / f"{config}.yaml", "--over", over, "--from", start, "--to", stop)
+    assert code == 0
+    for value in ends:
+        assert re.search(rf"^  end +{re.escape(value)}  ", out, re.MULTILINE)
+
+
+def test_continue_refuses_an_output_before_it_computes(ionflux, tmp_path):
+    command = ("continue", LEAKY, "--over", "pump.max_rate", "--from", "0.1 umol/m^2/s", "--to", "1 umol/m^2/s", "-o")
+    (tmp_path / "there.h5").touch()
+    for name, code in (("x.gif", 2), ("there.h5", 4), ("nowhere/x.h5", 4)):
+        found, out, _ = ionflux(*command, tmp_path / name)
+        assert (found, out) == (code, "")
+
+
 def test_continue_tells_what_is_wrong_with_a_range(ionflux):
     code, _, err = ionflux("continue", LEAKY, "--over", "pump.max_rate", "--from", "1 mV", "--to", "2 umol/m^2/s")
     assert code == 2

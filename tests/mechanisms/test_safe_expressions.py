@@ -198,7 +198,7 @@ FUNCTIONS = {
 LONGEST_KERNEL = 200_000
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(EXPRESSIONS)
 def test_any_expression_is_refused_or_has_a_value_and_a_kernel(text):
     try:

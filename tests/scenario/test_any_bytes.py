@@ -10,7 +10,7 @@ from places import CONFIGS
 
 from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_plain
 
-ANY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+ANY = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=200)
 
 
 def survives(path, content):

@@ -125,7 +125,9 @@ def test_shards_are_gathered_in_one_file_or_in_so_many_parts(place, shards, tmp_
         assert one.arrays["amount"].tobytes() == whole.arrays["amount"].tobytes()
 
 
-def test_a_design_from_a_file_is_merged_with_its_numbers(tmp_path):
+@pytest.fixture
+def design(tmp_path):
+    """A sweep over numbers of a CSV file, run whole in ``whole`` and in two shards; returns these."""
     shutil.copy(CONFIGS / "benchmark_cell.yaml", tmp_path)
     leaks = np.random.default_rng(3).uniform(2e-9, 8e-9, 400)
     lines = ["membranes.plasma.mechanisms.k_leak.permeability [m/s]", *map(repr, leaks.tolist())]
@@ -135,11 +137,59 @@ def test_a_design_from_a_file_is_merged_with_its_numbers(tmp_path):
     well_ended("run", tmp_path / "sweep.yaml", "-o", tmp_path / "whole")
     for number in ("1/2", "2/2"):
         well_ended("run", tmp_path / "sweep.yaml", "-o", tmp_path / f"shard{number[0]}", "--shard", number)
-    well_ended("merge", tmp_path / "shard1", tmp_path / "shard2", "-o", tmp_path / "merged", "--parts", 4)
+    return tmp_path / "shard1", tmp_path / "shard2"
+
+
+def test_a_design_from_a_file_is_merged_with_its_numbers(design, tmp_path):
+    [column] = design[0].glob("column-*.npy")
+    column.unlink()  # one directory that has it is enough
+    well_ended("merge", *design, "-o", tmp_path / "merged", "--parts", 4)
     (tmp_path / "design.csv").unlink()
     (tmp_path / "merged" / "part-000002.h5").unlink()
     well_ended("run", tmp_path / "merged")  # which needs the numbers, and has them
     assert_same_bits(tmp_path / "whole", tmp_path / "merged")
+
+
+def test_a_damaged_design_is_named_and_mended_by_who_has_the_numbers(design, tmp_path):
+    [column] = design[0].glob("column-*.npy")
+    whole = column.read_bytes()
+    for damaged in (b"", whole[:-8] + bytes(8)):
+        column.write_bytes(damaged)
+        code, _, err = ended("merge", *design, "-o", tmp_path / "merged")
+        assert code == 5
+        assert column.name in err
+        assert not (tmp_path / "merged").exists()
+    well_ended("run", tmp_path / "sweep.yaml", "-o", design[0], "--shard", "1/2")
+    assert column.read_bytes() == whole
+
+
+def test_a_part_that_is_damaged_in_the_target_of_a_merge_is_written_again(shards, tmp_path):
+    merged = tmp_path / "merged"
+    well_ended("merge", *shards, "-o", merged, "--parts", 3)
+    part = merged / "part-000001.h5"
+    whole = part.read_bytes()
+    part.write_bytes(whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :])
+    well_ended("merge", *shards, "-o", merged, "--parts", 3)
+    well_ended("merge", merged)
+
+
+def test_a_manifest_with_another_number_of_runs_is_refused(shards, tmp_path):
+    shutil.copytree(shards[0], tmp_path / "fewer")
+    manifest = tmp_path / "fewer" / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace(f'"runs": {RUNS}', f'"runs": {RUNS - 1}'))
+    code, _, err = ended("merge", tmp_path / "fewer", *shards[1:])
+    assert code == 5
+    assert f"there are {RUNS} runs" in err
+    manifest.write_text(text.replace('"part_runs": ', '"part_runs": 0.5'))
+    assert ended("status", tmp_path / "fewer")[0] == 5
+
+
+@pytest.mark.parametrize(("name", "code"), [("x.h5", 2), ("nowhere/x", 4), ("sweep.yaml", 2), ("whole", 2)])
+def test_a_job_array_is_not_made_for_an_output_that_its_tasks_would_refuse(place, name, code):
+    other = ("--set", "sweep.seed=6")
+    found, out, _ = ended("submit", place / "sweep.yaml", "-n", 2, "--print", "-o", place / name, *other)
+    assert (found, out) == (code, "")
 
 
 def test_shards_in_one_directory_at_the_same_time(place, tmp_path):

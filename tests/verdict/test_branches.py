@@ -221,6 +221,22 @@ def test_the_swelling_neuron_has_three_rest_points_and_is_judged_with_its_capaci
     assert found.volumes(places[2])["cell"] == pytest.approx(2620.29751145e-18, rel=1e-6)
 
 
+def test_events_are_in_force_in_the_order_of_their_times():
+    weak, strong = (
+        {"at": t, "set": {"membranes.plasma.mechanisms.pump.max_rate": r}} for t, r in ((10.0, 1e-7), (20.0, 1.2e-6))
+    )
+    cell = load_scenario(CONFIGS / "leaky_bucket.yaml")
+    orders = (
+        cell.model_validate(cell.resolved() | {"protocol": events}) for events in ([weak, strong], [strong, weak])
+    )
+    one, other = (continuation(each, "pump.max_rate", 3e-7, 2e-6) for each in orders)
+    assert [s.place.state.tolist() for _, s in one.points()] == [s.place.state.tolist() for _, s in other.points()]
+    alone = load_scenario(CONFIGS / "leaky_bucket.yaml", {"pump.max_rate": 2e-6})
+    assert one.points("end")[-1][1].place.state == pytest.approx(
+        steady_states(alone)[0].trajectory.states[-1], rel=1e-6
+    )
+
+
 def test_a_branch_says_why_it_ends():
     swelling = load_scenario(CONFIGS / "swelling.yaml")
     found = continuation(swelling, "pump.max_rate", "0.6 umol/m^2/s", "0 umol/m^2/s")

@@ -6,7 +6,7 @@ Figures are not registered with ``pyplot``, so thousands can be made in one proc
 from simulator.report.figures.branches import plot_branches
 from simulator.report.figures.comparison import plot_comparison
 from simulator.report.figures.control import plot_control
-from simulator.report.figures.files import FORMATS, save
+from simulator.report.figures.files import FORMATS, refuse_suffix, save
 from simulator.report.figures.sweep import batch_kinds, plot_batch, plot_batches
 from simulator.report.figures.trajectory import kinds, plot_trajectory
 
@@ -20,5 +20,6 @@ __all__ = [
     "plot_comparison",
     "plot_control",
     "plot_trajectory",
+    "refuse_suffix",
     "save",
 ]

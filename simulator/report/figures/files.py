@@ -26,6 +26,12 @@ class WrongSuffix(UsageError, ValueError):
     """A name that does not say which type of figure to write."""
 
 
+def refuse_suffix(path: Path) -> None:
+    """Raise :class:`WrongSuffix` for a name that does not end in one of :data:`FORMATS`."""
+    if path.suffix.lower() not in FORMATS:
+        raise WrongSuffix(f"cannot write a figure as {path.name!r}", f"its name must end in {', '.join(FORMATS)}")
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure.
 
@@ -42,9 +48,8 @@ def save(figure: Figure, path: str | Path) -> None:
         For a suffix that is not one of :data:`FORMATS`.
     """
     path = Path(path)
+    refuse_suffix(path)
     kind = path.suffix.lower()
-    if kind not in FORMATS:
-        raise WrongSuffix(f"cannot write a figure as {path.name!r}", f"its name must end in {', '.join(FORMATS)}")
     picture = BytesIO()
     # Keep text as text in SVG and PDF; salt identifiers in an SVG with a constant for reproducible bytes.
     with rc_context({"svg.hashsalt": "ionflux", "svg.fonttype": "none", "pdf.fonttype": 42}):
