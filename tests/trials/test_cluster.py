@@ -236,6 +236,15 @@ def test_a_scheduler_that_is_not_there_is_named(place, tmp_path):
     assert f"no scheduler answers at {address}" in err
 
 
+def test_a_server_that_is_no_scheduler_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("simulator.storage.cluster.scheduler.ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        scheduler = Scheduler.of(address, None, None, None)
+        with pytest.raises(UsageError, match=f"no scheduler answers at {address}"), scheduler.workers():
+            pytest.fail("there are no workers")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import warnings
@@ -110,11 +111,25 @@ class Scheduler:
         from distributed import Client, Security
 
         ca, cert, key = (None if file is None else str(file) for file in self.tls)
-        security = Security(tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True)
+        encrypted = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key, "require_encryption": True}
+        security = Security(**(encrypted if ca else {}))
         try:
+            asyncio.run(_answered(self.address, security))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions that differ: we look ourselves, at those that matter
-                return Client(self.address, timeout=ANSWER, security=security if ca else None, set_as_default=False)
+                return Client(self.address, timeout=ANSWER, security=security, set_as_default=False)
         except (OSError, ValueError) as error:
             hint = "start one with: dask scheduler --host HOST; then: dask worker tcp://HOST:8786 --nthreads 1"
             raise UsageError(f"no scheduler answers at {self.address} ({error})", hint) from None
+
+
+async def _answered(address: str, security: Any) -> None:
+    """Raise OSError unless a scheduler answers; a client would wait without end for a server of another kind."""
+    from distributed.comm.core import connect
+
+    try:
+        async with asyncio.timeout(ANSWER):
+            comm = await connect(address, timeout=0.8 * ANSWER, **security.get_connection_args("client"))
+    except TimeoutError:
+        raise OSError(f"nothing that Dask understands within {ANSWER:g} s") from None
+    comm.abort()
