@@ -275,7 +275,8 @@ class DataFile:
         marks = self._text_attributes(self.file)
         kind = str(marks.get("format", ""))
         if kind != FORMAT and kind.startswith("ionflux "):
-            raise DataFileError(self.path, f"holds {kind[8:]}, not a run or a sweep", hint="open it with xarray")
+            problem = f"holds {kind.removeprefix('ionflux ')}, not a run or a sweep"
+            raise DataFileError(self.path, problem, hint="open it with xarray")
         if kind != FORMAT:
             raise DataFileError(self.path, "is an HDF5 file of another program, not a run saved by ionflux")
         found = self.file.attrs.get_id("format_version") if "format_version" in self.file.attrs else None
