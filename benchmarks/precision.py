@@ -18,7 +18,7 @@ from simulator.kernel import load_program
 from simulator.kernel.inputs import Inputs
 from simulator.model.model import Model
 from simulator.scenario.save_times import save_times
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 TOLERANCES = (1e-4, 1e-6, 1e-8)

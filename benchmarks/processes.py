@@ -52,7 +52,7 @@ STEADY = (
 #: Times symbolic algebra, code generation and compilation, without imports and reading the file.
 COMPILE = """
 import sys, time, numba
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.model.assembly import structure_of
 from simulator.kernel import load_program
 structure = structure_of(load_scenario(sys.argv[1]))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage.folder import PART_RUNS
+from simulator.storage.start import load_scenario
 from simulator.storage.sweeping import planned, run_sweep
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "sweeps" / "million_cells.yaml"

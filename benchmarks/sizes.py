@@ -65,7 +65,7 @@ def crowded(number: int) -> dict[str, Any]:
 
 MEASURE = """
 import json, resource, sys, time
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.model.model import Model
 from simulator.kernel import cache, load_program
 from simulator.kernel.inputs import Inputs

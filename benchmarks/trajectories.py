@@ -25,7 +25,7 @@ from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.runs.threads import run_batch
 from simulator.scenario.save_times import save_times
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "benchmark_cell.yaml"
 TEN_STATES = Path(__file__).resolve().parent / "ten_states.yaml"

@@ -14,7 +14,8 @@ from simulator.model.model import Model
 from simulator.model.remarks import remarks
 from simulator.physics.units import QuantityError, has_offset, parse_quantity
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.verdict.steady import steady_states
 
 BUCKET = """\

@@ -16,7 +16,8 @@ from simulator.physics.constants import FARADAY, GAS_CONSTANT
 from simulator.report.text import trajectory_remarks
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.verdict.verdict import classify
 

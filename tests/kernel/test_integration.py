@@ -11,7 +11,7 @@ from simulator.model.model import Model
 from simulator.model.protocol import Schedule
 from simulator.runs.integrate import run
 from simulator.scenario.save_times import save_times
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 
 class Cell:

@@ -10,7 +10,7 @@ import pytest
 from places import CONFIGS, ROOT
 
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 
 def copied(folder: Path) -> None:
@@ -33,7 +33,7 @@ def in_a_copy(tmp_path: Path, code: str, cache: Path) -> str:
 
 
 FINAL = f"""
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.runs.integrate import run
 t = run(load_scenario({str(CONFIGS / "potassium_only.yaml")!r}))
 print(repr(float(t.potential.values[1, 0])))
@@ -133,7 +133,7 @@ def test_cache_that_others_can_write_to_is_not_used(tmp_path, cache, before):
 def test_a_broken_sign_in_the_bookkeeping_ends_as_conservation_violated(tmp_path):
     case, filled = CONFIGS / "reference" / "CLOSED2-01.yaml", {"compartments.ecs.concentrations.glucose": "5 mM"}
     code = f"""
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.runs.integrate import run
 print(run(load_scenario({str(case)!r}, {filled!r})).status)
 """

@@ -7,7 +7,8 @@ from simulator.kernel import load_arrays
 from simulator.mechanisms.gating import temperature_factor
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.verdict.rest import linearised
 from simulator.verdict.verdict import classify

@@ -14,7 +14,8 @@ from simulator.mechanisms.expressions import Expression, ExpressionError
 from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation
 from simulator.trajectory.ledger import ledger

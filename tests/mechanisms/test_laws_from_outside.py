@@ -15,7 +15,8 @@ from simulator.mechanisms import outside
 from simulator.mechanisms.outside import LawError
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read, write
 
 KEY = "membranes.plasma.mechanisms.symport.rate"

@@ -16,7 +16,8 @@ from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.schema import json_schema
-from simulator.scenario.yaml.reader import ConfigError, load_scenario, read_plain
+from simulator.scenario.yaml.reader import ConfigError, read_plain
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 
 CELL = """\

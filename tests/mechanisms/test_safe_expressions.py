@@ -14,7 +14,8 @@ from simulator.model.assembly import structure_of
 from simulator.model.equations import Equations
 from simulator.physics.special import bern_slope, bern_value
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 
 CELL = """
 name: x

@@ -5,7 +5,7 @@ import pytest
 from simulator.model.model import Model
 from simulator.model.remarks import remarks
 from simulator.physics.electrochemistry import nernst_potential
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 PUMP = "membranes.plasma.mechanisms.pump"
 

@@ -7,7 +7,7 @@ from places import CONFIGS
 
 from simulator.report.comparison import compare
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 
 @pytest.fixture(scope="module")

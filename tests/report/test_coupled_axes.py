@@ -6,7 +6,7 @@ import pytest
 from simulator.report.batch import batch_info_text
 from simulator.report.figures import plot_batch
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read, write
 
 K, CL = "compartments.bath.concentrations.k", "compartments.bath.concentrations.cl"

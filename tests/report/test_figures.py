@@ -13,7 +13,7 @@ from simulator.report.figures.end_labels import spread
 from simulator.report.figures.style import MAIN, SPECIES, mechanism_looks, species_looks
 from simulator.report.figures.time_axis import TimeAxis, settled
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 
 UNITS = ("mV", "mM", "pW", "fW", "pJ", "pL", "fL", "pA", "mA/m²", "mol", "(h)", "(s)", "(ms)", "(min)", "(d)")

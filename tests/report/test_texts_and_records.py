@@ -12,7 +12,7 @@ from simulator.report.comparison import compare
 from simulator.report.records import UNITS, run_json, run_record
 from simulator.report.text import comparison_text, info_text, run_text, summary_rows
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.verdict.verdict import classify
 
 RECORD = {

@@ -5,7 +5,8 @@ import pytest
 
 from simulator.runs.design import design_of
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 
 K_LEAK = "membranes.plasma.mechanisms.k_leak.permeability"
 PUMP = "membranes.plasma.mechanisms.pump.max_rate"

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from places import CONFIGS
 
-from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_plain
+from simulator.scenario.yaml.reader import ConfigError, from_resolved, read_plain
+from simulator.storage.start import load_scenario
 
 ANY = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=200)
 

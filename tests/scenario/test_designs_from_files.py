@@ -11,10 +11,11 @@ import pytest
 from simulator.runs.design import design_of
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
 from simulator.storage.datafile import DataFileError
 from simulator.storage.folder import Folder
 from simulator.storage.identity import resolved_text
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read
 from simulator.storage.sweeping import planned, run_sweep
 

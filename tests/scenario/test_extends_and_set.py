@@ -8,7 +8,8 @@ import pytest
 from cell_file import TEXT, replaced
 from places import CONFIGS
 
-from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config, read_plain
+from simulator.scenario.yaml.reader import ConfigError, from_resolved, read_config, read_plain
+from simulator.storage.start import load_scenario
 
 
 def family(tmp_path, **files):

@@ -7,8 +7,9 @@ import pytest
 from places import CONFIGS
 
 from simulator.errors import UsageError
-from simulator.scenario.yaml.reader import load_scenario, read_config
+from simulator.scenario.yaml.reader import read_config
 from simulator.scenario.yaml.rewriting import rewritten, spelled
+from simulator.storage.start import load_scenario
 
 CELL = """\
 # a cell with comments

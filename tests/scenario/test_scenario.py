@@ -12,7 +12,8 @@ from simulator.mechanisms import library
 from simulator.physics.constants import FARADAY, GAS_CONSTANT
 from simulator.scenario.scenario import Scenario, differences
 from simulator.scenario.schema import json_schema
-from simulator.scenario.yaml.reader import load_scenario, read_plain
+from simulator.scenario.yaml.reader import read_plain
+from simulator.storage.start import load_scenario
 
 CELL = {
     "name": "a cell",

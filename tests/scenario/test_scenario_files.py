@@ -10,7 +10,8 @@ import pytest
 from cell_file import TEXT, replaced
 from places import CONFIGS
 
-from simulator.scenario.yaml.reader import ConfigError, load_scenario, read_config
+from simulator.scenario.yaml.reader import ConfigError, read_config
+from simulator.storage.start import load_scenario
 
 
 def place(issue):

@@ -11,7 +11,8 @@ from simulator.physics.unit_table import DIMENSION_WORDS
 from simulator.physics.units import QuantityError, parse_quantity
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.schema import json_schema
-from simulator.scenario.yaml.reader import load_scenario, read_plain
+from simulator.scenario.yaml.reader import read_plain
+from simulator.storage.start import load_scenario
 
 K, CALCIUM, CHLORIDE = Solute("k", 1), Solute("ca", 2), Solute("cl", -1)
 GLUCOSE, HYDROGEN, IMPERMEANT = Solute("glucose", 0), Solute("h", 1), Solute()

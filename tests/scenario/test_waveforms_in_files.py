@@ -12,7 +12,8 @@ from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
 from simulator.scenario.schema import json_schema
 from simulator.scenario.waveforms import Ramp, Sine, Table
-from simulator.scenario.yaml.reader import ConfigError, from_resolved, load_scenario, read_config, read_plain
+from simulator.scenario.yaml.reader import ConfigError, from_resolved, read_config, read_plain
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read, stored_scenario, write
 
 RATE = "membranes.plasma.mechanisms.pump.max_rate"

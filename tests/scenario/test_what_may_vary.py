@@ -9,7 +9,8 @@ from simulator.model.model import Model
 from simulator.model.names import gate_name
 from simulator.runs.threads import run_batch
 from simulator.scenario.checks.sweep import why_not_swept
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 
 CELL = """\
 name: everything that has a number

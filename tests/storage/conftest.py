@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.storage.store import write
 
 

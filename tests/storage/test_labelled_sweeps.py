@@ -14,9 +14,9 @@ import xarray
 from simulator.errors import UsageError
 from simulator.runs import lazily
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage import folder as folders
 from simulator.storage.export import to_csv, to_parquet
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read, write
 from simulator.trajectory.arrangement import QUANTITIES
 

@@ -13,9 +13,9 @@ from data_files import ARRAY_FIELDS, same
 from places import CONFIGS
 
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage.export import to_csv, to_netcdf
 from simulator.storage.identity import run_hash
+from simulator.storage.start import load_scenario
 from simulator.storage.store import describe, read, stored_scenario, write
 from simulator.trajectory.arrangement import ARRANGED
 from simulator.verdict.verdict import classify

@@ -8,8 +8,8 @@ import pytest
 
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import load_scenario
 from simulator.storage.export import to_csv
+from simulator.storage.start import load_scenario
 from simulator.storage.store import read, write
 from simulator.storage.table import DERIVED
 from simulator.trajectory.analysis import Analysis

@@ -5,7 +5,7 @@ import pytest
 
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.trajectory.account import account
 from simulator.trajectory.ledger import ledger
 from simulator.trajectory.replay import replayed

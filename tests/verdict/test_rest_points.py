@@ -9,7 +9,7 @@ from simulator.kernel import load_arrays
 from simulator.model.model import Model
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.verdict.rest import capacitances
 from simulator.verdict.steady import NoSteadyState, steady_state, steady_states
 from simulator.verdict.verdict import classify

@@ -10,7 +10,7 @@ import pytest
 from simulator.mechanisms import library
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.storage.store import describe, write
 from simulator.trajectory.spikes import spikes
 from simulator.verdict.cycle import find_cycle

@@ -3,7 +3,7 @@
 import pytest
 from moving import PATCH
 
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 
 
 @pytest.fixture

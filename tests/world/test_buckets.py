@@ -6,7 +6,7 @@ import pytest
 from simulator.physics.constants import FARADAY
 from simulator.physics.electrochemistry import electrochemical_difference, nernst_potential
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.conservation import conservation
 from simulator.verdict.verdict import classify

@@ -9,7 +9,8 @@ from simulator.model.start import initial_potentials
 from simulator.runs.integrate import run
 from simulator.scenario.complaints import Complaint
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.conservation import conservation
 from simulator.verdict.verdict import classify
 

@@ -7,7 +7,8 @@ from simulator.model.names import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.report.text import info_text
 from simulator.runs.integrate import run
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.snapshot import snapshot
 from simulator.verdict.verdict import classify

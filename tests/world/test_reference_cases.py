@@ -7,7 +7,7 @@ from places import CONFIGS
 from simulator.cli.verification import Check, case_ids, verify
 from simulator.runs.integrate import run
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.verdict.verdict import classify
 
 REFERENCE = CONFIGS / "reference"

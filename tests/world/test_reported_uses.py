@@ -19,7 +19,8 @@ from simulator.report.comparison import compare
 from simulator.report.text import info_text, run_text
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.snapshot import snapshot
 from simulator.verdict.steady import steady_states

@@ -28,7 +28,7 @@ from simulator.model.names import parameter_name
 from simulator.physics.constants import FARADAY
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
-from simulator.scenario.yaml.reader import load_scenario
+from simulator.storage.start import load_scenario
 from simulator.trajectory.analysis import Analysis
 from simulator.trajectory.trajectory import parameters_at
 

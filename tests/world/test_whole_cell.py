@@ -15,7 +15,8 @@ from simulator.physics.constants import FARADAY, GAS_CONSTANT
 from simulator.runs.integrate import run
 from simulator.runs.threads import run_batch
 from simulator.scenario.scenario import Scenario
-from simulator.scenario.yaml.reader import ConfigError, load_scenario
+from simulator.scenario.yaml.reader import ConfigError
+from simulator.storage.start import load_scenario
 from simulator.trajectory.snapshot import snapshot
 
 REPORTED = Path(__file__).resolve().parent / "reported"

@@ -29,7 +29,7 @@ from simulator.scenario.yaml.tree import Node, find_place, plain_data
 from simulator.scenario.yaml.twins import Overrides, twins_in, wrong_changes
 from simulator.scenario.yaml.validation import complaints_of, empty_values, issue_at, position, validated
 
-__all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "load_scenario", "read_config", "read_plain"]
+__all__ = ["ConfigError", "Issue", "Loaded", "from_resolved", "read_config", "read_plain"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,10 @@ class Loaded:
         return issue_at(self.tree, Complaint(path, problem, expected, hint))
 
 
-def load_scenario(path: str | os.PathLike[str], overrides: Overrides | None = None) -> Scenario:
-    """Read a scenario file.
+def read_config(
+    path: str | os.PathLike[str], overrides: Overrides | None = None, read_end: ReadEnd | None = None
+) -> Loaded:
+    """Read a scenario file and record the origin of each value.
 
     Parameters
     ----------
@@ -85,22 +87,13 @@ def load_scenario(path: str | os.PathLike[str], overrides: Overrides | None = No
         YAML file.
     overrides : mapping, optional
         New values by dotted path: text with a unit, as on the command line, or SI numbers.
+    read_end : callable, optional
+        Reads the saved run that a scenario starts from, see :mod:`simulator.scenario.yaml.start`.
 
     Raises
     ------
     ConfigError
         With all problems found.
-    """
-    return read_config(path, overrides).scenario
-
-
-def read_config(
-    path: str | os.PathLike[str], overrides: Overrides | None = None, read_end: ReadEnd | None = None
-) -> Loaded:
-    """Read a scenario file and record the origin of each value.
-
-    Parameters and errors are those of :func:`load_scenario`; `read_end` reads the saved run that a scenario starts
-    from, see :mod:`simulator.scenario.yaml.start`.
     """
     issues: list[Issue] = []
     text, tree = read_chain(Path(path), issues, ())
